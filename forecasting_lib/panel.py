@@ -1,0 +1,175 @@
+"""The panel that every model reads and the forecast that every model returns.
+
+Belongs here: the two containers, their conversion from and to long frames, the quantile grid.
+Does not belong here: anything that changes a number (models), or that refuses one (guards).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+FloatArray = npt.NDArray[np.float64]
+
+QUANTILE_LEVELS: tuple[float, ...] = (0.01, *(round(0.05 * i, 2) for i in range(1, 20)), 0.99)
+"""Chronos-2's own 21 levels; every model publishes the same grid."""
+
+QUANTILE_COLUMNS: tuple[str, ...] = tuple(f"q{round(level * 100):02d}" for level in QUANTILE_LEVELS)
+"""Column names of the grid in frames and tables: ``q01, q05, q10 ... q95, q99``."""
+
+MEDIAN_INDEX = QUANTILE_LEVELS.index(0.5)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Daily demand histories that all end on the same day.
+
+    Attributes:
+        series_ids: one identifier per series, unique.
+        as_of_date: the day of the last element of every history.
+        history: one float64 array per series, in units a day, oldest first; NaN marks a masked day
+            (stocked out or closed). Lengths differ; a history may be empty.
+        past_covariates: name -> one array per series, aligned with ``history`` element by element.
+        future_covariates: name -> one array per series of at least the horizon's length, day 1 first.
+            Its names are a subset of the names in ``past_covariates``.
+    """
+
+    series_ids: tuple[str, ...]
+    as_of_date: date
+    history: tuple[FloatArray, ...]
+    past_covariates: Mapping[str, tuple[FloatArray, ...]] = field(default_factory=dict)
+    future_covariates: Mapping[str, tuple[FloatArray, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.series_ids) != len(self.history):
+            raise ValueError(f"{len(self.series_ids)} series ids for {len(self.history)} histories")
+        if len(set(self.series_ids)) != len(self.series_ids):
+            raise ValueError("series ids repeat; a panel holds each series once")
+        unknown = set(self.future_covariates) - set(self.past_covariates)
+        if unknown:
+            raise ValueError(f"future covariates without a past: {sorted(unknown)}")
+
+    def __len__(self) -> int:
+        return len(self.series_ids)
+
+    def select(self, positions: Sequence[int]) -> Panel:
+        """The panel of the series at these positions, in this order."""
+        return Panel(
+            series_ids=tuple(self.series_ids[i] for i in positions),
+            as_of_date=self.as_of_date,
+            history=tuple(self.history[i] for i in positions),
+            past_covariates={k: tuple(v[i] for i in positions) for k, v in self.past_covariates.items()},
+            future_covariates={k: tuple(v[i] for i in positions) for k, v in self.future_covariates.items()},
+        )
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pl.DataFrame,
+        as_of_date: date,
+        *,
+        future: pl.DataFrame | None = None,
+        covariates: Sequence[str] = (),
+    ) -> Panel:
+        """Build a panel from a long frame without gaps.
+
+        Args:
+            frame: columns ``series_id, date, target`` and the named covariates, one row per series and
+                day, every series contiguous up to ``as_of_date``. A null target is a masked day.
+            as_of_date: the last day of every series; rows after it are refused, never dropped silently.
+            future: columns ``series_id, date`` and those covariates that are known ahead, contiguous
+                from the day after ``as_of_date``; every series of ``frame`` has the same days.
+            covariates: names of the covariate columns to take.
+
+        Raises:
+            ValueError: a row lies after ``as_of_date``, a series has a gap, or ends before that day.
+        """
+        if frame.height and frame["date"].max() > as_of_date:  # type: ignore[operator]
+            raise ValueError(f"rows after the as-of date {as_of_date}: a model must not see them")
+        ordered = frame.sort("series_id", "date")
+        spans = ordered.group_by("series_id", maintain_order=True).agg(
+            pl.col("date").first().alias("first"), pl.col("date").last().alias("last"), pl.len().alias("days")
+        )
+        broken = spans.filter(
+            ((pl.col("last") - pl.col("first")).dt.total_days() + 1 != pl.col("days"))
+            | (pl.col("last") != as_of_date)
+        )
+        if broken.height:
+            raise ValueError(
+                f"{broken.height} series have missing days or end before {as_of_date}, "
+                f"for example {broken['series_id'][0]!r}; fill the calendar first"
+            )
+        cuts = np.cumsum(spans["days"].to_numpy())[:-1]
+        series_ids = tuple(spans["series_id"].to_list())
+
+        def split(source: pl.DataFrame, column: str, at: npt.NDArray[np.int64]) -> tuple[FloatArray, ...]:
+            values = source[column].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+            return tuple(np.split(values, at)) if series_ids else ()
+
+        ahead: dict[str, tuple[FloatArray, ...]] = {}
+        if future is not None and series_ids:
+            wanted = pl.DataFrame({"series_id": series_ids})
+            days_ahead = future.join(wanted, on="series_id", how="semi").sort("series_id", "date")
+            per_series, remainder = divmod(days_ahead.height, len(series_ids))
+            if remainder:
+                raise ValueError("future covariates must cover the same days for every series")
+            future_cuts = np.arange(1, len(series_ids)) * per_series
+            ahead = {c: split(days_ahead, c, future_cuts) for c in covariates if c in future.columns}
+        return cls(
+            series_ids=series_ids,
+            as_of_date=as_of_date,
+            history=split(ordered, "target", cuts),
+            past_covariates={c: split(ordered, c, cuts) for c in covariates},
+            future_covariates=ahead,
+        )
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The distribution of daily demand of ``n`` series over ``h`` days, in units a day.
+
+    Attributes:
+        series_ids: the panel's identifiers, in the panel's order.
+        as_of_date: day 1 of the forecast is the day after it.
+        point: (n, h); the number to judge by absolute error: the median where the model has a
+            distribution of its own, else its one number.
+        mean: (n, h); the expected value, the only one that may be added up.
+        quantiles: (n, h, 21) at ``QUANTILE_LEVELS``.
+        reasons: one per series: None where the model's own numbers stand, else the reason code of the
+            guard that replaced them.
+    """
+
+    series_ids: tuple[str, ...]
+    as_of_date: date
+    point: FloatArray
+    mean: FloatArray
+    quantiles: FloatArray
+    reasons: tuple[str | None, ...]
+
+    @property
+    def horizon(self) -> int:
+        return int(self.mean.shape[1])
+
+    def to_frame(self) -> pl.DataFrame:
+        """One row per series and day: ``series_id, date, lag_days, point_qty, mean_qty, q01 ... q99``."""
+        n, h = self.mean.shape
+        lags = np.tile(np.arange(1, h + 1, dtype=np.int32), n)
+        days = [self.as_of_date + timedelta(days=lag) for lag in range(1, h + 1)]
+        return pl.DataFrame(
+            {
+                "series_id": np.repeat(np.asarray(self.series_ids, dtype=object), h).tolist(),
+                "date": pl.Series(days * n, dtype=pl.Date),
+                "lag_days": lags,
+                "point_qty": self.point.ravel(),
+                "mean_qty": self.mean.ravel(),
+                **{
+                    column: self.quantiles[:, :, i].ravel() for i, column in enumerate(QUANTILE_COLUMNS)
+                },
+            },
+            schema_overrides={"series_id": pl.String},
+        )
