@@ -1,0 +1,71 @@
+"""Every environment variable the project reads, in one place; ``.env.example`` comments the same list.
+
+Belongs here: names, defaults, and the paths derived from them. Does not belong here: connections (see
+``warehouse.server``), settings of one client (they live in ``ops.clients``).
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """The environment of one installation. Variables win over ``.env``, which wins over the defaults."""
+
+    model_config = SettingsConfigDict(env_file=PROJECT_ROOT / ".env", extra="ignore", env_ignore_empty=True)
+
+    database_url: SecretStr | None = Field(default=None, alias="DATABASE_URL")
+    """Administrative login of the warehouse database; unset starts the embedded server."""
+
+    dagster_database_url: SecretStr | None = Field(default=None, alias="DAGSTER_DATABASE_URL")
+    """Instance storage; unset means the database ``dagster`` on the warehouse's server."""
+
+    home: Path = Field(default=PROJECT_ROOT / ".local", alias="FORECASTER_HOME")
+    """Where the embedded server and the Dagster instance keep their files."""
+
+    landing_dir: Path = Field(default=PROJECT_ROOT / "data" / "landing", alias="FORECASTER_LANDING_DIR")
+    """One folder per client below it receives that client's files."""
+
+    reports_dir: Path = Field(default=PROJECT_ROOT / "reports", alias="FORECASTER_REPORTS_DIR")
+    """Where ``forecaster report`` writes."""
+
+    landing_quiet_seconds: float = Field(default=5.0, ge=0, alias="FORECASTER_LANDING_QUIET_SECONDS")
+    """A file must have been still for this long before the sensor takes it."""
+
+    dagster_home_override: Path | None = Field(default=None, alias="DAGSTER_HOME")
+
+    chronos_model_id: str | None = Field(default=None, alias="CHRONOS_MODEL_ID")
+    """A hub id or a directory of weights; unset follows the resolution order in docs/operations.md."""
+
+    hub_offline: bool = Field(default=False, alias="HF_HUB_OFFLINE")
+
+    alert_webhook_url: SecretStr | None = Field(default=None, alias="FORECASTER_ALERT_WEBHOOK_URL")
+    """Receives a JSON POST when a run fails."""
+
+    @cached_property
+    def dagster_home(self) -> Path:
+        return (self.dagster_home_override or self.home / "dagster").resolve()
+
+    @cached_property
+    def bundled_models_dir(self) -> Path:
+        return PROJECT_ROOT / "data" / "models"
+
+    def client_landing_dir(self, client_id: str) -> Path:
+        return self.landing_dir / client_id
+
+
+def load_settings() -> Settings:
+    """Read the environment once; callers pass the result on instead of reading it again."""
+    return Settings()
+
+
+def dagster_environment(settings: Settings) -> dict[str, str]:
+    """The variables a Dagster process needs to find this installation's instance."""
+    return {**os.environ, "DAGSTER_HOME": str(settings.dagster_home)}

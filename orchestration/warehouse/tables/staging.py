@@ -1,0 +1,198 @@
+"""Schema ``staging``: typed rows as delivered, the latest delivery of each key."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Date, Index, Table, Text, text
+
+from orchestration.warehouse.tables.columns import (
+    book,
+    client_key,
+    day,
+    key,
+    metadata,
+    whole,
+    words,
+    yes_no,
+)
+
+
+def _file_id() -> Column[int]:
+    return Column(
+        "file_id", BigInteger, nullable=False, comment="Delivery the row came in (ops.landing_files)."
+    )
+
+
+sales = Table(
+    "sales",
+    metadata,
+    client_key(),
+    key("item_id", "Item."),
+    key("location_id", "Location; main where the file names none."),
+    key("date", "Day of the sale.", Date),
+    Column(
+        "order_id", Text, primary_key=True, server_default=text("''"), comment="Order, empty in a daily feed."
+    ),
+    book("units_sold", "Units served, negative for a return.", nullable=False),
+    book("unit_price", "Price paid per unit."),
+    yes_no(
+        "on_promotion", "True where the delivery says the item was promoted.", nullable=True, default=None
+    ),
+    book("on_hand_qty", "Stock at the end of the day, where the sales feed carries it."),
+    _file_id(),
+    Index("ix_sales_client_id_date", "client_id", "date"),
+    schema="staging",
+    comment="One row per day, item, location and order as last delivered.",
+)
+
+products = Table(
+    "products",
+    metadata,
+    client_key(),
+    key("item_id", "Item."),
+    words("name", "Name people use."),
+    words("category", "Category."),
+    words("department", "Department."),
+    words("brand", "Brand."),
+    book("unit_cost", "Purchase cost per unit, client currency."),
+    book("unit_price", "List price per unit, client currency."),
+    words("uom", "Unit of measure of the stock."),
+    book("moq_qty", "Minimum order quantity."),
+    book("order_multiple_qty", "Orders are multiples of this."),
+    whole("shelf_life_days", "Days until the item expires."),
+    words("supplier_id", "Usual supplier."),
+    day("launch_date", "First day on sale."),
+    day("end_date", "Last day on sale."),
+    words("successor_item_id", "Item that replaces this one."),
+    _file_id(),
+    schema="staging",
+    comment="One row per item as last delivered.",
+)
+
+locations = Table(
+    "locations",
+    metadata,
+    client_key(),
+    key("location_id", "Location."),
+    words("name", "Name people use."),
+    words("region", "Region."),
+    words("country", "ISO country code."),
+    words("timezone", "IANA time zone."),
+    words("type", "store, warehouse, web ..."),
+    words("holiday_calendar", "Country or country-subdivision of the holiday calendar, such as US or US-CA."),
+    _file_id(),
+    schema="staging",
+    comment="One row per location as last delivered.",
+)
+
+suppliers = Table(
+    "suppliers",
+    metadata,
+    client_key(),
+    key("supplier_id", "Supplier."),
+    words("name", "Name people use."),
+    book("lead_time_days", "Mean days from order to availability."),
+    book("lead_time_sd_days", "Standard deviation of the lead time."),
+    whole("review_days", "Days between two orders to this supplier."),
+    words("order_weekdays", "Weekdays an order may be placed, such as mon,thu."),
+    book("min_order_value", "Smallest order value accepted, client currency."),
+    _file_id(),
+    schema="staging",
+    comment="One row per supplier as last delivered.",
+)
+
+stock_levels = Table(
+    "stock_levels",
+    metadata,
+    client_key(),
+    key("item_id", "Item."),
+    key("location_id", "Location."),
+    key("date", "Close of business of this day.", Date),
+    book("on_hand_qty", "Units on hand; negative is a booking of backorders.", nullable=False),
+    book("reserved_qty", "Units allocated to orders."),
+    book("backorder_qty", "Units owed to customers."),
+    yes_no("is_generated", "True: made by the project for a demo, not delivered."),
+    _file_id(),
+    schema="staging",
+    comment="One row per day, item and location as last delivered.",
+)
+
+purchase_orders = Table(
+    "purchase_orders",
+    metadata,
+    client_key(),
+    key("po_id", "Purchase order."),
+    key("item_id", "Item."),
+    key("location_id", "Receiving location; main where the file names none."),
+    words("supplier_id", "Supplier."),
+    book("ordered_qty", "Units ordered.", nullable=False),
+    day("order_date", "Day the order was placed.", nullable=False),
+    day("expected_date", "Promised day of availability."),
+    day("received_date", "Day of receipt."),
+    book("received_qty", "Units received so far."),
+    words("status", "open, received, cancelled ... as delivered."),
+    _file_id(),
+    schema="staging",
+    comment="One row per order line as last delivered.",
+)
+
+promotions = Table(
+    "promotions",
+    metadata,
+    client_key(),
+    key("target_type", "item or category: what the promotion names."),
+    key("target_id", "The item or the category."),
+    key("location_id", "Location, empty for all."),
+    key("start_date", "First day.", Date),
+    day("end_date", "Last day.", nullable=False),
+    book("discount_rate", "Discount as a share of the price."),
+    words("type", "Kind of promotion."),
+    day("announced_date", "Day from which the promotion was known; NULL means its first day."),
+    _file_id(),
+    schema="staging",
+    comment="One row per promotion as last delivered.",
+)
+
+calendar = Table(
+    "calendar",
+    metadata,
+    client_key(),
+    key("date", "Day.", Date),
+    words("d", "M5's day label, d_1 the first."),
+    whole("wm_yr_wk", "M5's week number; prices are by week."),
+    words("event_name_1", "Event of the day."),
+    words("event_type_1", "Its type."),
+    words("event_name_2", "Second event of the day."),
+    words("event_type_2", "Its type."),
+    yes_no("snap_ca", "SNAP purchases allowed in California.", nullable=True, default=None),
+    yes_no("snap_tx", "SNAP purchases allowed in Texas.", nullable=True, default=None),
+    yes_no("snap_wi", "SNAP purchases allowed in Wisconsin.", nullable=True, default=None),
+    _file_id(),
+    schema="staging",
+    comment="One row per day of M5's calendar.csv.",
+)
+
+prices = Table(
+    "prices",
+    metadata,
+    client_key(),
+    key("item_id", "Item."),
+    key("location_id", "M5's store."),
+    key("wm_yr_wk", "Week number of calendar.", whole("wm_yr_wk", "").type),
+    book("unit_price", "Selling price of the week.", nullable=False),
+    _file_id(),
+    schema="staging",
+    comment="One row per store, item and week of M5's sell_prices.csv.",
+)
+
+BY_KIND = {
+    "sales": sales,
+    "products": products,
+    "locations": locations,
+    "suppliers": suppliers,
+    "stock_levels": stock_levels,
+    "purchase_orders": purchase_orders,
+    "promotions": promotions,
+    "calendar": calendar,
+    "prices": prices,
+}
+"""Staging table of each kind of delivery."""

@@ -1,0 +1,97 @@
+"""A real PostgreSQL for every test, and clients that do not know of each other.
+
+One migrated warehouse serves the whole session: tests are kept apart the way tenants are, each working for
+clients of its own. With ``TEST_DATABASE_URL`` set, the databases are made on that server and dropped at the
+end; otherwise the embedded server runs in a temporary folder.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import make_url
+
+from orchestration.clients import Client, add_client, validated
+from orchestration.demand import build_views
+from orchestration.settings import Settings, load_settings
+from orchestration.warehouse.migrate import migrate
+from orchestration.warehouse.server import Warehouse, locate_warehouse, start_embedded
+
+SHARED_DATA = Path(os.environ.get("FORECASTER_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of genuine data sets beside the project; the test is skipped where there is none."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the genuine data sets are not beside the project (FORECASTER_SHARED_DATA)")
+    return SHARED_DATA
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """The environment of an installation of its own, for this session."""
+    home = tmp_path_factory.mktemp("installation")
+    server = os.environ.get("TEST_DATABASE_URL")
+    base = make_url(server) if server else make_url(start_embedded(home / "postgres", stop_on_exit=True))
+    database = f"forecaster_test_{os.getpid()}"
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("DATABASE_URL", base.set(database=database).render_as_string(hide_password=False))
+        environment.setenv("FORECASTER_HOME", str(home))
+        environment.setenv("FORECASTER_LANDING_DIR", str(home / "landing"))
+        environment.setenv("FORECASTER_REPORTS_DIR", str(home / "reports"))
+        environment.setenv("FORECASTER_LANDING_QUIET_SECONDS", "0")
+        environment.setenv("DAGSTER_HOME", str(home / "dagster"))
+        environment.setenv("HF_HUB_OFFLINE", "1")
+        environment.delenv("DAGSTER_DATABASE_URL", raising=False)
+        environment.delenv("CHRONOS_MODEL_ID", raising=False)
+        yield load_settings()
+
+
+@pytest.fixture(scope="session")
+def warehouse(settings: Settings) -> Iterator[Warehouse]:
+    """A migrated warehouse, shared by the session."""
+    warehouse = locate_warehouse(settings)
+    migrate(warehouse, lambda: build_views(warehouse))
+    yield warehouse
+    warehouse.engine.dispose()
+    if os.environ.get("TEST_DATABASE_URL"):
+        drop_databases(warehouse)
+
+
+def drop_databases(warehouse: Warehouse) -> None:
+    """Remove a test's databases and roles from a server that outlives the test."""
+    admin = make_url(warehouse.admin_url).set(database="postgres").render_as_string(hide_password=False)
+    import psycopg
+    from psycopg import sql
+
+    with psycopg.connect(admin, autocommit=True) as connection:
+        for url in (warehouse.admin_url, warehouse.instance_url):
+            name = sql.Identifier(str(make_url(url).database))
+            connection.execute(sql.SQL("drop database if exists {} with (force)").format(name))
+        for (role,) in connection.execute(
+            "select rolname from pg_roles where rolname like %s", (f"{warehouse.database}\\_%",)
+        ).fetchall():
+            connection.execute(sql.SQL("drop role {}").format(sql.Identifier(role)))
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def new_client(warehouse: Warehouse) -> Callable[..., Client]:
+    """Register a fresh client; keyword arguments override registry fields."""
+
+    def add(**fields: object) -> Client:
+        slug = f"{fields.pop('prefix', 'client')}_{next(_numbers)}"
+        client = validated(
+            **{"client_id": slug, "name": slug.title(), "models": ["ma7", "seasonal_naive"], **fields}
+        )
+        add_client(warehouse, client)
+        return client
+
+    return add
