@@ -37,6 +37,9 @@ class Panel:
         past_covariates: name -> one array per series, aligned with ``history`` element by element.
         future_covariates: name -> one array per series of at least the horizon's length, day 1 first.
             Its names are a subset of the names in ``past_covariates``.
+
+    Raises:
+        ValueError: series ids repeat, or the parts do not fit together.
     """
 
     series_ids: tuple[str, ...]
@@ -53,6 +56,13 @@ class Panel:
         unknown = set(self.future_covariates) - set(self.past_covariates)
         if unknown:
             raise ValueError(f"future covariates without a past: {sorted(unknown)}")
+        lengths = [len(h) for h in self.history]
+        for name, arrays in self.past_covariates.items():
+            if [len(a) for a in arrays] != lengths:
+                raise ValueError(f"covariate {name!r} is not aligned with the histories")
+        for name, arrays in self.future_covariates.items():
+            if len(arrays) != len(lengths):
+                raise ValueError(f"{len(arrays)} futures of covariate {name!r} for {len(lengths)} series")
 
     def __len__(self) -> int:
         return len(self.series_ids)
@@ -87,46 +97,73 @@ class Panel:
             covariates: names of the covariate columns to take.
 
         Raises:
-            ValueError: a row lies after ``as_of_date``, a series has a gap, or ends before that day.
+            ValueError: a row lies after ``as_of_date``, a series has a gap, a day twice, or ends before
+                that day; or ``future`` does not hold the same days for every series from the next day on.
         """
         if frame.height and frame["date"].max() > as_of_date:  # type: ignore[operator]
             raise ValueError(f"rows after the as-of date {as_of_date}: a model must not see them")
         ordered = frame.sort("series_id", "date")
-        spans = ordered.group_by("series_id", maintain_order=True).agg(
-            pl.col("date").first().alias("first"), pl.col("date").last().alias("last"), pl.len().alias("days")
-        )
-        broken = spans.filter(
-            ((pl.col("last") - pl.col("first")).dt.total_days() + 1 != pl.col("days"))
-            | (pl.col("last") != as_of_date)
-        )
+        spans = _spans(ordered)
+        broken = spans.filter(pl.col("broken") | (pl.col("last") != as_of_date))
         if broken.height:
             raise ValueError(
-                f"{broken.height} series have missing days or end before {as_of_date}, "
+                f"{broken.height} series have missing or repeated days or end before {as_of_date}, "
                 f"for example {broken['series_id'][0]!r}; fill the calendar first"
             )
-        cuts = np.cumsum(spans["days"].to_numpy())[:-1]
-        series_ids = tuple(spans["series_id"].to_list())
-
-        def split(source: pl.DataFrame, column: str, at: npt.NDArray[np.int64]) -> tuple[FloatArray, ...]:
-            values = source[column].cast(pl.Float64).fill_null(float("nan")).to_numpy()
-            return tuple(np.split(values, at)) if series_ids else ()
-
-        ahead: dict[str, tuple[FloatArray, ...]] = {}
-        if future is not None and series_ids:
-            wanted = pl.DataFrame({"series_id": series_ids})
-            days_ahead = future.join(wanted, on="series_id", how="semi").sort("series_id", "date")
-            per_series, remainder = divmod(days_ahead.height, len(series_ids))
-            if remainder:
-                raise ValueError("future covariates must cover the same days for every series")
-            future_cuts = np.arange(1, len(series_ids)) * per_series
-            ahead = {c: split(days_ahead, c, future_cuts) for c in covariates if c in future.columns}
+        days_ahead = ordered.clear()
+        ahead: list[str] = []
+        if future is not None:
+            ahead = [c for c in covariates if c in future.columns]
+            days_ahead = future.join(spans, on="series_id", how="semi").sort("series_id", "date")
+            _require_same_days_ahead(days_ahead, spans.height, as_of_date)
+        past_days = spans["days"].to_numpy()
+        future_days = np.full(spans.height, days_ahead.height // max(spans.height, 1))
         return cls(
-            series_ids=series_ids,
+            series_ids=tuple(spans["series_id"].to_list()),
             as_of_date=as_of_date,
-            history=split(ordered, "target", cuts),
-            past_covariates={c: split(ordered, c, cuts) for c in covariates},
-            future_covariates=ahead,
+            history=_split(ordered, "target", past_days),
+            past_covariates={c: _split(ordered, c, past_days) for c in covariates},
+            future_covariates={c: _split(days_ahead, c, future_days) for c in ahead},
         )
+
+
+def _spans(ordered: pl.DataFrame) -> pl.DataFrame:
+    """One row per series of a sorted frame: first and last day, days, and whether a day lacks or repeats."""
+    return ordered.group_by("series_id", maintain_order=True).agg(
+        pl.col("date").first().alias("first"),
+        pl.col("date").last().alias("last"),
+        pl.len().alias("days"),
+        (pl.col("date").diff().drop_nulls() != pl.duration(days=1)).any().alias("broken"),
+    )
+
+
+def _require_same_days_ahead(days_ahead: pl.DataFrame, n_series: int, as_of_date: date) -> None:
+    """Refuse futures that start on another day, have gaps, or differ between series.
+
+    Raises:
+        ValueError: with an example of a series that does not fit.
+    """
+    spans = _spans(days_ahead)
+    if spans.height != n_series:
+        raise ValueError(
+            f"future covariates for {spans.height} of {n_series} series; every series needs them"
+        )
+    wrong = spans.filter(
+        pl.col("broken")
+        | (pl.col("first") != as_of_date + timedelta(days=1))
+        | (pl.col("days") != pl.col("days").first())
+    )
+    if wrong.height:
+        raise ValueError(
+            "future covariates must cover the same days for every series, without gaps, from "
+            f"{as_of_date + timedelta(days=1)} on; {wrong['series_id'][0]!r} does not"
+        )
+
+
+def _split(frame: pl.DataFrame, column: str, days: npt.NDArray[np.integer]) -> tuple[FloatArray, ...]:
+    """One column as one array per series: consecutive runs of ``days[i]`` rows, null as NaN."""
+    values = frame[column].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    return tuple(np.split(values, np.cumsum(days)[:-1])) if len(days) else ()
 
 
 @dataclass(frozen=True)
@@ -142,6 +179,9 @@ class Forecast:
         quantiles: (n, h, 21) at ``QUANTILE_LEVELS``.
         reasons: one per series: None where the model's own numbers stand, else the reason code of the
             guard that replaced them.
+
+    Raises:
+        ValueError: the arrays' shapes do not agree with the ids, the horizon and the grid.
     """
 
     series_ids: tuple[str, ...]
@@ -150,6 +190,13 @@ class Forecast:
     mean: FloatArray
     quantiles: FloatArray
     reasons: tuple[str | None, ...]
+
+    def __post_init__(self) -> None:
+        n, h = len(self.series_ids), self.horizon
+        expected = ((n, h), (n, h), (n, h, len(QUANTILE_LEVELS)), n)
+        found = (self.point.shape, self.mean.shape, self.quantiles.shape, len(self.reasons))
+        if found != expected:
+            raise ValueError(f"point, mean, quantiles and reasons have shapes {found}, expected {expected}")
 
     @property
     def horizon(self) -> int:
@@ -167,9 +214,7 @@ class Forecast:
                 "lag_days": lags,
                 "point_qty": self.point.ravel(),
                 "mean_qty": self.mean.ravel(),
-                **{
-                    column: self.quantiles[:, :, i].ravel() for i, column in enumerate(QUANTILE_COLUMNS)
-                },
+                **{column: self.quantiles[:, :, i].ravel() for i, column in enumerate(QUANTILE_COLUMNS)},
             },
             schema_overrides={"series_id": pl.String},
         )

@@ -1,0 +1,1 @@
+"""How good a forecast was: metrics over arrays, from which every comparison and selection is built."""

@@ -1,0 +1,1 @@
+"""Forecasting models: one file per family behind one interface, guards around all of them, one registry."""

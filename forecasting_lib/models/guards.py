@@ -1,0 +1,238 @@
+"""The guards around every model: what no model may see, and what no model may publish.
+
+Belongs here: cleaning of histories and covariates, the series no model is asked about, the checks on what a
+model returns, the fallback and the reason codes. Does not belong here: any forecast of its own beyond the
+fallback.
+
+The fallback of a series without a positive day is zero demand; of a series with one observed day that day's
+demand, for every day and every level; of a series whose model failed, the moving average of seven days.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting_lib.models.interface import Forecaster
+from forecasting_lib.models.naive import MovingAverage
+from forecasting_lib.models.quantile_grid import demand_grid
+from forecasting_lib.panel import QUANTILE_LEVELS, FloatArray, Forecast, Panel
+
+IntArray = npt.NDArray[np.int64]
+
+CAP_FACTOR = 10.0
+"""A forecast above this multiple of the highest day ever seen is an error of the model, not news."""
+
+MIN_HISTORY_DAYS = 14
+"""Fewer days since the first sale make a cold start."""
+
+LARGEST_DEMAND = float(np.finfo(np.float32).max)
+"""Models work in single precision; a larger number is not demand and is masked like an infinity."""
+
+
+class Reason(StrEnum):
+    """Why a guard replaced the model's numbers for a series."""
+
+    NO_HISTORY = "NO_HISTORY"
+    """The history is empty: zero demand."""
+    ALL_MASKED = "ALL_MASKED"
+    """No day of the history was observed: zero demand."""
+    ALL_ZERO = "ALL_ZERO"
+    """Nothing was ever sold: zero demand."""
+    SINGLE_POINT = "SINGLE_POINT"
+    """One observed day since the first sale: that day's demand, without spread."""
+    NOT_FINITE = "NOT_FINITE"
+    """The model returned NaN or infinity: moving average."""
+    CAPPED = "CAPPED"
+    """The model's mean or median exceeds ``CAP_FACTOR`` times the highest day seen: moving average."""
+
+
+class Note(StrEnum):
+    """What a reader should know about a series whose numbers stand."""
+
+    SHORT_HISTORY = "SHORT_HISTORY"
+    """Fewer than ``MIN_HISTORY_DAYS`` days since the first sale."""
+
+
+def guarded_predict(model: Forecaster, panel: Panel, horizon: int) -> Forecast:
+    """Forecast every series of a panel: by the model where it can, by the documented fallback elsewhere.
+
+    The model sees histories that begin with their first positive day (zeros before the first sale are not
+    demand, and move the scale of a normalising model), infinities masked and negative days at 0. It is not
+    called when no series is left for it.
+
+    Args:
+        model: any model of the interface.
+        panel: any panel; nothing about its numbers is assumed.
+        horizon: days ahead, at least 1.
+
+    Returns:
+        One forecast per series in the panel's order. ``point``, ``mean`` and ``quantiles`` are finite, at
+        least 0 and at most ``CAP_FACTOR`` times the highest day of the series; quantiles do not cross.
+        ``reasons`` holds a :class:`Reason` for every series whose numbers are not the model's.
+
+    Raises:
+        ValueError: the horizon is below 1, or the model answered for other series or days than asked.
+    """
+    if horizon < 1:
+        raise ValueError(f"horizon is {horizon} days; it must be at least 1")
+    histories = _Histories.of(panel)
+    reasons: list[Reason | None] = histories.reasons()
+    point = np.repeat(histories.highest[:, None], horizon, axis=1)
+    mean = point.copy()
+    quantiles = np.repeat(point[:, :, None], len(QUANTILE_LEVELS), axis=2)
+
+    asked = np.array([i for i, reason in enumerate(reasons) if reason is None], dtype=np.int64)
+    if len(asked):
+        visible = _visible(panel, histories, asked)
+        answer = _ask(model, visible, horizon)
+        finite = _all_finite(answer)
+        bound = CAP_FACTOR * histories.highest[asked]
+        with np.errstate(invalid="ignore"):
+            beyond = np.maximum(answer.point.max(axis=1), answer.mean.max(axis=1)) > bound
+        point[asked], mean[asked], quantiles[asked] = answer.point, answer.mean, answer.quantiles
+        failed = np.flatnonzero(~finite | beyond)
+        if len(failed):
+            fallback = MovingAverage().predict(visible.select(failed.tolist()), horizon)
+            rows = asked[failed]
+            point[rows], mean[rows], quantiles[rows] = fallback.point, fallback.mean, fallback.quantiles
+            for row, is_finite in zip(rows, finite[failed], strict=True):
+                reasons[row] = Reason.CAPPED if is_finite else Reason.NOT_FINITE
+
+    cap = (CAP_FACTOR * histories.highest)[:, None]
+    return Forecast(
+        series_ids=panel.series_ids,
+        as_of_date=panel.as_of_date,
+        point=np.maximum(point, 0.0) + 0.0,
+        mean=np.maximum(mean, 0.0) + 0.0,
+        quantiles=np.minimum(demand_grid(quantiles), cap[:, :, None]),
+        reasons=tuple(reasons),
+    )
+
+
+def history_notes(panel: Panel) -> tuple[Note | None, ...]:
+    """For each series ``SHORT_HISTORY`` where its first sale is less than ``MIN_HISTORY_DAYS`` days old.
+
+    A series that never sold has no note: :func:`guarded_predict` gives its reason.
+    """
+    histories = _Histories.of(panel)
+    age = histories.days - histories.first_sale
+    short = (histories.first_sale >= 0) & (age < MIN_HISTORY_DAYS)
+    return tuple(Note.SHORT_HISTORY if is_short else None for is_short in short)
+
+
+@dataclass(frozen=True)
+class _Histories:
+    """What the guards know of each of the n series; arrays have shape (n,).
+
+    Attributes:
+        cleaned: the histories with infinities masked and negative days at 0.
+        days: their lengths.
+        first_sale: position of the first positive day, -1 where there is none.
+        observed: number of observed days.
+        observed_since_sale: number of observed days from the first positive one on.
+        highest: the highest day, in units; 0 where nothing was sold.
+    """
+
+    cleaned: tuple[FloatArray, ...]
+    days: IntArray
+    first_sale: IntArray
+    observed: IntArray
+    observed_since_sale: IntArray
+    highest: FloatArray
+
+    @classmethod
+    def of(cls, panel: Panel) -> _Histories:
+        n = len(panel)
+        days = np.array([len(h) for h in panel.history], dtype=np.int64)
+        starts = np.cumsum(days) - days
+        owner = np.repeat(np.arange(n), days)
+        demand = np.maximum(_masked(panel.history), 0.0)
+
+        sales = np.flatnonzero(demand > 0)
+        sellers, first = np.unique(owner[sales], return_index=True)
+        first_sale = np.full(n, -1, dtype=np.int64)
+        first_sale[sellers] = sales[first] - starts[sellers]
+        highest = np.zeros(n)
+        np.maximum.at(highest, owner[sales], demand[sales])
+
+        observed = ~np.isnan(demand)
+        position = np.arange(len(demand)) - starts[owner]
+        since_sale = observed & (first_sale >= 0)[owner] & (position >= first_sale[owner])
+        return cls(
+            cleaned=_split(demand, days),
+            days=days,
+            first_sale=first_sale,
+            observed=np.bincount(owner[observed], minlength=n),
+            observed_since_sale=np.bincount(owner[since_sale], minlength=n),
+            highest=highest,
+        )
+
+    def reasons(self) -> list[Reason | None]:
+        """Why a model is not asked about a series; None where it is."""
+        found: list[Reason | None] = [None] * len(self.days)
+        for reason, applies in (
+            (Reason.SINGLE_POINT, self.observed_since_sale == 1),
+            (Reason.ALL_ZERO, self.first_sale < 0),
+            (Reason.ALL_MASKED, self.observed == 0),
+            (Reason.NO_HISTORY, self.days == 0),
+        ):
+            for row in np.flatnonzero(applies):
+                found[row] = reason
+        return found
+
+
+def _visible(panel: Panel, histories: _Histories, rows: IntArray) -> Panel:
+    """The panel a model is shown: these series from their first sale on, covariates without infinities."""
+
+    def since_sale(arrays: Sequence[FloatArray]) -> tuple[FloatArray, ...]:
+        return tuple(arrays[row][histories.first_sale[row] :] for row in rows)
+
+    def cleaned(arrays: tuple[FloatArray, ...]) -> tuple[FloatArray, ...]:
+        return _split(_masked(arrays), np.array([len(a) for a in arrays], dtype=np.int64))
+
+    return Panel(
+        series_ids=tuple(panel.series_ids[row] for row in rows),
+        as_of_date=panel.as_of_date,
+        history=since_sale(histories.cleaned),
+        past_covariates={k: since_sale(cleaned(v)) for k, v in panel.past_covariates.items()},
+        future_covariates={
+            k: cleaned(tuple(v[row] for row in rows)) for k, v in panel.future_covariates.items()
+        },
+    )
+
+
+def _ask(model: Forecaster, panel: Panel, horizon: int) -> Forecast:
+    """The model's answer.
+
+    Raises:
+        ValueError: it is for other series or another horizon than asked.
+    """
+    answer = model.predict(panel, horizon)
+    if answer.series_ids != panel.series_ids or answer.horizon != horizon:
+        raise ValueError(
+            f"model {model.name!r} was asked for {len(panel)} series over {horizon} days and answered for "
+            f"{len(answer.series_ids)} series over {answer.horizon} days, or in another order"
+        )
+    return answer
+
+
+def _all_finite(forecast: Forecast) -> npt.NDArray[np.bool_]:
+    """(n,): whether every number of the series is finite."""
+    finite = np.isfinite(forecast.point) & np.isfinite(forecast.mean)
+    return np.asarray(finite.all(axis=1) & np.isfinite(forecast.quantiles).all(axis=(1, 2)))
+
+
+def _masked(arrays: Sequence[FloatArray]) -> FloatArray:
+    """All arrays end to end, with NaN in the place of what single precision cannot hold."""
+    flat = np.concatenate([np.empty(0), *arrays])
+    return np.where(np.abs(flat) > LARGEST_DEMAND, np.nan, flat)
+
+
+def _split(flat: FloatArray, lengths: IntArray) -> tuple[FloatArray, ...]:
+    """The inverse of laying arrays of these lengths end to end."""
+    return tuple(np.split(flat, np.cumsum(lengths)[:-1])) if len(lengths) else ()

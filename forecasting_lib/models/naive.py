@@ -1,0 +1,179 @@
+"""The two yardsticks: the moving average and the seasonal naive, for a whole panel at once.
+
+Belongs here: models that only average or repeat what was last seen, with the spread of their own past
+errors as distribution. Does not belong here: anything with parameters to estimate.
+
+Both publish one number a day, as ``point`` and as ``mean``. Their quantile grid is that number plus the
+empirical quantiles of the model's own one-step errors on the last ``RESIDUAL_DAYS`` observed days, clipped
+at 0: the residual method of Hyndman and Athanasopoulos (Forecasting: Principles and Practice, 3rd ed., 5.5)
+with the recent history in the place of split-conformal's calibration set. The same spread stands for every
+day of the horizon. With fewer than two past errors the distribution is the number itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting_lib.models.quantile_grid import demand_grid, empirical_quantiles
+from forecasting_lib.panel import QUANTILE_LEVELS, FloatArray, Forecast, Panel
+
+BoolArray = npt.NDArray[np.bool_]
+
+RESIDUAL_DAYS = 56
+"""Eight weeks: every weekday equally often, recent enough to follow the level."""
+
+_SERIES_PER_BLOCK = 4096
+"""Bounds the padded matrix: 4,096 series of five years take 60 MB."""
+
+
+@dataclass(frozen=True)
+class MovingAverage:
+    """The mean of the last ``window`` days, for every day of the horizon.
+
+    Masked days are left out of the mean, and so are days before the history begins: a series three days
+    old is averaged over three days. Where the whole window is masked, the last ``window`` observed days
+    take its place.
+
+    Args:
+        window: calendar days, at least 1.
+    """
+
+    window: int = 7
+    uses_covariates: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if self.window < 1:
+            raise ValueError(f"window is {self.window} days; it must be at least 1")
+
+    @property
+    def name(self) -> str:
+        return f"ma{self.window}"
+
+    def predict(self, panel: Panel, horizon: int) -> Forecast:
+        """See :meth:`forecasting_lib.models.interface.Forecaster.predict`."""
+        values = np.empty((len(panel), horizon))
+        spread = np.empty((len(panel), len(QUANTILE_LEVELS)))
+        for rows, history in _blocks(panel):
+            before = _trailing_mean(history, self.window)
+            values[rows] = _last_observed_mean(history, self.window)[:, None]
+            spread[rows] = _error_quantiles(history - before)
+        return _forecast(panel, values, spread)
+
+
+@dataclass(frozen=True)
+class SeasonalNaive:
+    """The last observed season, repeated.
+
+    A masked day of the last season is replaced by the same day of the season before, as far back as it
+    takes. A day of the season that was never observed takes the mean of the last ``period`` observed days.
+
+    Args:
+        period: days in a season, at least 1; 7 repeats the week.
+    """
+
+    period: int = 7
+    name: ClassVar[str] = "seasonal_naive"
+    uses_covariates: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if self.period < 1:
+            raise ValueError(f"period is {self.period} days; it must be at least 1")
+
+    def predict(self, panel: Panel, horizon: int) -> Forecast:
+        """See :meth:`forecasting_lib.models.interface.Forecaster.predict`."""
+        values = np.empty((len(panel), horizon))
+        spread = np.empty((len(panel), len(QUANTILE_LEVELS)))
+        day_of_season = np.arange(horizon) % self.period
+        for rows, history in _blocks(panel):
+            season = _last_observed_season(history, self.period)
+            unseen = _last_observed_mean(history, self.period)[:, None]
+            values[rows] = np.where(np.isnan(season), unseen, season)[:, day_of_season]
+            errors = history[:, self.period :] - history[:, : -self.period]
+            spread[rows] = _error_quantiles(errors)
+        return _forecast(panel, values, spread)
+
+
+def _blocks(panel: Panel) -> Iterator[tuple[slice, FloatArray]]:
+    """The panel in runs of series, each as one (b, longest) matrix that ends on the as-of date."""
+    for start in range(0, len(panel), _SERIES_PER_BLOCK):
+        histories = panel.history[start : start + _SERIES_PER_BLOCK]
+        padded = np.full((len(histories), max(len(h) for h in histories)), np.nan)
+        for row, history in zip(padded, histories, strict=True):
+            row[len(row) - len(history) :] = history
+        yield slice(start, start + len(histories)), padded
+
+
+def _trailing_mean(history: FloatArray, window: int) -> FloatArray:
+    """(b, L): the mean of the observed days among the ``window`` days before each day, NaN where none."""
+    observed = ~np.isnan(history)
+    units = np.where(observed, history, 0.0)
+    total = np.zeros_like(history)
+    count = np.zeros_like(history)
+    for lag in range(1, min(window, history.shape[1] - 1) + 1):
+        total[:, lag:] += units[:, :-lag]
+        count[:, lag:] += observed[:, :-lag]
+    mean = np.full_like(history, np.nan)
+    np.divide(total, count, out=mean, where=count > 0)
+    return mean
+
+
+def _last_observed_mean(history: FloatArray, window: int) -> FloatArray:
+    """(b,): the mean of the observed days among the last ``window``; of the last observed ones if none is.
+
+    NaN for a row without any observed day.
+    """
+    observed = ~np.isnan(history)
+    used = observed.copy()
+    used[:, :-window] = False
+    gone = ~used.any(axis=1)
+    used[gone] = observed[gone] & (_rank_from_end(observed[gone]) <= window)
+    count = np.count_nonzero(used, axis=1)
+    total = np.where(used, history, 0.0).sum(axis=1)
+    mean = np.full(len(history), np.nan)
+    np.divide(total, count, out=mean, where=count > 0)
+    return mean
+
+
+def _last_observed_season(history: FloatArray, period: int) -> FloatArray:
+    """(b, period): for each day of the coming season the last observed day of the same phase, NaN if none."""
+    b, length = history.shape
+    seasons = max(1, -(-length // period))
+    padded = np.full((b, seasons * period), np.nan)
+    padded[:, seasons * period - length :] = history
+    newest_first = padded.reshape(b, seasons, period)[:, ::-1, :]
+    latest = np.argmax(~np.isnan(newest_first), axis=1)
+    found = np.take_along_axis(newest_first, latest[:, None, :], axis=1)
+    return np.asarray(found[:, 0, :], dtype=np.float64)
+
+
+def _error_quantiles(errors: FloatArray) -> FloatArray:
+    """(b, 21): quantiles of the last ``RESIDUAL_DAYS`` known errors of each row, 0 where fewer than two."""
+    known = ~np.isnan(errors)
+    rank = _rank_from_end(known)
+    rows, columns = np.nonzero(known & (rank <= RESIDUAL_DAYS))
+    recent = np.full((len(errors), RESIDUAL_DAYS), np.nan)
+    recent[rows, RESIDUAL_DAYS - rank[rows, columns]] = errors[rows, columns]
+    enough = np.count_nonzero(known, axis=1) >= 2
+    return np.where(enough[:, None], empirical_quantiles(recent), 0.0)
+
+
+def _rank_from_end(flags: BoolArray) -> npt.NDArray[np.intp]:
+    """Number of set flags from each position to the end of its row, that position included."""
+    return np.cumsum(flags[:, ::-1], axis=1, dtype=np.intp)[:, ::-1]
+
+
+def _forecast(panel: Panel, values: FloatArray, spread: FloatArray) -> Forecast:
+    """The forecast with one number a day and the same spread of errors (n, 21) around each."""
+    return Forecast(
+        series_ids=panel.series_ids,
+        as_of_date=panel.as_of_date,
+        point=values,
+        mean=values.copy(),
+        quantiles=demand_grid(values[:, :, None] + spread[:, None, :]),
+        reasons=(None,) * len(panel),
+    )

@@ -1,0 +1,72 @@
+"""Every model the system knows, by name. A new model is one file beside this one and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from forecasting_lib.models.chronos2 import Chronos2
+from forecasting_lib.models.interface import Forecaster
+from forecasting_lib.models.naive import MovingAverage, SeasonalNaive
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """One model of the registry.
+
+    Attributes:
+        factory: makes the model; its keyword arguments are the model's settings.
+        description: one line for tables and user interfaces.
+        simplicity: 0 is the simplest; between models of equal accuracy the lower one wins.
+        needs_weights: True where ``path`` must be given, a directory of pretrained weights.
+        settings: arguments of the factory that make it this model.
+    """
+
+    factory: Callable[..., Forecaster]
+    description: str
+    simplicity: int
+    needs_weights: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+REGISTRY: Mapping[str, ModelEntry] = {
+    "ma7": ModelEntry(MovingAverage, "mean of the last seven days", 0, settings={"window": 7}),
+    "seasonal_naive": ModelEntry(SeasonalNaive, "the last week repeated", 1, settings={"period": 7}),
+    "chronos2": ModelEntry(Chronos2, "Chronos-2, pretrained, with covariates", 9, needs_weights=True),
+}
+
+
+def available_models() -> tuple[str, ...]:
+    """Names of all models, the simplest first."""
+    return tuple(sorted(REGISTRY, key=lambda name: REGISTRY[name].simplicity))
+
+
+def model_entry(name: str) -> ModelEntry:
+    """The registry's line for a model.
+
+    Raises:
+        ValueError: no model has this name; the message lists those that do.
+    """
+    try:
+        return REGISTRY[name]
+    except KeyError:
+        known = ", ".join(available_models())
+        raise ValueError(f"there is no model {name!r}; known models are {known}") from None
+
+
+def create_model(name: str, **settings: Any) -> Forecaster:
+    """Make a model by name.
+
+    Args:
+        name: one of :func:`available_models`.
+        settings: arguments of the model beyond those of its registry line, such as ``path`` for chronos2.
+
+    Raises:
+        ValueError: no model has this name, or a setting does not fit it.
+    """
+    entry = model_entry(name)
+    try:
+        return entry.factory(**{**entry.settings, **settings})
+    except TypeError as error:
+        raise ValueError(f"settings of model {name!r} do not fit: {error}") from error
