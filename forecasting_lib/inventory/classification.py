@@ -1,0 +1,153 @@
+"""Classes that planners sort by: ABC by value, XYZ by variability, demand pattern by ADI and CV2.
+
+Belongs here: the classes and the statistics of history they rest on.
+Does not belong here: any stock figure; a class never changes a quantity in this package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from forecasting_lib.panel import FloatArray, Panel
+
+ADI_CUT = 1.32
+CV2_CUT = 0.49
+_WEEK = 7
+_SEASON_WINDOW_DAYS = 28
+_SAME_WEEKDAY_LAST_YEAR_DAYS = 364
+
+PROFILE_SCHEMA: dict[str, pl.DataType] = {
+    "series_id": pl.String(),
+    "adi": pl.Float64(),
+    "cv2": pl.Float64(),
+    "demand_class": pl.String(),
+    "weekly_cv": pl.Float64(),
+    "history_days": pl.Int64(),
+    "nonzero_days": pl.Int64(),
+    "last_season_mean_qty": pl.Float64(),
+}
+
+
+def abc_classes(
+    values: FloatArray, ids: Sequence[str], cut_a: float = 0.80, cut_b: float = 0.95
+) -> list[str | None]:
+    """ABC class by the cumulative share of value *before* the item, so that the largest is always A.
+
+    Args:
+        values: (n,) annual forecast value, money; NaN: unknown, class None.
+        ids: n identifiers; they break ties, ascending.
+        cut_a: A while the share before the item is below it.
+        cut_b: B while it is below this; C after.
+
+    Returns:
+        One class per item in the order given. Where no item has any value all are C.
+    """
+    known = np.flatnonzero(~np.isnan(values)).tolist()
+    order = sorted(known, key=lambda i: (-values[i], ids[i]))
+    total = float(values[order].sum())
+    classes: list[str | None] = [None] * len(ids)
+    before = np.concatenate([[0.0], np.cumsum(values[order])])[:-1]
+    for item, value_before in zip(order, before, strict=True):
+        share = value_before / total if total > 0.0 else 1.0
+        classes[item] = "A" if share < cut_a else "B" if share < cut_b else "C"
+    return classes
+
+
+def xyz_classes(weekly_cv: FloatArray) -> list[str | None]:
+    """X up to 0.5, Y up to 1.0, Z above: coefficient of variation of weekly demand, (n,); NaN: None."""
+    return [None if np.isnan(cv) else "X" if cv <= 0.5 else "Y" if cv <= 1.0 else "Z" for cv in weekly_cv]
+
+
+def demand_class(adi: float | None, cv2: float | None) -> str | None:
+    """Demand pattern: smooth, erratic, intermittent or lumpy; None where a statistic is unknown.
+
+    Args:
+        adi: average inter-demand interval, periods per period with demand; 1.32 and above is sparse.
+        cv2: squared coefficient of variation of the non-zero demands; 0.49 and above is variable.
+
+    Source: Syntetos, Boylan & Croston, JORS 56 (2005).
+    """
+    if adi is None or cv2 is None:
+        return None
+    if adi < ADI_CUT:
+        return "smooth" if cv2 < CV2_CUT else "erratic"
+    return "intermittent" if cv2 < CV2_CUT else "lumpy"
+
+
+def adi_and_cv2(history: FloatArray) -> tuple[float, float] | None:
+    """ADI (days per demand day) and CV2 (population variance) of one history; None without demand.
+
+    Args:
+        history: (t,) units a day; NaN days are masked and do not count as periods.
+    """
+    seen = history[~np.isnan(history)]
+    sizes = seen[seen > 0.0]
+    if sizes.size == 0:
+        return None
+    return seen.size / sizes.size, float((sizes.std() / sizes.mean()) ** 2)
+
+
+def weekly_coefficient_of_variation(history: FloatArray) -> float | None:
+    """Sample CV of whole weeks counted back from the last day; None under two weeks or without demand.
+
+    A week with masked days counts with its mean of the others, a wholly masked week not at all. Weeks
+    take the weekday pattern out; a yearly season stays in.
+
+    Args:
+        history: (t,) units a day, oldest first; NaN: masked.
+    """
+    weeks = history[history.size % _WEEK :].reshape(-1, _WEEK)
+    weeks = weeks[~np.isnan(weeks).all(axis=1)]
+    totals = np.nanmean(weeks, axis=1) if weeks.size else np.empty(0)
+    if totals.size < 2 or totals.mean() <= 0.0:
+        return None
+    return float(totals.std(ddof=1) / totals.mean())
+
+
+def last_season_mean(history: FloatArray, horizon: int) -> float | None:
+    """Mean daily demand expected after the horizon: last year's same four weeks, else the latest four.
+
+    Args:
+        history: (t,) units a day, oldest first; NaN: masked.
+        horizon: days of the forecast; the four weeks start the day after it, 364 days earlier.
+
+    Returns:
+        Units a day; None where no unmasked day is there.
+    """
+    start = history.size + horizon - _SAME_WEEKDAY_LAST_YEAR_DAYS
+    for window in (
+        history[start : start + _SEASON_WINDOW_DAYS] if start >= 0 else np.empty(0),
+        history[-_SEASON_WINDOW_DAYS:],
+    ):
+        seen = window[~np.isnan(window)]
+        if seen.size:
+            return float(seen.mean())
+    return None
+
+
+def demand_profile(panel: Panel, horizon: int) -> pl.DataFrame:
+    """The statistics of history that :func:`plan_inventory` takes in ``supply``, one row per series.
+
+    Returns:
+        ``series_id, adi, cv2, demand_class, weekly_cv, history_days, nonzero_days,
+        last_season_mean_qty``; days count unmasked days; null where history cannot say.
+    """
+    rows = []
+    for series_id, history in zip(panel.series_ids, panel.history, strict=True):
+        adi, cv2 = adi_and_cv2(history) or (None, None)
+        rows.append(
+            (
+                series_id,
+                adi,
+                cv2,
+                demand_class(adi, cv2),
+                weekly_coefficient_of_variation(history),
+                int((~np.isnan(history)).sum()),
+                int((history > 0.0).sum()),
+                last_season_mean(history, horizon),
+            )
+        )
+    return pl.DataFrame(rows, schema=PROFILE_SCHEMA, orient="row")

@@ -1,0 +1,311 @@
+"""Demand over a protection interval: from daily quantile grids to one distribution per series.
+
+Belongs here: the moments of the grid, their cumulation over days, the mixture over lead times and the
+law fitted to the result. Daily quantiles are never added up: only means and variances are.
+Does not belong here: what to do about that demand (policies) or when stock meets it (projection).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from forecasting_lib.panel import QUANTILE_LEVELS, FloatArray
+
+IntArray = npt.NDArray[np.int64]
+
+QTY_TOLERANCE = 1e-9
+"""Units below which two quantities count as equal: sums of daily forecasts carry rounding noise."""
+
+_SERIES_PER_CHUNK = 2000
+_EXTENSION_DAYS = 28
+
+
+def grid_moments(quantiles: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Mean and variance of daily demand, integrated over the 21-level quantile grid.
+
+    The inverse distribution function is taken as piecewise linear between the levels, with the lowest
+    1 % lumped at q01 and an exponential tail above q99 of scale ``b = (q99 - q95) / ln 5``, the one that
+    passes through both. A segment [a, b] of probability w contributes ``w(a+b)/2`` and
+    ``w(a^2+ab+b^2)/3`` to the first two moments, the tail ``.01(q+b)`` and ``.01(q^2+2qb+2b^2)``.
+    Without that tail a lumpy item's variance is about a quarter too low. Crossing quantiles are sorted,
+    negative ones set to zero, first.
+
+    Args:
+        quantiles: (n, h, 21) at ``QUANTILE_LEVELS``, units a day.
+
+    Returns:
+        Mean (n, h) in units and variance (n, h) in units squared, both >= 0.
+
+    Source: inventory specification, section 1.6 (grid moments); elementary integration.
+    """
+    levels = np.asarray(QUANTILE_LEVELS)
+    widths = np.diff(levels)
+    bottom, top = levels[0], 1.0 - levels[-1]
+    tail_decay = np.log((1.0 - levels[-2]) / top)
+    mean = np.empty(quantiles.shape[:2])
+    variance = np.empty(quantiles.shape[:2])
+    # Chunks bound the temporaries: 30k series x 90 days x 21 levels would triple half a gigabyte.
+    for start in range(0, quantiles.shape[0], _SERIES_PER_CHUNK):
+        part = slice(start, start + _SERIES_PER_CHUNK)
+        grid = np.sort(np.maximum(quantiles[part], 0.0), axis=2)
+        low, high = grid[:, :, :-1], grid[:, :, 1:]
+        q01, q99 = grid[:, :, 0], grid[:, :, -1]
+        scale = (q99 - grid[:, :, -2]) / tail_decay
+        first = bottom * q01 + ((low + high) @ widths) / 2.0 + top * (q99 + scale)
+        second = (
+            bottom * q01**2
+            + ((low**2 + low * high + high**2) @ widths) / 3.0
+            + top * (q99**2 + 2.0 * q99 * scale + 2.0 * scale**2)
+        )
+        mean[part] = first
+        variance[part] = np.maximum(second - first**2, 0.0)
+    return mean, variance
+
+
+@dataclass(frozen=True)
+class CumulativeDemand:
+    """Mean and variance of the demand of days 1..t, for any t >= 0, also fractional or past the horizon.
+
+    Inside the horizon both grow linearly within a day. Past it, each day adds ``beyond_mean`` and
+    ``beyond_variance``.
+
+    Attributes:
+        mean: (n, h+1) units; column t holds days 1..t, column 0 is zero.
+        variance: (n, h+1) units squared, likewise, error inflation included.
+        beyond_mean: (n,) units a day after the horizon.
+        beyond_variance: (n,) units squared a day after the horizon, error inflation included.
+        error_inflation: (n,) kappa, the variance of the cumulative forecast error over the sum of the
+            daily error variances; 1 where errors of different days are independent.
+    """
+
+    mean: FloatArray
+    variance: FloatArray
+    beyond_mean: FloatArray
+    beyond_variance: FloatArray
+    error_inflation: FloatArray
+
+    @property
+    def horizon(self) -> int:
+        return int(self.mean.shape[1]) - 1
+
+    @classmethod
+    def from_daily(
+        cls,
+        mean: FloatArray,
+        variance: FloatArray,
+        last_season_mean: FloatArray | None = None,
+        error_inflation: FloatArray | None = None,
+    ) -> CumulativeDemand:
+        """Cumulate daily moments.
+
+        Args:
+            mean: (n, h) units a day.
+            variance: (n, h) units squared.
+            last_season_mean: (n,) units a day expected after the horizon; NaN or absent: the mean of the
+                forecast's last four weeks. Its variance keeps their variance-to-mean ratio, or is
+                Poisson's where they hold no demand.
+            error_inflation: (n,) kappa; absent: 1.
+        """
+        kappa = np.ones(mean.shape[0]) if error_inflation is None else error_inflation
+        tail_mean = mean[:, -_EXTENSION_DAYS:].mean(axis=1)
+        tail_variance = variance[:, -_EXTENSION_DAYS:].mean(axis=1)
+        dispersion = np.ones_like(tail_mean)
+        np.divide(tail_variance, tail_mean, out=dispersion, where=tail_mean > QTY_TOLERANCE)
+        beyond = tail_mean
+        if last_season_mean is not None:
+            beyond = np.where(np.isnan(last_season_mean), tail_mean, last_season_mean)
+        start = np.zeros((mean.shape[0], 1))
+        return cls(
+            mean=np.hstack([start, np.cumsum(mean, axis=1)]),
+            variance=kappa[:, None] * np.hstack([start, np.cumsum(variance, axis=1)]),
+            beyond_mean=beyond,
+            beyond_variance=kappa * beyond * dispersion,
+            error_inflation=kappa,
+        )
+
+    def mean_through(self, days: FloatArray, rows: IntArray | None = None) -> FloatArray:
+        """C(days): units demanded in days 1..``days``, (m,); NaN days give NaN.
+
+        Args:
+            days: (m,) days >= 0, one per row.
+            rows: (m,) positions of the series; absent: all of them in order.
+        """
+        return _at_day(self.mean, self.beyond_mean, days, rows)
+
+    def variance_through(self, days: FloatArray, rows: IntArray | None = None) -> FloatArray:
+        """Variance of the same sum, units squared, (m,); arguments as in :meth:`mean_through`."""
+        return _at_day(self.variance, self.beyond_variance, days, rows)
+
+    def days_until(self, quantity: FloatArray, rows: IntArray | None = None) -> FloatArray:
+        """Days after which ``quantity`` units are used up, (m,), past the horizon where need be.
+
+        NaN where they are never used up, or the quantity is NaN. The inverse of :meth:`mean_through`.
+        """
+        at = np.arange(self.mean.shape[0]) if rows is None else rows
+        within = forward_cover(self.mean[at], quantity)
+        left = quantity - self.mean[at, -1]
+        past = np.full_like(within, np.nan)
+        rate = self.beyond_mean[at]
+        np.divide(left, rate, out=past, where=rate > QTY_TOLERANCE)
+        return np.where(np.isnan(within), self.horizon + past, within)
+
+
+def _at_day(
+    cumulative: FloatArray, beyond: FloatArray, days: FloatArray, rows: IntArray | None
+) -> FloatArray:
+    at = np.arange(cumulative.shape[0]) if rows is None else rows
+    horizon = cumulative.shape[1] - 1
+    known = np.where(np.isnan(days), 0.0, days)
+    whole = np.minimum(np.floor(known), horizon).astype(np.int64)
+    value = cumulative[at, whole]
+    following = cumulative[at, np.minimum(whole + 1, horizon)]
+    slope = np.where(whole < horizon, following - value, beyond[at])
+    return np.where(np.isnan(days), np.nan, value + (known - whole) * slope)
+
+
+def forward_cover(cumulative: FloatArray, stock: FloatArray) -> FloatArray:
+    """Days that stock lasts against cumulative demand, fractional inside a day.
+
+    The last moment t with C(t) <= stock. A day without demand does not use stock up, so a stock that
+    ends exactly before idle days lasts through them: 30 units against 10, 10, 10, 0, 0, 5 last 5 days.
+
+    Args:
+        cumulative: (n, h+1) units, non-decreasing along the days, column 0 zero.
+        stock: (n,) units.
+
+    Returns:
+        (n,) days; 0 where stock <= 0; NaN where it outlasts the horizon or is NaN.
+
+    Source: inventory specification, section 1.3 (DIR) and its oracle group ``DIR_stockout``.
+    """
+    horizon = cumulative.shape[1] - 1
+    held = np.where(np.isnan(stock), 0.0, stock)
+    full_days = (cumulative[:, 1:] <= held[:, None] + QTY_TOLERANCE).sum(axis=1)
+    rows = np.arange(cumulative.shape[0])
+    start = cumulative[rows, np.minimum(full_days, horizon)]
+    step = cumulative[rows, np.minimum(full_days + 1, horizon)] - start
+    part = np.zeros_like(start)
+    np.divide(held - start, step, out=part, where=step > 0.0)
+    days = full_days + np.clip(part, 0.0, 1.0)
+    days = np.where(full_days >= horizon, np.nan, days)
+    return np.where(np.isnan(stock), np.nan, np.where(held <= 0.0, 0.0, days))
+
+
+@dataclass(frozen=True)
+class NormalDemand:
+    """The textbook law of demand over an interval: normal with given mean and standard deviation.
+
+    The seam for other laws: whatever replaces it offers the same methods and its own ``method`` name.
+    A standard deviation of zero is legal: demand is then its mean with certainty.
+
+    Attributes:
+        mean: (n,) units; NaN where the interval is unknown, and every method then gives NaN.
+        sd: (n,) units.
+    """
+
+    method: ClassVar[str] = "normal"
+    mean: FloatArray
+    sd: FloatArray
+
+    def quantile(self, level: float) -> FloatArray:
+        """Smallest quantity that covers demand with probability ``level``, (n,) units.
+
+        Raises:
+            ValueError: the level is not strictly between 0 and 1.
+        """
+        return np.asarray(self.mean + safety_factor(level) * self.sd)
+
+    def exceedance(self, quantity: FloatArray) -> FloatArray:
+        """P(demand > quantity), (n,); 0 or 1 where the standard deviation is zero."""
+        certain = np.where(self.mean > quantity + QTY_TOLERANCE, 1.0, 0.0)
+        probability = np.asarray(stats.norm.sf(self._standardised(quantity)), dtype=np.float64)
+        result = np.where(self.sd > 0.0, probability, certain)
+        return np.where(np.isnan(self.mean + quantity), np.nan, result)
+
+    def expected_shortage(self, quantity: FloatArray) -> FloatArray:
+        """E[(demand - quantity)+], (n,) units: ``sd * G(k)``, ``G(k) = phi(k) - k(1 - Phi(k))``.
+
+        Source: the normal loss function (Snyder & Shen, Fundamentals of Supply Chain Theory, appendix).
+        """
+        k = self._standardised(quantity)
+        loss = self.sd * (stats.norm.pdf(k) - k * stats.norm.sf(k))
+        return np.asarray(
+            np.where(self.sd > 0.0, np.maximum(loss, 0.0), np.maximum(self.mean - quantity, 0.0))
+        )
+
+    def _standardised(self, quantity: FloatArray) -> FloatArray:
+        k = np.zeros_like(self.mean)
+        np.divide(quantity - self.mean, self.sd, out=k, where=self.sd > 0.0)
+        return k
+
+
+def safety_factor(service_level: float) -> float:
+    """``z = Phi^-1(service_level)``.
+
+    Raises:
+        ValueError: the level is not strictly between 0 and 1; no finite stock serves with certainty.
+    """
+    if not 0.0 < service_level < 1.0:
+        raise ValueError(f"service level {service_level} must lie strictly between 0 and 1, for example 0.95")
+    return float(stats.norm.ppf(service_level))
+
+
+def two_point_lead_times(
+    lead_time_days: FloatArray, lead_time_sd_days: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """The two lead times, and the probability of the longer, with the given mean and deviation.
+
+    ``L - sd`` and ``L + sd`` with one half each. Where ``sd > L`` the shorter is zero and the longer,
+    rarer one moves out so that mean and deviation still hold. A lead time of zero does not vary.
+
+    Args:
+        lead_time_days: (n,) mean, days.
+        lead_time_sd_days: (n,) standard deviation, days.
+
+    Returns:
+        Shorter (n,) days, longer (n,) days, probability of the longer (n,).
+    """
+    shorter = np.maximum(lead_time_days - lead_time_sd_days, 0.0)
+    below = lead_time_days - shorter
+    varies = (lead_time_sd_days > 0.0) & (below > 0.0)
+    above = np.zeros_like(below)
+    np.divide(lead_time_sd_days**2, below, out=above, where=varies)
+    longer_probability = np.full_like(below, 0.5)
+    np.divide(below, below + above, out=longer_probability, where=varies)
+    return shorter, lead_time_days + above, longer_probability
+
+
+def protection_demand(
+    demand: CumulativeDemand,
+    lead_time_days: FloatArray,
+    lead_time_sd_days: FloatArray,
+    review_days: FloatArray,
+    rows: IntArray | None = None,
+) -> NormalDemand:
+    """The law of demand over the protection interval L + R when L varies.
+
+    ``E[X] = E_L[C(L+R)]`` and ``Var[X] = E_L[V(L+R)] + Var_L[C(L+R)]`` over the two-point lead time.
+    With a level forecast this is the textbook ``(L+R) sigma^2 + mu^2 sigma_L^2`` exactly.
+
+    Args:
+        demand: cumulative moments of n series.
+        lead_time_days: (m,) mean lead time; NaN: unknown, the law is NaN there.
+        lead_time_sd_days: (m,) its standard deviation.
+        review_days: (m,) review period; 0 for the lead time alone.
+        rows: (m,) positions of the series; absent: all of them in order, m = n.
+
+    Source: inventory specification, section 1.3; Snyder & Shen 2e, section on lead-time uncertainty.
+    """
+    shorter, longer, p = two_point_lead_times(lead_time_days, lead_time_sd_days)
+    early, late = (demand.mean_through(days + review_days, rows) for days in (shorter, longer))
+    early_variance, late_variance = (
+        demand.variance_through(days + review_days, rows) for days in (shorter, longer)
+    )
+    mean = (1.0 - p) * early + p * late
+    variance = (1.0 - p) * early_variance + p * late_variance + p * (1.0 - p) * (late - early) ** 2
+    return NormalDemand(mean=mean, sd=np.sqrt(variance))

@@ -1,0 +1,333 @@
+"""From a forecast, a stock snapshot and open orders to the four inventory tables.
+
+Belongs here: the order of the steps and the assembly of the tables.
+Does not belong here: any formula; each lives in the module named after it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+
+from forecasting_lib.inventory.classification import abc_classes, demand_class, xyz_classes
+from forecasting_lib.inventory.flags import BoolArray, Flag, flag_lists
+from forecasting_lib.inventory.lead_time_demand import (
+    QTY_TOLERANCE,
+    CumulativeDemand,
+    NormalDemand,
+    forward_cover,
+    grid_moments,
+    protection_demand,
+    two_point_lead_times,
+)
+from forecasting_lib.inventory.policies import (
+    InventoryPolicy,
+    admissible_economic_order_quantity,
+    order_up_to_level,
+    reorder_levels,
+)
+from forecasting_lib.inventory.projection import (
+    ReceiptSchedule,
+    StockProjection,
+    cover_with_receipts,
+    pessimistic_cover,
+    project_stock,
+    stockout_day,
+)
+from forecasting_lib.inventory.replenishment import (
+    OrderRule,
+    expedite_frame,
+    order_frame,
+    plan_orders,
+    planned_receipts,
+    replenishment_plan,
+)
+from forecasting_lib.inventory.supply import Supply
+from forecasting_lib.inventory.tables import (
+    LTD_LEVELS,
+    LTD_SCHEMA,
+    METRICS_SCHEMA,
+    PROJECTION_SCHEMA,
+    RECEIPTS_SCHEMA,
+    SUPPLY_SCHEMA,
+    to_table,
+)
+from forecasting_lib.panel import FloatArray, Forecast
+
+DAYS_PER_YEAR = 365.0
+
+
+@dataclass(frozen=True)
+class InventoryPlan:
+    """The four tables, without NaN or infinity: what is unknown is null.
+
+    Attributes:
+        metrics: one row per series, ``METRICS_SCHEMA``.
+        lead_time_demand: one row per series whose lead time is known, ``LTD_SCHEMA``.
+        replenishment: one row per series and line, in rank order, ``REPLENISHMENT_SCHEMA``.
+        projection: one row per series and day of the horizon, ``PROJECTION_SCHEMA``.
+    """
+
+    metrics: pl.DataFrame
+    lead_time_demand: pl.DataFrame
+    replenishment: pl.DataFrame
+    projection: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class _Levels:
+    """Reorder levels of n series with the law they come from; every array is (n,)."""
+
+    law: NormalDemand
+    no_demand: BoolArray
+    undershoot_mean: FloatArray
+    safety_stock: FloatArray
+    reorder_point: FloatArray
+    order_up_to: FloatArray
+    eoq: FloatArray
+    annual_demand: FloatArray
+
+
+def plan_inventory(
+    forecast: Forecast, supply: pl.DataFrame, receipts: pl.DataFrame, policy: InventoryPolicy
+) -> InventoryPlan:
+    """Positions, reorder levels, cover, orders and stock curve of every series of a forecast.
+
+    The textbook method: normal demand over L + R with lead-time variability, no undershoot, forecast
+    errors of different days independent.
+
+    Args:
+        forecast: n series over h days; its mean and quantiles must be finite.
+        supply: columns of ``SUPPLY_SCHEMA``, at most one row per series, as known on the as-of date. A
+            series without a row, or without ``on_hand_qty``, has no known stock. Reserved and backordered
+            quantities default to zero where stock is known.
+        receipts: columns of ``RECEIPTS_SCHEMA``, one row per purchase order line open on the as-of date;
+            the caller decides what was visible then.
+        policy: the client's choices.
+
+    Raises:
+        ValueError: a column is missing, a series repeats in ``supply``, a snapshot is dated after the
+            as-of date, or the forecast holds NaN or infinity.
+    """
+    _check_inputs(forecast, supply, receipts)
+    known = Supply.from_frame(supply, forecast.series_ids, policy)
+    daily_mean = np.maximum(forecast.mean, 0.0)
+    _, daily_variance = grid_moments(forecast.quantiles)
+    demand = CumulativeDemand.from_daily(daily_mean, daily_variance, known.last_season_mean)
+    levels = _levels(known, demand, policy)
+    schedule = ReceiptSchedule.from_frame(receipts, forecast.series_ids, forecast.as_of_date, known.lead_time)
+    projection = project_stock(known.net_stock, schedule.by_day(demand.horizon), demand)
+    metrics = _metrics(
+        forecast=forecast,
+        supply=known,
+        demand=demand,
+        levels=levels,
+        schedule=schedule,
+        projection=projection,
+        policy=policy,
+    )
+
+    rule = OrderRule(levels.reorder_point, levels.order_up_to, orderable=~levels.no_demand)
+    lines = plan_orders(known, rule, demand, schedule)
+    short_day = stockout_day(known.net_stock, projection.balance)
+    replenishment = replenishment_plan(
+        order_frame(lines, known, demand, schedule, policy.excess_horizon_days),
+        expedite_frame(short_day, known, demand, schedule),
+        metrics,
+        forecast.as_of_date,
+        demand.horizon,
+    )
+    planned = planned_receipts(lines, len(forecast.series_ids), demand.horizon)
+    return InventoryPlan(
+        metrics=metrics,
+        lead_time_demand=_lead_time_demand(forecast, known, levels.law),
+        replenishment=replenishment,
+        projection=_projection(forecast, daily_mean, projection, planned, levels.safety_stock),
+    )
+
+
+def _check_inputs(forecast: Forecast, supply: pl.DataFrame, receipts: pl.DataFrame) -> None:
+    for name, frame, schema in (("supply", supply, SUPPLY_SCHEMA), ("receipts", receipts, RECEIPTS_SCHEMA)):
+        missing = [column for column in schema if column not in frame.columns]
+        if missing:
+            raise ValueError(f"{name} lacks {missing}; send the column with nulls where nothing is known")
+    if (supply["snapshot_date"].cast(pl.Date) > forecast.as_of_date).any():
+        raise ValueError(f"supply has snapshots after the as-of date {forecast.as_of_date}")
+    if not (np.isfinite(forecast.mean).all() and np.isfinite(forecast.quantiles).all()):
+        raise ValueError("the forecast holds NaN or infinity; guard it before planning")
+
+
+def _levels(supply: Supply, demand: CumulativeDemand, policy: InventoryPolicy) -> _Levels:
+    """The reorder levels; where nothing is forecast nothing is uncertain either, so all are zero."""
+    law = protection_demand(demand, supply.lead_time, supply.known_lead_time_sd, supply.review)
+    reach = np.maximum(np.nan_to_num(supply.lead_time + supply.review), demand.horizon)
+    no_demand = demand.mean_through(reach) <= QTY_TOLERANCE
+    nothing = no_demand & ~np.isnan(law.mean)
+    law = NormalDemand(np.where(nothing, 0.0, law.mean), np.where(nothing, 0.0, law.sd))
+    undershoot_mean = np.zeros_like(law.mean)
+    safety_stock, reorder_point = reorder_levels(law, policy.service_target, undershoot_mean)
+    annual_demand = demand.mean[:, -1] / demand.horizon * DAYS_PER_YEAR
+    eoq = np.full_like(law.mean, np.nan)
+    if policy.order_cost is not None and policy.holding_rate is not None:
+        eoq = admissible_economic_order_quantity(
+            policy.order_cost,
+            annual_demand,
+            policy.holding_rate * supply.unit_cost,
+            supply.moq,
+            supply.order_multiple,
+        )
+    review_demand = demand.mean_through(supply.review)
+    order_up_to = order_up_to_level(reorder_point, review_demand, eoq, supply.moq, supply.order_multiple)
+    return _Levels(
+        law=law,
+        no_demand=no_demand,
+        undershoot_mean=undershoot_mean,
+        safety_stock=safety_stock,
+        reorder_point=reorder_point,
+        order_up_to=np.where(no_demand, reorder_point, order_up_to),
+        eoq=eoq,
+        annual_demand=annual_demand,
+    )
+
+
+def _metrics(
+    *,
+    forecast: Forecast,
+    supply: Supply,
+    demand: CumulativeDemand,
+    levels: _Levels,
+    schedule: ReceiptSchedule,
+    projection: StockProjection,
+    policy: InventoryPolicy,
+) -> pl.DataFrame:
+    n, as_of = len(forecast.series_ids), forecast.as_of_date
+    net_stock, on_order = supply.net_stock, schedule.total()
+    position = net_stock + on_order
+    dir_days = forward_cover(demand.mean, net_stock)
+    no_stock = np.isnan(net_stock)
+    censored = np.isnan(dir_days) & ~no_stock
+    lowest, lowest_day = projection.lowest()
+    over_lead_time = protection_demand(demand, supply.lead_time, supply.known_lead_time_sd, np.zeros(n))
+    due_in_lead_time = schedule.through(np.ceil(supply.lead_time))
+    covered_days = np.full(n, float(policy.excess_horizon_days))
+    needed = demand.mean_through(covered_days) + levels.safety_stock
+    excess = np.maximum(position - np.maximum(levels.order_up_to, needed), 0.0)
+    latest_lead_time = two_point_lead_times(supply.lead_time, supply.known_lead_time_sd)[1]
+    flags = {
+        Flag.NO_DEMAND: levels.no_demand,
+        **supply.flags(as_of),
+        Flag.BACKORDER: (net_stock < -QTY_TOLERANCE) | (supply.backorder > 0.0),
+        Flag.OVERDUE_PO: schedule.total_overdue() > 0.0,
+        Flag.UNDATED_PO: schedule.total_undated() > 0.0,
+        Flag.DIR_CENSORED: censored,
+        Flag.HORIZON_TOO_SHORT: latest_lead_time + supply.review > demand.horizon,
+        Flag.NEGATIVE_SAFETY_STOCK: levels.safety_stock < -QTY_TOLERANCE,
+        Flag.EXCESS: excess > QTY_TOLERANCE,
+        Flag.DEAD_STOCK: levels.no_demand & (net_stock > QTY_TOLERANCE) & (supply.last_season_mean == 0.0),
+    }
+    return to_table(
+        METRICS_SCHEMA,
+        {
+            "series_id": forecast.series_ids,
+            "snapshot_date": supply.frame["snapshot_date"],
+            "on_hand_qty": supply.on_hand,
+            "reserved_qty": supply.reserved,
+            "backorder_qty": supply.backorder,
+            "on_order_qty": on_order,
+            "overdue_on_order_qty": schedule.total_overdue(),
+            "supplier_id": supply.frame["supplier_id"],
+            "lead_time_days": supply.lead_time,
+            "lead_time_sd_days": supply.lead_time_sd,
+            "lead_time_source": supply.frame["lead_time_source"],
+            "review_days": supply.review,
+            "ltd_mean_qty": levels.law.mean,
+            "ltd_sd_qty": levels.law.sd,
+            "ltd_method": [levels.law.method] * n,
+            "undershoot_mean_qty": levels.undershoot_mean,
+            "error_inflation": demand.error_inflation,
+            "service_metric": [policy.service_metric] * n,
+            "service_target": np.full(n, policy.service_target),
+            "service_nominal": np.full(n, policy.service_target),
+            "service_predicted": 1.0 - levels.law.exceedance(levels.reorder_point),
+            "safety_stock_qty": levels.safety_stock,
+            "reorder_point_qty": levels.reorder_point,
+            "order_up_to_qty": levels.order_up_to,
+            "eoq_qty": levels.eoq,
+            "dir_days": dir_days,
+            "dir_days_p10": pessimistic_cover(net_stock, demand),
+            "dir_days_incl_on_order": cover_with_receipts(projection, demand),
+            "dir_censored": pl.Series(np.where(no_stock, np.nan, censored)).fill_nan(None),
+            "dir_lower_bound_days": np.where(censored, float(demand.horizon), np.nan),
+            "stockout_date": _dates(as_of, stockout_day(net_stock, projection.balance)),
+            "stockout_date_p10": _dates(as_of, stockout_day(net_stock, projection.low)),
+            "stockout_prob_lt": over_lead_time.exceedance(net_stock + due_in_lead_time),
+            "min_projected_qty": lowest,
+            "min_projected_date": _dates(as_of, lowest_day),
+            "excess_qty": excess,
+            "excess_value": excess * supply.unit_cost,
+            "shortage_qty": np.maximum(levels.reorder_point - position, 0.0),
+            "abc_class": abc_classes(levels.annual_demand * supply.unit_value, forecast.series_ids),
+            "xyz_class": xyz_classes(supply.frame["weekly_cv"].fill_null(float("nan")).to_numpy()),
+            "demand_class": [
+                given or demand_class(adi, cv2)
+                for given, adi, cv2 in supply.frame.select("demand_class", "adi", "cv2").iter_rows()
+            ],
+            "adi": supply.frame["adi"],
+            "cv2": supply.frame["cv2"],
+            "unit_cost": supply.unit_cost,
+            "stock_value": np.maximum(supply.on_hand, 0.0) * supply.unit_cost,
+            "flags": pl.Series(flag_lists(flags, n), dtype=pl.List(pl.String)),
+        },
+    )
+
+
+def _lead_time_demand(forecast: Forecast, supply: Supply, law: NormalDemand) -> pl.DataFrame:
+    rows = {
+        "series_id": forecast.series_ids,
+        "protection_days": supply.lead_time + supply.review,
+        "ltd_mean_qty": law.mean,
+        "ltd_sd_qty": law.sd,
+        "ltd_method": [law.method] * len(forecast.series_ids),
+        **{f"q{round(level * 100)}_qty": np.maximum(law.quantile(level), 0.0) for level in LTD_LEVELS},
+    }
+    return to_table(LTD_SCHEMA, rows).filter(pl.col("protection_days").is_not_null())
+
+
+def _projection(
+    forecast: Forecast,
+    daily_mean: FloatArray,
+    projection: StockProjection,
+    planned: FloatArray,
+    safety_stock: FloatArray,
+) -> pl.DataFrame:
+    n, horizon = daily_mean.shape
+    ids = pl.Series(forecast.series_ids, dtype=pl.String)
+    days = pl.Series(
+        [forecast.as_of_date + timedelta(days=lag) for lag in range(1, horizon + 1)], dtype=pl.Date
+    )
+    return to_table(
+        PROJECTION_SCHEMA,
+        {
+            "series_id": ids.gather(np.repeat(np.arange(n), horizon)),
+            "date": days.gather(np.tile(np.arange(horizon), n)),
+            "lag_days": np.tile(np.arange(1, horizon + 1), n),
+            "confirmed_receipts_qty": projection.receipts.ravel(),
+            "planned_receipts_qty": planned.ravel(),
+            "demand_mean_qty": daily_mean.ravel(),
+            "projected_qty": projection.balance.ravel(),
+            "with_plan_qty": (projection.balance + np.cumsum(planned, axis=1)).ravel(),
+            "p10_qty": projection.low.ravel(),
+            "p90_qty": projection.high.ravel(),
+            "stockout_prob": projection.stockout_probability().ravel(),
+            "safety_stock_qty": np.repeat(safety_stock, horizon),
+        },
+    )
+
+
+def _dates(as_of_date: date, days: FloatArray) -> pl.Series:
+    """Calendar days from day numbers counted from the as-of date; NaN: null."""
+    offset = pl.DataFrame({"days": pl.Series(days).fill_nan(None).cast(pl.Int64)})
+    return offset.select((pl.lit(as_of_date) + pl.duration(days="days")).cast(pl.Date).alias("date"))["date"]

@@ -1,0 +1,174 @@
+"""The client's policy: reorder points, order-up-to levels and lot sizes.
+
+Belongs here: the policy's choices, the levels compared with the inventory position, the lot ordered.
+Does not belong here: the law of demand itself (lead_time_demand) or dated orders (replenishment).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from forecasting_lib.inventory.lead_time_demand import QTY_TOLERANCE, NormalDemand, safety_factor
+from forecasting_lib.panel import FloatArray
+
+
+@dataclass(frozen=True)
+class InventoryPolicy:
+    """What a client decides once for all its series.
+
+    Attributes:
+        service_target: probability of no stock-out per cycle, strictly between 0 and 1.
+        service_metric: what the target counts: replenishment cycles.
+        review_days: days between order reviews where the supply row has none.
+        holding_rate: yearly cost of holding a unit over its unit cost; None: no economic lot.
+        order_cost: money per order; None: no economic lot.
+        excess_horizon_days: days of demand above which stock counts as excess.
+        negative_stock: ``backorder`` keeps a negative stock as owed to customers, ``zero`` takes it for a
+            booking error.
+
+    Raises:
+        ValueError: a value lies outside its range.
+    """
+
+    service_target: float
+    service_metric: Literal["csl_cycle"] = "csl_cycle"
+    review_days: int = 1
+    holding_rate: float | None = None
+    order_cost: float | None = None
+    excess_horizon_days: int = 90
+    negative_stock: Literal["backorder", "zero"] = "backorder"
+
+    def __post_init__(self) -> None:
+        safety_factor(self.service_target)
+        if self.service_metric != "csl_cycle":
+            raise ValueError(f"service metric {self.service_metric!r}: only 'csl_cycle' is computed")
+        if self.review_days < 0 or self.excess_horizon_days < 1:
+            raise ValueError("review_days must be at least 0 and excess_horizon_days at least 1")
+        for cost in (self.holding_rate, self.order_cost):
+            if cost is not None and not 0.0 < cost < float("inf"):
+                raise ValueError(
+                    f"holding_rate or order_cost {cost}: positive, or left out for no economic lot"
+                )
+        if self.negative_stock not in ("backorder", "zero"):
+            raise ValueError(f"negative_stock {self.negative_stock!r} must be 'backorder' or 'zero'")
+
+
+def reorder_levels(
+    demand: NormalDemand, service_level: float, undershoot_mean: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Reorder point for a cycle service level: the quantile of demand over the protection interval.
+
+    ``s = E[X] + z sd[X]``, ``SS = s - E[X] - E[U]`` with U the undershoot, zero in the textbook method.
+
+    Args:
+        demand: law of X over L + R, forecast-error standard deviation, lead-time variability included.
+        service_level: probability of no stock-out in a cycle; below 0.5 the safety stock is negative.
+        undershoot_mean: (n,) units by which the position lies under s when the order is placed.
+
+    Returns:
+        Safety stock (n,) and reorder point (n,), units; NaN where demand is.
+
+    Raises:
+        ValueError: the service level is not strictly between 0 and 1.
+
+    Source: Snyder & Shen 2e, reorder point under normal lead-time demand; specification section 1.3.
+    """
+    safety_stock = demand.quantile(service_level) - demand.mean
+    return safety_stock, demand.mean + undershoot_mean + safety_stock
+
+
+def economic_order_quantity(
+    order_cost: float, annual_demand: FloatArray, annual_holding_cost: FloatArray
+) -> FloatArray:
+    """``sqrt(2 K D / h)``, (n,) units; NaN where h is unknown or not positive.
+
+    Args:
+        order_cost: K, money per order.
+        annual_demand: (n,) D, units a year, of the forecast.
+        annual_holding_cost: (n,) h, money per unit and year.
+
+    Source: Harris's model; Snyder & Shen 2e, economic order quantity.
+    """
+    ratio = np.full_like(annual_demand, np.nan)
+    np.divide(
+        2.0 * order_cost * annual_demand, annual_holding_cost, out=ratio, where=annual_holding_cost > 0.0
+    )
+    return np.sqrt(ratio)
+
+
+def annual_order_and_holding_cost(
+    quantity: FloatArray, order_cost: float, annual_demand: FloatArray, annual_holding_cost: FloatArray
+) -> FloatArray:
+    """``K D / Q + h Q / 2``, (n,) money a year; NaN where Q is zero."""
+    orders = np.full_like(quantity, np.nan)
+    np.divide(annual_demand, quantity, out=orders, where=quantity > 0.0)
+    return order_cost * orders + annual_holding_cost * quantity / 2.0
+
+
+def admissible_economic_order_quantity(
+    order_cost: float,
+    annual_demand: FloatArray,
+    annual_holding_cost: FloatArray,
+    moq: FloatArray,
+    order_multiple: FloatArray,
+) -> FloatArray:
+    """The cheapest quantity that the supplier accepts, (n,) units.
+
+    The cost is convex, so it is enough to compare the multiples below and above the economic order
+    quantity, neither under the minimum; the smaller wins a tie. Rounding up alone would be wrong: 304 in
+    multiples of 48 is 288, not 336. Zero where there is no demand.
+
+    Args:
+        order_cost: K, money per order.
+        annual_demand: (n,) units a year.
+        annual_holding_cost: (n,) money per unit and year; unknown: NaN, and so is the result.
+        moq: (n,) minimum order, units; NaN: none.
+        order_multiple: (n,) units; NaN or not positive: whole units.
+    """
+    multiple = usable_multiple(order_multiple)
+    best = economic_order_quantity(order_cost, annual_demand, annual_holding_cost)
+    least = np.maximum(np.ceil(np.nan_to_num(moq) / multiple - QTY_TOLERANCE), 1.0) * multiple
+    lower = np.maximum(np.floor(best / multiple) * multiple, least)
+    upper = np.maximum(np.ceil(best / multiple) * multiple, least)
+    costs = [
+        annual_order_and_holding_cost(q, order_cost, annual_demand, annual_holding_cost)
+        for q in (lower, upper)
+    ]
+    cheapest = np.where(costs[0] <= costs[1] * (1.0 + 1e-12), lower, upper)
+    return np.where(best == 0.0, 0.0, cheapest)
+
+
+def order_up_to_level(
+    reorder_point: FloatArray,
+    review_demand: FloatArray,
+    eoq: FloatArray,
+    moq: FloatArray,
+    order_multiple: FloatArray,
+) -> FloatArray:
+    """The level S that an order restores, (n,) units.
+
+    Without a reason to batch, neither an economic lot nor a minimum above one multiple, the policy is
+    (R,S) and S is the quantile over L + R, that is the reorder point. With one it is (R,s,S) with
+    ``S = s + max(EOQ, E[D_R], MOQ)``.
+
+    Args:
+        reorder_point: (n,) units, computed over L + R.
+        review_demand: (n,) E[D_R], mean demand of one review period, units.
+        eoq: (n,) admissible economic order quantity; NaN: unknown.
+        moq: (n,) units; NaN: none.
+        order_multiple: (n,) units; NaN: whole units.
+
+    Source: inventory specification, section 1.3 (order-up-to).
+    """
+    minimum = np.nan_to_num(moq)
+    batched = (np.nan_to_num(eoq) > 0.0) | (minimum > usable_multiple(order_multiple))
+    lot = np.maximum(np.maximum(np.nan_to_num(eoq), minimum), review_demand)
+    return reorder_point + np.where(batched, lot, 0.0)
+
+
+def usable_multiple(order_multiple: FloatArray) -> FloatArray:
+    """The order multiple, one unit where none is known or it is not positive, (n,) units."""
+    return np.where(order_multiple > 0.0, order_multiple, 1.0)

@@ -1,0 +1,424 @@
+"""What to order, when, how urgently and why; which open orders to expedite.
+
+Belongs here: net need, rounding to what a supplier accepts, the roll-forward of orders over the horizon,
+the plan's lines with urgency, money at risk, rank and one sentence of reason.
+Does not belong here: the levels s and S (policies), or the stock curve (projection).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+import numpy as np
+import polars as pl
+
+from forecasting_lib.inventory.flags import BoolArray, Flag
+from forecasting_lib.inventory.lead_time_demand import (
+    QTY_TOLERANCE,
+    CumulativeDemand,
+    IntArray,
+    protection_demand,
+)
+from forecasting_lib.inventory.policies import usable_multiple
+from forecasting_lib.inventory.projection import ReceiptSchedule
+from forecasting_lib.inventory.supply import Supply
+from forecasting_lib.inventory.tables import REPLENISHMENT_SCHEMA, float_columns
+from forecasting_lib.panel import FloatArray
+
+_WEEK = 7
+
+
+class Action(StrEnum):
+    ORDER = "order"
+    EXPEDITE = "expedite"
+
+
+class Urgency(StrEnum):
+    """Most urgent first; the order of the members is the order of the worklist."""
+
+    STOCKED_OUT = "stocked_out"
+    LATE = "late"
+    TODAY = "today"
+    THIS_WEEK = "this_week"
+    PLANNED = "planned"
+
+
+def round_to_order_quantity(need: FloatArray, moq: FloatArray, order_multiple: FloatArray) -> FloatArray:
+    """Smallest admissible multiple that covers the need and the minimum, (n,) units; 0 without a need.
+
+    Args:
+        need: (n,) units; NaN: unknown, and so is the result.
+        moq: (n,) minimum order, units; NaN: none.
+        order_multiple: (n,) units; NaN or not positive: whole units.
+    """
+    multiple = usable_multiple(order_multiple)
+    wanted = np.maximum(need, np.nan_to_num(moq))
+    # The tolerance keeps a need of 0.3 in tenths at three of them, not four.
+    quantity = np.ceil(wanted / multiple - QTY_TOLERANCE) * multiple
+    return np.where(np.isnan(need), np.nan, np.where(need > QTY_TOLERANCE, quantity, 0.0))
+
+
+def suggested_order(
+    position: FloatArray,
+    reorder_point: FloatArray,
+    order_up_to: FloatArray,
+    moq: FloatArray,
+    order_multiple: FloatArray,
+) -> FloatArray:
+    """Order quantity of one review, (n,) units: up to S if the position is at or below s, else 0.
+
+    NaN where the position or a level is unknown. Arguments are (n,) units each.
+
+    Source: inventory specification, section 1.3 (net need, order quantity).
+    """
+    need = np.where(position <= reorder_point + QTY_TOLERANCE, order_up_to - position, 0.0)
+    unknown = np.isnan(position) | np.isnan(reorder_point) | np.isnan(order_up_to)
+    return round_to_order_quantity(np.where(unknown, np.nan, need), moq, order_multiple)
+
+
+@dataclass(frozen=True)
+class OrderRule:
+    """The levels that every review applies, (n,) units each; NaN: no decision.
+
+    ``orderable`` is false where no order may be suggested whatever the position, as without demand.
+    """
+
+    reorder_point: FloatArray
+    order_up_to: FloatArray
+    orderable: BoolArray
+
+
+@dataclass(frozen=True)
+class OrderLines:
+    """Planned orders, one element per line, by review day.
+
+    ``row`` is the position of the series, ``order_day`` and ``receipt_day`` count from the as-of date,
+    ``need_day`` is the first day that runs short without the line (NaN: never), ``prior_qty`` what
+    earlier lines of the series add, ``position`` the projected position before the order.
+    """
+
+    row: IntArray
+    order_day: IntArray
+    receipt_day: IntArray
+    need_day: FloatArray
+    position: FloatArray
+    prior_qty: FloatArray
+    net_need: FloatArray
+    order_qty: FloatArray
+
+
+def plan_orders(
+    supply: Supply, rule: OrderRule, demand: CumulativeDemand, receipts: ReceiptSchedule
+) -> OrderLines:
+    """Roll the inventory position forward and order whenever a review finds it at or below s.
+
+    Day 1 is a review day; the position of its morning is today's, that of day d is lower by the mean
+    demand of days 1..d-1 and higher by what the plan has ordered before. An order of day d arrives in the
+    morning of day d + L, L rounded up to whole days.
+
+    Returns:
+        The lines of all series over the horizon, those of day 1 first.
+
+    Source: inventory specification, section 1.3 (order date) and 1.1 (order of events).
+    """
+    horizon = demand.horizon
+    days = np.arange(1, horizon + 1)
+    net_stock, position_now = supply.net_stock, supply.net_stock + receipts.total()
+    lead = np.ceil(np.nan_to_num(supply.lead_time)).astype(np.int64)
+    review = np.maximum(np.ceil(supply.review), 1.0).astype(np.int64)
+    known = ~np.isnan(position_now + rule.reorder_point + rule.order_up_to)
+    short_of_stock = demand.mean[:, 1:] - np.cumsum(receipts.by_day(horizon), axis=1)
+    in_view = net_stock + receipts.total_dated()
+    ordered = np.zeros_like(net_stock)
+    searched_from = np.ones(ordered.size, dtype=np.int64)
+    lines: list[OrderLines] = []
+    for day in range(1, horizon + 1):
+        row = np.flatnonzero(known & rule.orderable & ((day - 1) % review == 0))
+        position = position_now[row] + ordered[row] - demand.mean[row, day - 1]
+        quantity = suggested_order(
+            position,
+            rule.reorder_point[row],
+            rule.order_up_to[row],
+            supply.moq[row],
+            supply.order_multiple[row],
+        )
+        placed = quantity > 0.0
+        row, position, quantity = row[placed], position[placed], quantity[placed]
+        if not row.size:
+            continue
+        prior = ordered[row].copy()
+        # Before this day the stock is the concern of the series' earlier lines.
+        runs_short = (short_of_stock[row] > (net_stock[row] + prior)[:, None] + QTY_TOLERANCE) & (
+            days >= searched_from[row][:, None]
+        )
+        past_view = np.floor(demand.days_until(in_view[row] + prior, row)) + 1.0
+        need_day = np.where(
+            runs_short.any(axis=1), runs_short.argmax(axis=1) + 1.0, np.maximum(past_view, horizon + 1.0)
+        )
+        owed = (prior == 0.0) & (net_stock[row] < -QTY_TOLERANCE)
+        lines.append(
+            OrderLines(
+                row=row,
+                order_day=np.full(row.size, day),
+                receipt_day=day + lead[row],
+                need_day=np.where(owed, 0.0, need_day),
+                position=position,
+                prior_qty=prior,
+                net_need=rule.order_up_to[row] - position,
+                order_qty=quantity,
+            )
+        )
+        ordered[row] += quantity
+        searched_from[row] = day + lead[row]
+    return _concatenated(lines)
+
+
+def _concatenated(lines: list[OrderLines]) -> OrderLines:
+    def joined(name: str) -> FloatArray:
+        return np.concatenate([np.empty(0), *(getattr(part, name) for part in lines)])
+
+    return OrderLines(
+        row=joined("row").astype(np.int64),
+        order_day=joined("order_day").astype(np.int64),
+        receipt_day=joined("receipt_day").astype(np.int64),
+        need_day=joined("need_day"),
+        position=joined("position"),
+        prior_qty=joined("prior_qty"),
+        net_need=joined("net_need"),
+        order_qty=joined("order_qty"),
+    )
+
+
+def planned_receipts(lines: OrderLines, series_count: int, horizon: int) -> FloatArray:
+    """(n, horizon) units of the plan's orders arriving on each of days 1..horizon."""
+    matrix = np.zeros((series_count, horizon))
+    arrives = lines.receipt_day <= horizon
+    np.add.at(matrix, (lines.row[arrives], lines.receipt_day[arrives] - 1), lines.order_qty[arrives])
+    return matrix
+
+
+def order_frame(
+    lines: OrderLines,
+    supply: Supply,
+    demand: CumulativeDemand,
+    receipts: ReceiptSchedule,
+    excess_horizon_days: int,
+) -> pl.DataFrame:
+    """The order lines with what a buyer asks of each; one row per element of ``lines``.
+
+    ``lost_units_at_risk_qty`` is the expected shortage when the line's goods arrive, given that earlier
+    lines and confirmed receipts come as planned: the normal loss over the days until then.
+    ``cover_days_after`` counts from the order date and covers the position including the order.
+    """
+    row, day = lines.row, lines.order_day.astype(np.float64)
+    arrival = lines.receipt_day.astype(np.float64)
+    until = protection_demand(
+        demand,
+        supply.lead_time[row],
+        supply.known_lead_time_sd[row],
+        day - 1.0,
+        row,
+    )
+    supplied = supply.net_stock[row] + lines.prior_qty + receipts.through(arrival - 1.0, row)
+    at_risk = until.expected_shortage(supplied)
+    used_before = demand.mean[row, lines.order_day - 1]
+    cover = demand.days_until(used_before + lines.position + lines.order_qty, row) - (day - 1.0)
+    late = np.maximum(arrival - lines.need_day, 0.0)
+    forced = (lines.order_qty > lines.net_need + QTY_TOLERANCE) & (
+        np.isnan(cover) | (cover > excess_horizon_days)
+    )
+    return pl.DataFrame(
+        {
+            "row": row,
+            "action": pl.repeat(Action.ORDER.value, row.size, eager=True, dtype=pl.String),
+            "need_day": lines.need_day,
+            "order_day": day,
+            "receipt_day": arrival,
+            "net_need_qty": lines.net_need,
+            "moq_qty": supply.moq[row],
+            "order_multiple_qty": supply.order_multiple[row],
+            "order_qty": lines.order_qty,
+            "order_value": lines.order_qty * supply.unit_cost[row],
+            "cover_days_after": np.maximum(cover, 0.0),
+            "days_late": np.where(np.isnan(late), 0.0, late),
+            "lost_units_at_risk_qty": at_risk,
+            "value_at_risk": at_risk * supply.unit_risk_value[row],
+            "moq_overshoot": forced,
+            "position": lines.position,
+            "stocked_out": supply.net_stock[row] <= 0.0,
+        }
+    )
+
+
+def expedite_frame(
+    stockout: FloatArray, supply: Supply, demand: CumulativeDemand, receipts: ReceiptSchedule
+) -> pl.DataFrame:
+    """Open orders worth a call: of each series the first that arrives after the projected stock-out.
+
+    ``net_need_qty`` is the mean shortage by the evening before it arrives, ``lost_units_at_risk_qty`` the
+    expected one, forecast error included. ``stockout`` is (n,), the first short day; NaN: none.
+    """
+    days = pl.DataFrame({"row": np.arange(stockout.size), "need_day": pl.Series(stockout).fill_nan(None)})
+    late = (
+        receipts.frame.join(days, on="row")
+        .filter(pl.col("day") > pl.col("need_day"))
+        .sort("row", "day", "po_id", nulls_last=True)
+        .unique("row", keep="first", maintain_order=True)
+    )
+    row = late["row"].to_numpy()
+    arrival = late["day"].to_numpy().astype(np.float64)
+    still = np.zeros(row.size)
+    until = protection_demand(demand, still, still, arrival - 1.0, row)
+    supplied = supply.net_stock[row] + receipts.through(arrival - 1.0, row)
+    at_risk = until.expected_shortage(supplied)
+    quantity = late["open_qty"].to_numpy()
+    return pl.DataFrame(
+        {
+            "row": row,
+            "action": pl.repeat(Action.EXPEDITE.value, row.size, eager=True, dtype=pl.String),
+            "po_supplier_id": late["supplier_id"],
+            "po_ref": late["po_id"],
+            "po_order_date": late["order_date"],
+            "need_day": late["need_day"],
+            "receipt_day": arrival,
+            "net_need_qty": np.maximum(until.mean - supplied, 0.0),
+            "order_qty": quantity,
+            "order_value": quantity * supply.unit_cost[row],
+            "days_late": arrival - late["need_day"].to_numpy(),
+            "lost_units_at_risk_qty": at_risk,
+            "value_at_risk": at_risk * supply.unit_risk_value[row],
+            "moq_overshoot": np.zeros(row.size, dtype=bool),
+            "stocked_out": supply.net_stock[row] <= 0.0,
+        }
+    )
+
+
+def replenishment_plan(
+    orders: pl.DataFrame, expedites: pl.DataFrame, metrics: pl.DataFrame, as_of_date: date, horizon: int
+) -> pl.DataFrame:
+    """The worklist: both kinds of line, dated, ranked and explained, in rank order.
+
+    Sorted by urgency, then money at risk (unknown last), ABC class, earliest stock-out, series and date.
+
+    Args:
+        orders: from :func:`order_frame`.
+        expedites: from :func:`expedite_frame`.
+        metrics: the metrics table, one row per series in the order of their positions.
+        as_of_date: day 0.
+        horizon: days of the forecast, for the sentence about a cover that outlasts it.
+
+    Returns:
+        Columns of ``REPLENISHMENT_SCHEMA``; one row per series and ``line_no``.
+
+    Source: inventory specification, section 4 (worklist, sort).
+    """
+
+    def dated(day: str) -> pl.Expr:
+        return pl.lit(as_of_date) + pl.duration(days=pl.col(day).fill_nan(None).cast(pl.Int64))
+
+    series = metrics.select(
+        pl.int_range(pl.len()).alias("row"),
+        "series_id",
+        "supplier_id",
+        "lead_time_days",
+        "reorder_point_qty",
+        "dir_days",
+        "abc_class",
+        "stockout_date",
+        "flags",
+    )
+    lines = (
+        pl.concat([expedites, orders], how="diagonal_relaxed")
+        .join(series, on="row", how="inner", maintain_order="left")
+        .with_columns(
+            dated("need_day").cast(pl.Date).alias("need_date"),
+            pl.coalesce(dated("order_day").cast(pl.Date), pl.col("po_order_date")).alias("order_date"),
+            dated("receipt_day").cast(pl.Date).alias("receipt_date"),
+            pl.coalesce("po_supplier_id", "supplier_id").alias("supplier_id"),
+            pl.lit(None, dtype=pl.String).alias("source_location_id"),
+            _urgency().alias("urgency"),
+            pl.when("moq_overshoot")
+            .then(pl.concat_list("flags", pl.lit([Flag.MOQ_OVERSHOOT.value])))
+            .otherwise("flags")
+            .alias("flags"),
+        )
+        .with_columns(_reason(horizon).alias("reason"))
+    )
+    return (
+        lines.with_columns(
+            pl.col(float_columns(REPLENISHMENT_SCHEMA)).fill_nan(None), pl.col("days_late").cast(pl.Int64)
+        )
+        .sort("row", "action", "receipt_day", maintain_order=True)
+        .with_columns((pl.int_range(pl.len()).over("row") + 1).alias("line_no"))
+        .sort(
+            pl.col("urgency").replace_strict(
+                {u.value: i for i, u in enumerate(Urgency)}, return_dtype=pl.Int8
+            ),
+            pl.col("value_at_risk"),
+            pl.col("abc_class"),
+            pl.col("stockout_date"),
+            pl.col("series_id"),
+            pl.col("line_no"),
+            descending=[False, True, False, False, False, False],
+            nulls_last=True,
+        )
+        .with_columns(pl.int_range(1, pl.len() + 1).alias("priority_rank"))
+        .select(pl.col(name).cast(dtype) for name, dtype in REPLENISHMENT_SCHEMA.items())
+    )
+
+
+def _urgency() -> pl.Expr:
+    now = (pl.col("action") == Action.EXPEDITE.value) | (pl.col("order_day") == 1)
+    late = pl.col("days_late") > 0
+    return (
+        pl.when(now & pl.col("stocked_out"))
+        .then(pl.lit(Urgency.STOCKED_OUT.value))
+        .when(now & late)
+        .then(pl.lit(Urgency.LATE.value))
+        .when(now)
+        .then(pl.lit(Urgency.TODAY.value))
+        .when(pl.col("order_day") <= _WEEK)
+        .then(pl.lit(Urgency.THIS_WEEK.value))
+        .otherwise(pl.lit(Urgency.PLANNED.value))
+    )
+
+
+def _reason(horizon: int) -> pl.Expr:
+    cover = pl.col("dir_days")
+    beyond = pl.format("cover > {} d, lead time {} d", pl.lit(horizon), _plain("lead_time_days"))
+    cover_sentence = (
+        pl.when(cover.is_null())
+        .then(beyond)
+        .when(cover < pl.col("lead_time_days"))
+        .then(pl.format("cover {} d < lead time {} d", cover.round(1), _plain("lead_time_days")))
+        .otherwise(pl.format("cover {} d >= lead time {} d", cover.round(1), _plain("lead_time_days")))
+    )
+    levels = pl.format("IP {} <= ROP {}", _plain("position"), _plain("reorder_point_qty"))
+    return (
+        pl.when(pl.col("action") == Action.EXPEDITE.value)
+        .then(
+            pl.format(
+                "PO {} arrives {}, {} d after the projected stock-out on {}",
+                pl.col("po_ref").fill_null("without number"),
+                pl.col("receipt_date"),
+                pl.col("days_late").cast(pl.Int64),
+                pl.col("need_date"),
+            )
+        )
+        .when(pl.col("order_day") == 1)
+        .then(pl.format("{}; {}", levels, cover_sentence))
+        .otherwise(pl.format("projected {} on {}; {}", levels, pl.col("order_date"), cover_sentence))
+    )
+
+
+def _plain(column: str) -> pl.Expr:
+    """One decimal, none where it is zero: 25 and 2.5."""
+    rounded = pl.col(column).round(1)
+    whole = rounded.round(0)
+    return (
+        pl.when(rounded == whole)
+        .then(whole.cast(pl.Int64).cast(pl.String))
+        .otherwise(rounded.cast(pl.String))
+    )
