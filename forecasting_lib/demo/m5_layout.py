@@ -302,7 +302,7 @@ def _price_frame(
 def walmart_week(day: date) -> int:
     """M5's ``wm_yr_wk`` of a day: 1, two digits of the fiscal year, two digits of the week.
 
-    Weeks run from Saturday to Friday; a fiscal year begins with the last Saturday of January.
+    Weeks run from Saturday to Friday; a fiscal year begins with the last Saturday up to 1 February.
     """
     year = day.year if day >= _fiscal_year_start(day.year) else day.year - 1
     week = (day - _fiscal_year_start(year)).days // 7 + 1
@@ -310,8 +310,8 @@ def walmart_week(day: date) -> int:
 
 
 def _fiscal_year_start(year: int) -> date:
-    end_of_january = date(year, 1, 31)
-    return end_of_january - timedelta(days=(end_of_january.weekday() + 2) % 7)
+    latest = date(year, 2, 1)
+    return latest - timedelta(days=(latest.weekday() + 2) % 7)
 
 
 def _calendar_frame(calendar: Days) -> pl.DataFrame:
