@@ -67,6 +67,6 @@ def create_model(name: str, **settings: Any) -> Forecaster:
     """
     entry = model_entry(name)
     try:
-        return entry.factory(**{**entry.settings, **settings})
+        return entry.factory(**entry.settings, **settings)
     except TypeError as error:
         raise ValueError(f"settings of model {name!r} do not fit: {error}") from error

@@ -1,0 +1,78 @@
+"""The published reference figures of M5, reproduced through the guards and the metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from forecasting_lib.evaluation.metrics import bias, mae, mase_scale, mse, rmsse_scale, wape
+from forecasting_lib.models.guards import guarded_predict
+from forecasting_lib.models.registry import create_model
+from forecasting_lib.panel import FloatArray, Panel
+
+HORIZON = 28
+
+REFERENCE = {
+    ("m5_ca1_3049x447", "ma7"): (0.7498, 1.1772, 2.3492, -0.0556, 1.0334, 0.8059),
+    ("m5_ca1_3049x447", "seasonal_naive"): (0.8680, 1.3628, 2.7375, -0.0556, 1.1573, 1.0091),
+    ("m5_280x1941", "ma7"): (0.4368, 2.4397, 4.9796, -0.0720, 1.0608, 0.8268),
+    ("m5_280x1941", "seasonal_naive"): (0.5022, 2.8051, 5.6710, -0.0720, 1.1610, 0.9909),
+}
+"""WAPE, MAE, RMSE, bias of the mean, MASE, RMSSE over d_1914..d_1941."""
+
+
+@pytest.fixture(scope="module")
+def m5(shared_data: Path) -> Callable[[str], tuple[Panel, FloatArray]]:
+    """Reads a data set as the panel up to d_1913 and the actuals (n, 28) after it."""
+    read: dict[str, tuple[Panel, FloatArray]] = {}
+
+    def load(folder: str) -> tuple[Panel, FloatArray]:
+        if folder not in read:
+            wide = pl.read_csv(shared_data / folder / "sales_train_evaluation.csv.gz")
+            units = wide.select(pl.col("^d_.*$")).to_numpy().astype(np.float64)
+            panel = Panel(tuple(wide["id"]), date(2016, 4, 24), tuple(units[:, :-HORIZON]))
+            read[folder] = panel, units[:, -HORIZON:]
+        return read[folder]
+
+    return load
+
+
+def since_first_sale(history: FloatArray) -> FloatArray:
+    """The history a scale is taken from: at least 29 days, as the reference has it."""
+    sales = np.flatnonzero(history > 0)
+    first = sales[0] if sales.size else len(history)
+    return history[min(first, len(history) - 29) :]
+
+
+@pytest.mark.shared_data
+@pytest.mark.parametrize(("folder", "name"), REFERENCE)
+def test_reference_figures_of_m5_are_met(
+    m5: Callable[[str], tuple[Panel, FloatArray]], folder: str, name: str
+) -> None:
+    panel, actual = m5(folder)
+    forecast = guarded_predict(create_model(name), panel, HORIZON)
+    figures = (
+        wape(actual, forecast.point).value,
+        mae(actual, forecast.point).value,
+        mse(actual, forecast.mean).root,
+        bias(actual, forecast.mean).value,
+    )
+    assert figures == pytest.approx(REFERENCE[folder, name][:4], abs=0.0005)
+
+    mase, rmsse = [], []
+    for i, history in enumerate(panel.history):
+        kept = since_first_sale(history)
+        scale, rms_scale = mase_scale(kept), rmsse_scale(kept)
+        error, rms = mae(actual[i], forecast.point[i]).value, mse(actual[i], forecast.mean[i]).root
+        assert error is not None
+        assert rms is not None
+        if scale:
+            mase.append(error / scale)
+        if rms_scale:
+            rmsse.append(rms / rms_scale)
+    assert (np.mean(mase), np.mean(rmsse)) == pytest.approx(REFERENCE[folder, name][4:], abs=0.005)

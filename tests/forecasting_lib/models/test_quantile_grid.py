@@ -1,0 +1,86 @@
+"""The arithmetic of the grid against closed forms and numpy."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats
+
+from forecasting_lib.models.quantile_grid import demand_grid, empirical_quantiles, grid_mean
+from forecasting_lib.panel import QUANTILE_LEVELS
+
+LEVELS = np.array(QUANTILE_LEVELS)
+
+
+def test_demand_grid_sorts_and_clips_without_touching_its_input() -> None:
+    crossing = np.linspace(3.0, -1.0, 21)
+    before = crossing.copy()
+    grid = demand_grid(crossing)
+    assert (np.diff(grid) >= 0).all()
+    assert grid[0] == 0.0
+    assert grid[-1] == 3.0
+    np.testing.assert_array_equal(crossing, before)
+
+
+def test_demand_grid_has_no_negative_zero() -> None:
+    assert not np.signbit(demand_grid(np.full((2, 21), -0.0))).any()
+
+
+def test_mean_of_a_constant_grid_is_the_constant() -> None:
+    assert grid_mean(np.full((3, 2, 21), 7.5)) == pytest.approx(np.full((3, 2), 7.5))
+
+
+def test_mean_of_a_uniform_distribution_differs_only_by_its_tails() -> None:
+    # The tail above 0.99 is taken as exponential: 0.01 * (0.04 / ln 5) in the place of 0.01 * 0.005;
+    # below 0.01 the lowest quantile stands, 0.01 in the place of 0.005.
+    expected = 0.5 + 0.01 * 0.005 + 0.01 * (0.04 / math.log(5) - 0.005)
+    assert grid_mean(LEVELS) == pytest.approx(expected, abs=1e-12)
+
+
+def test_mean_of_an_exponential_distribution_is_close_while_its_median_is_not() -> None:
+    grid = stats.expon.ppf(LEVELS)
+    assert grid_mean(grid) == pytest.approx(1.0, abs=0.015)
+    assert grid[10] == pytest.approx(math.log(2))
+
+
+def test_tail_of_the_mean_is_the_integral_of_an_exponential_through_q95_and_q99() -> None:
+    grid = np.zeros(21)
+    grid[-2:] = 5.0, 10.0
+    u = (np.arange(200_000) + 0.5) / 200_000 * 0.01 + 0.99
+    tail = np.mean(10.0 + 5.0 / math.log(5) * np.log(0.01 / (1 - u))) * 0.01
+    body = 0.05 * (0 + 5) / 2 + 0.04 * (5 + 10) / 2
+    assert grid_mean(grid) == pytest.approx(body + tail, rel=1e-5)
+
+
+@given(arrays(np.float64, (4, 21), elements=st.floats(0, 1e6)))
+def test_mean_lies_within_the_grid(values: np.ndarray) -> None:
+    grid = demand_grid(values)
+    mean = grid_mean(grid)
+    slack = 1e-9 * grid[:, -1]
+    assert (mean >= grid[:, 0] - slack).all()
+    assert (mean <= grid[:, -1] + slack).all()
+
+
+@given(
+    st.lists(
+        st.lists(st.one_of(st.just(math.nan), st.floats(-1e6, 1e6)), min_size=9, max_size=9),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_empirical_quantiles_are_numpys_without_the_missing(rows: list[list[float]]) -> None:
+    samples = np.array(rows)
+    found = empirical_quantiles(samples)
+    for row, quantiles in zip(samples, found, strict=True):
+        known = row[~np.isnan(row)]
+        expected = np.quantile(known, LEVELS) if known.size else np.full(21, np.nan)
+        np.testing.assert_allclose(quantiles, expected, rtol=1e-9, atol=1e-9)
+
+
+def test_empirical_quantiles_of_no_samples_are_unknown() -> None:
+    assert np.isnan(empirical_quantiles(np.empty((2, 0)))).all()

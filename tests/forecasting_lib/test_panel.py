@@ -1,0 +1,177 @@
+"""The panel: what it takes from a frame, what it refuses, and that nothing of the future gets in."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+import pytest
+
+from forecasting_lib.models.guards import guarded_predict
+from forecasting_lib.models.naive import MovingAverage, SeasonalNaive
+from forecasting_lib.panel import MEDIAN_INDEX, QUANTILE_COLUMNS, QUANTILE_LEVELS, Forecast, Panel
+
+AS_OF = date(2024, 3, 31)
+
+
+def days_until(last: date, n: int) -> list[date]:
+    return [last - timedelta(days=n - 1 - i) for i in range(n)]
+
+
+def history_frame(**targets: list[float | None]) -> pl.DataFrame:
+    """One series per keyword, ending on the as-of date; ``promo`` is 1 on even days."""
+    return pl.concat(
+        pl.DataFrame(
+            {
+                "series_id": [series] * len(target),
+                "date": days_until(AS_OF, len(target)),
+                "target": pl.Series(target, dtype=pl.Float64),
+                "promo": [i % 2 == 0 for i in range(len(target))],
+            }
+        )
+        for series, target in targets.items()
+    )
+
+
+def future_frame(*series: str, days: int = 3, first: date = AS_OF + timedelta(days=1)) -> pl.DataFrame:
+    return pl.DataFrame(
+        {
+            "series_id": [s for s in series for _ in range(days)],
+            "date": [first + timedelta(days=i) for _ in series for i in range(days)],
+            "promo": [i % 2 == 0 for _ in series for i in range(days)],
+        }
+    )
+
+
+def test_the_grid_is_chronos_own() -> None:
+    assert len(QUANTILE_LEVELS) == len(QUANTILE_COLUMNS) == 21
+    assert QUANTILE_COLUMNS[:3] == ("q01", "q05", "q10")
+    assert QUANTILE_COLUMNS[-2:] == ("q95", "q99")
+    assert QUANTILE_COLUMNS[MEDIAN_INDEX] == "q50"
+
+
+def test_a_frame_in_any_order_becomes_one_history_per_series() -> None:
+    frame = history_frame(b=[1.0, None, 3.0], a=[4.0, 5.0]).sample(fraction=1.0, shuffle=True, seed=3)
+    panel = Panel.from_frame(frame, AS_OF)
+    assert panel.series_ids == ("a", "b")
+    np.testing.assert_array_equal(panel.history[0], [4.0, 5.0])
+    np.testing.assert_array_equal(panel.history[1], [1.0, np.nan, 3.0])
+    assert panel.past_covariates == {}
+
+
+def test_covariates_follow_their_series() -> None:
+    frame = history_frame(a=[4.0, 5.0], b=[1.0, 2.0, 3.0])
+    panel = Panel.from_frame(frame, AS_OF, future=future_frame("b", "a", "c"), covariates=["promo"])
+    assert [c.tolist() for c in panel.past_covariates["promo"]] == [[1.0, 0.0], [1.0, 0.0, 1.0]]
+    assert [c.tolist() for c in panel.future_covariates["promo"]] == [[1.0, 0.0, 1.0]] * 2
+
+
+def test_a_covariate_not_known_ahead_has_a_past_only() -> None:
+    frame = history_frame(a=[4.0, 5.0])
+    panel = Panel.from_frame(frame, AS_OF, future=future_frame("a").drop("promo"), covariates=["promo"])
+    assert set(panel.past_covariates) == {"promo"}
+    assert panel.future_covariates == {}
+
+
+def test_an_empty_frame_is_an_empty_panel() -> None:
+    empty = history_frame(a=[1.0]).clear()
+    panel = Panel.from_frame(empty, AS_OF, future=future_frame("a"), covariates=["promo"])
+    assert len(panel) == 0
+
+
+def test_rows_after_the_as_of_date_are_refused() -> None:
+    frame = history_frame(a=[1.0, 2.0, 9999.0])
+    with pytest.raises(ValueError, match="rows after the as-of date 2024-03-30: a model must not see them"):
+        Panel.from_frame(frame, AS_OF - timedelta(days=1))
+
+
+@pytest.mark.parametrize("model", [MovingAverage(), SeasonalNaive()])
+def test_a_spike_after_the_as_of_date_moves_nothing(model: MovingAverage | SeasonalNaive) -> None:
+    cut = AS_OF - timedelta(days=5)
+    calm = history_frame(a=[1.0, 2.0, 3.0] * 10, b=[5.0] * 20)
+    spiked = calm.with_columns(
+        pl.when(pl.col("date") > cut).then(1e6).otherwise(pl.col("target")).alias("target")
+    )
+    forecasts = [
+        guarded_predict(model, Panel.from_frame(frame.filter(pl.col("date") <= cut), cut), 7)
+        for frame in (calm, spiked)
+    ]
+    np.testing.assert_array_equal(forecasts[0].quantiles, forecasts[1].quantiles)
+    assert forecasts[0].quantiles.max() < 10
+
+
+@pytest.mark.parametrize("dropped", [3, 9], ids=["gap", "early end"])
+def test_a_series_with_a_gap_or_an_early_end_is_refused(dropped: int) -> None:
+    frame = history_frame(a=[1.0] * 10, b=[1.0] * 10)
+    missing = days_until(AS_OF, 10)[dropped]
+    holed = frame.filter((pl.col("series_id") != "b") | (pl.col("date") != missing))
+    with pytest.raises(ValueError, match=r"1 series have missing or repeated days.*for example 'b'"):
+        Panel.from_frame(holed, AS_OF)
+
+
+def test_a_repeated_day_does_not_make_up_for_a_missing_one() -> None:
+    frame = history_frame(a=[1.0] * 5)
+    days = days_until(AS_OF, 5)
+    shifted = frame.with_columns(pl.Series("date", [days[0], days[2], days[2], days[3], days[4]]))
+    with pytest.raises(ValueError, match="fill the calendar first"):
+        Panel.from_frame(shifted, AS_OF)
+
+
+@pytest.mark.parametrize(
+    ("future", "sentence"),
+    [
+        (future_frame("a"), "for 1 of 2 series"),
+        (pl.concat([future_frame("a"), future_frame("b", days=5)]), "'b' does not"),
+        (future_frame("a", "b", first=AS_OF), "from 2024-04-01 on"),
+        (future_frame("a", "b", first=AS_OF + timedelta(days=2)), "from 2024-04-01 on"),
+        (future_frame("a", "b").filter(pl.col("date") != date(2024, 4, 2)), "without gaps"),
+    ],
+    ids=["series missing", "different days", "starts in the past", "starts late", "gap"],
+)
+def test_a_future_that_does_not_fit_is_refused(future: pl.DataFrame, sentence: str) -> None:
+    frame = history_frame(a=[1.0, 2.0], b=[1.0, 2.0])
+    with pytest.raises(ValueError, match=sentence):
+        Panel.from_frame(frame, AS_OF, future=future, covariates=["promo"])
+
+
+def test_select_keeps_covariates_with_their_series() -> None:
+    frame = history_frame(a=[4.0, 5.0], b=[1.0, 2.0, 3.0])
+    panel = Panel.from_frame(frame, AS_OF, future=future_frame("a", "b"), covariates=["promo"]).select([1])
+    assert panel.series_ids == ("b",)
+    assert panel.past_covariates["promo"][0].tolist() == [1.0, 0.0, 1.0]
+    assert len(panel.future_covariates["promo"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("parts", "sentence"),
+    [
+        ({"series_ids": ("a",)}, "1 series ids for 2 histories"),
+        ({"series_ids": ("a", "a")}, "series ids repeat"),
+        ({"past_covariates": {"promo": (np.zeros(2), np.zeros(4))}}, "'promo' is not aligned"),
+        ({"past_covariates": {"promo": (np.zeros(2),)}}, "'promo' is not aligned"),
+        ({"future_covariates": {"promo": ()}}, "without a past"),
+    ],
+)
+def test_parts_that_do_not_fit_together_are_refused(parts: dict[str, object], sentence: str) -> None:
+    whole = {"series_ids": ("a", "b"), "as_of_date": AS_OF, "history": (np.zeros(2), np.zeros(3))}
+    with pytest.raises(ValueError, match=sentence):
+        Panel(**{**whole, **parts})
+
+
+def test_a_forecast_becomes_one_row_per_series_and_day() -> None:
+    grid = np.arange(2 * 3 * 21, dtype=np.float64).reshape(2, 3, 21)
+    forecast = Forecast(("a", "b"), AS_OF, grid[:, :, 10], grid[:, :, 11], grid, (None, "CAPPED"))
+    frame = forecast.to_frame()
+    assert frame.columns == ["series_id", "date", "lag_days", "point_qty", "mean_qty", *QUANTILE_COLUMNS]
+    assert frame["series_id"].to_list() == ["a"] * 3 + ["b"] * 3
+    assert frame["lag_days"].to_list() == [1, 2, 3] * 2
+    assert frame["date"].to_list() == [AS_OF + timedelta(days=i) for i in (1, 2, 3)] * 2
+    row = frame.row(4, named=True)
+    assert (row["point_qty"], row["mean_qty"]) == (grid[1, 1, 10], grid[1, 1, 11])
+    assert [row[q] for q in QUANTILE_COLUMNS] == grid[1, 1].tolist()
+
+
+def test_a_forecast_with_arrays_of_other_shapes_is_refused() -> None:
+    with pytest.raises(ValueError, match="have shapes"):
+        Forecast(("a",), AS_OF, np.zeros((1, 3)), np.zeros((1, 2)), np.zeros((1, 3, 21)), (None,))
