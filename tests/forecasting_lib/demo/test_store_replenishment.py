@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from forecasting_lib.demo.store_replenishment import ReplenishmentPolicy, simulate_store
+from forecasting_lib.demo.store_replenishment import ReplenishmentPolicy, StockPath, simulate_store
 
 
 def one_series(**overrides: float) -> ReplenishmentPolicy:
@@ -22,7 +22,9 @@ def one_series(**overrides: float) -> ReplenishmentPolicy:
     return ReplenishmentPolicy(**{name: np.array([value]) for name, value in numbers.items()})
 
 
-def run(demand: list[int], arrival_day: list[int], *, returns: list[bool] | None = None, first_day: int = 0):  # type: ignore[no-untyped-def]
+def run(
+    demand: list[int], arrival_day: list[int], *, returns: list[bool] | None = None, first_day: int = 0
+) -> StockPath:
     days = len(demand)
     return simulate_store(
         np.array(demand)[:, None],
