@@ -1,0 +1,71 @@
+"""The shape of the bundled model: Chronos-2's own class and settings at small size.
+
+Belongs here: the configuration and the construction of a fresh model.
+Does not belong here: training, weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from forecasting_lib.panel import QUANTILE_LEVELS
+
+if TYPE_CHECKING:
+    from chronos.chronos2 import Chronos2Model
+
+PATCH_DAYS = 16
+"""Days a patch, of input and of output, as in amazon/chronos-2."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Sizes of a Chronos-2 model; the defaults make 1.43 million parameters.
+
+    Attributes:
+        context_days: the longest history it reads; earlier days are cut off.
+        max_output_patches: patches forecast in one pass; longer horizons are unrolled by the library.
+    """
+
+    d_model: int = 128
+    d_ff: int = 512
+    layers: int = 4
+    heads: int = 4
+    d_head: int = 32
+    context_days: int = 512
+    max_output_patches: int = 6
+
+    def build(self, attention: Literal["eager", "sdpa"] = "sdpa") -> Chronos2Model:
+        """A model with random weights, fp32, from torch's global generator.
+
+        ``initializer_factor`` stays at 0.05: the library's initialisation at 1.0 starts at a loss of
+        thousands.
+        """
+        from chronos.chronos2 import Chronos2Model
+        from chronos.chronos2.config import Chronos2CoreConfig
+
+        return Chronos2Model(
+            Chronos2CoreConfig(
+                d_model=self.d_model,
+                d_kv=self.d_head,
+                d_ff=self.d_ff,
+                num_layers=self.layers,
+                num_heads=self.heads,
+                dropout_rate=0.0,
+                initializer_factor=0.05,
+                attn_implementation=attention,
+                architectures=["Chronos2Model"],
+                chronos_pipeline_class="Chronos2Pipeline",
+                chronos_config={
+                    "context_length": self.context_days,
+                    "input_patch_size": PATCH_DAYS,
+                    "input_patch_stride": PATCH_DAYS,
+                    "output_patch_size": PATCH_DAYS,
+                    "max_output_patches": self.max_output_patches,
+                    "quantiles": list(QUANTILE_LEVELS),
+                    "time_encoding_scale": self.context_days,
+                    "use_arcsinh": True,
+                    "use_reg_token": True,
+                },
+            )
+        )

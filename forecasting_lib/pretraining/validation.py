@@ -1,0 +1,142 @@
+"""How good weights are on synthetic demand that training never sees.
+
+Belongs here: the held-out windows, the weighted quantile loss on them, the promotion test.
+Does not belong here: genuine data, which choose nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting_lib.panel import QUANTILE_LEVELS
+from forecasting_lib.pretraining.batches import Batch, batch_from_windows
+from forecasting_lib.pretraining.demand import draw_covariate_counts, generate
+
+if TYPE_CHECKING:
+    from chronos.chronos2 import Chronos2Model
+
+FloatArray = npt.NDArray[np.float64]
+
+HORIZON_DAYS = 32
+HELD_OUT_SEED = 20_260_000
+"""Generators seeded ``[HELD_OUT_SEED, 0, i]``: three words, so that no two-word training seed meets it."""
+
+_SCORED = [i for i, level in enumerate(QUANTILE_LEVELS) if round(level * 10, 6).is_integer()]
+_LEVELS = np.array(QUANTILE_LEVELS)[_SCORED]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of one set of weights; lower is better.
+
+    Attributes:
+        wql: weighted quantile loss over 0.1 ... 0.9 on mixed windows, each scaled by its context's mean.
+        wql_history: the same for the empirical quantiles of each window's last 56 days.
+        promotion_ratio: WQL on promotion days with the known promotions given, over not given.
+    """
+
+    wql: float
+    wql_history: float
+    promotion_ratio: float
+
+
+def weighted_quantile_loss(actual: FloatArray, quantiles: FloatArray, weight: FloatArray) -> float:
+    """Mean over 0.1 ... 0.9 of twice the pinball loss over the sum of actuals.
+
+    Args:
+        actual: (n, h); NaN days do not count.
+        quantiles: (n, 9, h) at 0.1 ... 0.9.
+        weight: (n, h) multiplies both the loss and the actual of a day.
+    """
+    counts = np.isfinite(actual)
+    truth = np.where(counts, actual, 0.0)[:, None, :]
+    miss = truth - quantiles
+    level = _LEVELS[None, :, None]
+    loss = 2.0 * np.maximum(level * miss, (level - 1.0) * miss).mean(axis=1)
+    kept = counts * weight
+    return float((loss * kept).sum() / (truth[:, 0] * kept).sum())
+
+
+def held_out_batches(windows: int = 448, part: int = 56) -> list[Batch]:
+    """Mixed windows of contexts 128, 256 and 512, the last of them twice as many."""
+    batches = []
+    for i in range(windows // part):
+        rng = np.random.default_rng([HELD_OUT_SEED, 0, i])
+        context_days = (512, 128, 512, 256)[i % 4]
+        counts = draw_covariate_counts(rng, part)
+        batches.append(batch_from_windows(generate(rng, counts, context_days, HORIZON_DAYS), context_days))
+    return batches
+
+
+def promotion_batches(windows: int = 192, part: int = 48) -> list[Batch]:
+    """Windows of 256 days of context with one known covariate, a promotion flag that has an effect."""
+    batches = []
+    for i in range(windows // part):
+        rng = np.random.default_rng([HELD_OUT_SEED, 1, i])
+        drawn = generate(rng, np.ones(part, dtype=np.int64), 256, HORIZON_DAYS, first_kind="promotion")
+        batches.append(batch_from_windows(drawn, 256))
+    return batches
+
+
+def predict(model: Chronos2Model, batch: Batch, *, with_covariates: bool = True) -> FloatArray:
+    """Quantiles 0.1 ... 0.9 of the batch's targets, clipped at 0 and sorted: (windows, 9, horizon)."""
+    import torch
+
+    rows = np.ones(len(batch.is_target), dtype=bool) if with_covariates else batch.is_target
+    device = model.device
+    with torch.inference_mode():
+        out = model(
+            context=torch.from_numpy(batch.context[rows]).to(device),
+            future_covariates=torch.from_numpy(batch.future_covariates[rows]).to(device),
+            group_ids=torch.from_numpy(batch.group_ids[rows]).to(device),
+            num_output_patches=batch.output_patches,
+        )
+    quantiles = out.quantile_preds[:, :, : batch.future_target.shape[1]].cpu().numpy().astype(np.float64)
+    return np.sort(np.maximum(quantiles[batch.is_target[rows]], 0.0), axis=1)[:, _SCORED]
+
+
+def score(model: Chronos2Model) -> Scores:
+    """Score the weights on the held-out windows; the windows are made anew, identical every time."""
+    model.eval()
+    mixed = [(_actual(b), predict(model, b), _history_quantiles(b), _scale(b)) for b in held_out_batches()]
+    losses = [(weighted_quantile_loss(a, q, s), weighted_quantile_loss(a, h, s)) for a, q, h, s in mixed]
+    given, hidden = [], []
+    for batch in promotion_batches():
+        promoted = batch.future_covariates[~batch.is_target] > 0.5
+        weight = _scale(batch) * promoted
+        given.append(weighted_quantile_loss(_actual(batch), predict(model, batch), weight))
+        hidden.append(
+            weighted_quantile_loss(_actual(batch), predict(model, batch, with_covariates=False), weight)
+        )
+    return Scores(
+        wql=float(np.mean([model_loss for model_loss, _ in losses])),
+        wql_history=float(np.mean([history_loss for _, history_loss in losses])),
+        promotion_ratio=float(np.sum(given) / np.sum(hidden)),
+    )
+
+
+def _actual(batch: Batch) -> FloatArray:
+    return batch.future_target[batch.is_target].astype(np.float64)
+
+
+def _scale(batch: Batch) -> FloatArray:
+    """One over the mean of each context, (n, 1); a context of zeros weighs nothing."""
+    mean = np.nan_to_num(_nanmean(np.abs(batch.context[batch.is_target].astype(np.float64))))
+    return np.divide(1.0, mean, out=np.zeros_like(mean), where=mean > 1e-3)[:, None]
+
+
+def _nanmean(rows: FloatArray) -> FloatArray:
+    observed = np.isfinite(rows)
+    return np.asarray(np.where(observed, rows, 0.0).sum(axis=1) / np.maximum(observed.sum(axis=1), 1))
+
+
+def _history_quantiles(batch: Batch) -> FloatArray:
+    recent = batch.context[batch.is_target][:, -56:].astype(np.float64)
+    empty = ~np.isfinite(recent).any(axis=1)
+    recent[empty] = 0.0
+    quantiles = np.nanquantile(recent, _LEVELS, axis=1).T
+    return np.repeat(quantiles[:, :, None], batch.future_target.shape[1], axis=2)
