@@ -1,0 +1,41 @@
+"""The assembly of the code location, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from orchestration.clients import Client
+from orchestration.demand import DEMAND_ASSETS
+from orchestration.forecasting import forecasts
+from orchestration.ingestion import landing_files
+from orchestration.inventory import inventory
+from orchestration.jobs import JOBS
+from orchestration.quality import forecast_quality
+from orchestration.resources import Installation
+from orchestration.schedules import client_schedules, registered_clients
+from orchestration.sensors import SENSORS
+from orchestration.settings import load_settings
+
+
+def build_definitions(
+    clients: Sequence[Client], resources: Mapping[str, Any] | None = None
+) -> dg.Definitions:
+    """Everything Dagster knows of the project.
+
+    Args:
+        clients: those to make schedules for.
+        resources: replacements of the default resources, for tests.
+    """
+    return dg.Definitions(
+        assets=[landing_files, *DEMAND_ASSETS, forecast_quality, forecasts, inventory],
+        jobs=JOBS,
+        schedules=client_schedules(clients),
+        sensors=SENSORS,
+        resources={"installation": Installation(), **(resources or {})},
+    )
+
+
+defs = build_definitions(registered_clients(load_settings()))

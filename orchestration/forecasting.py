@@ -1,0 +1,378 @@
+"""The forecasting stage: every model of the client's policy, published together as one run.
+
+Belongs here: the asset, which models run and which one leads, the transaction that publishes. Does not
+belong here: any model (``forecasting_lib.models``). torch and chronos are imported only when a Chronos-2 is
+asked to predict.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import polars as pl
+import psycopg
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from forecasting_lib.evaluation.metrics import mase_scale, rmsse_scale
+from forecasting_lib.models.guards import guarded_predict
+from forecasting_lib.models.registry import create_model, model_entry
+from forecasting_lib.models.weights import ResolvedWeights, WeightsUnavailable, resolve_weights
+from forecasting_lib.panel import Forecast
+from orchestration import audit
+from orchestration.checks import forecast_problems
+from orchestration.clients import CLIENT_PARTITIONS, Client, get_client
+from orchestration.demand import DEMAND_KEYS
+from orchestration.panels import SERIES_COLUMNS, DemandHistory, last_demand_day, read_history
+from orchestration.pictures import forecast_picture
+from orchestration.provenance import code_version
+from orchestration.resources import Installation
+from orchestration.settings import Settings
+from orchestration.warehouse.bulk import insert_frame
+from orchestration.warehouse.server import Warehouse
+
+RUNS_KEY = dg.AssetKey(["analytics", "forecast_runs"])
+SERIES_KEY = dg.AssetKey(["analytics", "forecast_series"])
+RESULTS_KEY = dg.AssetKey(["analytics", "forecast_results"])
+
+BUNDLED_MODEL = "chronos-2-small-demand"
+BASELINE = "ma7"
+
+
+class AsOf(dg.Config):
+    """What a planner may choose for one run."""
+
+    as_of_date: str | None = None
+    """Last day the models may see, ISO; unset means the last complete day of demand."""
+
+
+@dataclass(frozen=True)
+class ModelOutcome:
+    """What came of one model of the policy: a forecast, or the reason why there is none."""
+
+    model: str
+    forecast: Forecast | None
+    weights: ResolvedWeights | None = None
+    skipped_because: str | None = None
+    seconds: float = 0.0
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ForecastRun:
+    """One execution of the stage: what every model of the policy made of the same history.
+
+    Attributes:
+        client: whose forecast it is.
+        history: what the models saw.
+        outcomes: one per model of ``models_to_run``, in that order.
+        dagster_run_id: the run in the Dagster UI.
+        run_id: the key of its rows.
+    """
+
+    client: Client
+    history: DemandHistory
+    outcomes: Sequence[ModelOutcome]
+    dagster_run_id: str
+    run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    @property
+    def champion(self) -> ModelOutcome | None:
+        """The model that leads: the first of the client's policy that has a forecast."""
+        return next((o for o in self.outcomes if o.forecast is not None), None)
+
+    def reason(self, outcome: ModelOutcome) -> str:
+        """Why a model was chosen, not chosen or skipped, as a sentence for the planner."""
+        if outcome.skipped_because is not None:
+            return f"Skipped: {outcome.skipped_because}"
+        warnings = " ".join(outcome.weights.warnings) if outcome.weights else ""
+        champion = self.champion
+        if champion is None or outcome is champion:
+            skipped = [o.model for o in self.outcomes[: self.outcomes.index(outcome)]]
+            passed_over = f" that ran; {', '.join(skipped)} did not" if skipped else ""
+            return f"Leads: the first model of the client's policy{passed_over}. {warnings}".strip()
+        return f"Published for comparison; {champion.model} comes before it in the policy. {warnings}".strip()
+
+
+def models_to_run(policy: Sequence[str]) -> list[str]:
+    """The client's policy, and the baseline behind it: there is always a forecast to compare with."""
+    return [*policy, *([] if BASELINE in policy else [BASELINE])]
+
+
+def run_models(
+    history: DemandHistory, client: Client, settings: Settings, log: Callable[[str], None]
+) -> list[ModelOutcome]:
+    """Ask every model of the client's policy; one without weights is skipped, with the reason."""
+    outcomes = []
+    for model in models_to_run(client.models):
+        options: dict[str, Any] = {}
+        weights = None
+        if model_entry(model).needs_weights:
+            try:
+                weights = resolve_weights(
+                    settings.chronos_model_id,
+                    bundled=settings.bundled_models_dir / BUNDLED_MODEL,
+                    offline=settings.hub_offline,
+                )
+            except WeightsUnavailable as error:
+                log(f"{model} is skipped: {error}")
+                outcomes.append(ModelOutcome(model, None, skipped_because=str(error)))
+                continue
+            options = {"path": weights.path, "progress": _progress(model, log)}
+        started = time.monotonic()
+        forecast = guarded_predict(create_model(model, **options), history.panel, client.horizon_days)
+        seconds = time.monotonic() - started
+        log(f"{model}: {len(history.panel)} series, {client.horizon_days} days ahead, in {seconds:.1f} s")
+        used = dict(model_entry(model).settings)
+        outcomes.append(ModelOutcome(model, forecast, weights, seconds=seconds, settings=used))
+    return outcomes
+
+
+def run_problems(run: ForecastRun) -> dict[str, list[str]]:
+    """Reasons not to publish, by model; empty where all forecasts are sound."""
+    found = {
+        o.model: forecast_problems(o.forecast, run.history.panel, run.client.horizon_days)
+        for o in run.outcomes
+        if o.forecast is not None
+    }
+    return {model: problems for model, problems in found.items() if problems}
+
+
+def series_rows(forecast: Forecast, history: DemandHistory) -> pl.DataFrame:
+    """One row per series: forecast, replaced or excluded, what the model saw, and its error scales."""
+    panel = history.panel
+    active = history.keys.select(SERIES_COLUMNS).with_columns(
+        pl.Series("reason", forecast.reasons, dtype=pl.String),
+        pl.Series("history_days", [len(h) for h in panel.history], dtype=pl.Int64),
+        pl.Series("observed_days", [int(np.isfinite(h).sum()) for h in panel.history], dtype=pl.Int64),
+        pl.Series("mase_scale", [mase_scale(h) or None for h in panel.history], dtype=pl.Float64),
+        pl.Series("rmsse_scale", [rmsse_scale(h) or None for h in panel.history], dtype=pl.Float64),
+    )
+    ended = history.ended.with_columns(
+        pl.lit("ENDED").alias("reason"),
+        pl.lit(0, pl.Int64).alias("history_days"),
+        pl.lit(0, pl.Int64).alias("observed_days"),
+    )
+    return pl.concat(
+        [
+            active.with_columns(
+                pl.when(pl.col("reason").is_null())
+                .then(pl.lit("forecast"))
+                .otherwise(pl.lit("replaced"))
+                .alias("status")
+            ),
+            ended.with_columns(pl.lit("excluded").alias("status")),
+        ],
+        how="diagonal",
+    )
+
+
+def publish(warehouse: Warehouse, run: ForecastRun) -> None:
+    """Write a forecast run, all models in one transaction, and make it the current one."""
+    client_id, as_of_date = run.client.client_id, run.history.panel.as_of_date
+    with warehouse.transaction() as connection:
+        connection.execute("select pg_advisory_xact_lock(hashtext('forecast:' || %s))", (client_id,))
+        connection.execute(
+            """
+            update analytics.forecast_runs set is_current = false
+            where client_id = %s and as_of_date = %s and is_current
+            """,
+            (client_id, as_of_date),
+        )
+        for outcome in run.outcomes:
+            _publish_model(connection, run, outcome)
+        audit.record(
+            connection,
+            "publish",
+            f"forecast run {run.run_id}",
+            client_id=client_id,
+            run_id=run.dagster_run_id,
+            row_count=sum(o.forecast.mean.size for o in run.outcomes if o.forecast is not None),
+            as_of_date=as_of_date.isoformat(),
+            champion=run.champion.model if run.champion else None,
+        )
+
+
+def _publish_model(connection: psycopg.Connection[Any], run: ForecastRun, outcome: ModelOutcome) -> None:
+    forecast, weights = outcome.forecast, outcome.weights
+    row = {
+        "client_id": run.client.client_id,
+        "run_id": run.run_id,
+        "model": outcome.model,
+        "as_of_date": run.history.panel.as_of_date,
+        "horizon_days": run.client.horizon_days,
+        "status": "skipped" if forecast is None else "published",
+        "is_current": forecast is not None,
+        "is_champion": outcome is run.champion,
+        "reason": run.reason(outcome),
+        "model_id": weights.model_id if weights else outcome.model,
+        "weights_source": str(weights.source) if weights else None,
+        "weights_digest": weights.digest if weights else None,
+        "code_version": code_version(),
+        "input_watermark": run.history.input_watermark,
+        "settings": Jsonb(outcome.settings),
+        "n_series": 0 if forecast is None else len(forecast.series_ids),
+        "n_replaced": 0 if forecast is None else sum(r is not None for r in forecast.reasons),
+        "dagster_run_id": run.dagster_run_id,
+        "duration_seconds": outcome.seconds,
+    }
+    connection.execute(
+        sql.SQL("insert into analytics.forecast_runs ({}) values ({})").format(
+            sql.SQL(", ").join(map(sql.Identifier, row)), sql.SQL(", ").join(map(sql.Placeholder, row))
+        ),
+        row,
+    )
+    if forecast is None:
+        return
+    identity = [pl.lit(row[name]).alias(name) for name in ("client_id", "run_id", "model")]
+    series = series_rows(forecast, run.history).with_columns(identity)
+    insert_frame(connection, "analytics.forecast_series", series)
+    days = forecast.to_frame().join(run.history.keys, on="series_id", maintain_order="left")
+    insert_frame(connection, "analytics.forecast_results", days.drop("series_id").with_columns(identity))
+
+
+def chosen_as_of(warehouse: Warehouse, client_id: str, wanted: str | None) -> date:
+    """The as-of date of a run.
+
+    Raises:
+        dagster.Failure: no demand yet, not a date, or a date after the last complete day.
+    """
+    last = last_demand_day(warehouse, client_id)
+    if last is None:
+        raise dg.Failure(f"{client_id} has no demand yet: deliver a sales file first.", allow_retries=False)
+    if wanted is None:
+        return last
+    try:
+        chosen = date.fromisoformat(wanted)
+    except ValueError as error:
+        raise dg.Failure(
+            f"as_of_date {wanted!r} is not an ISO date such as 2026-03-31.", allow_retries=False
+        ) from error
+    if chosen > last:
+        raise dg.Failure(
+            f"as_of_date {chosen} lies after the last complete day of demand, {last}.", allow_retries=False
+        )
+    return chosen
+
+
+_SPEC: dict[str, Any] = {
+    "group_name": "forecasting",
+    "owners": ["team:forecaster"],
+    "deps": DEMAND_KEYS,
+}
+
+
+@dg.multi_asset(
+    name="forecasts",
+    partitions_def=CLIENT_PARTITIONS,
+    specs=[
+        dg.AssetSpec(RUNS_KEY, description="One row per run and model: what ran, on what, why.", **_SPEC),
+        dg.AssetSpec(
+            SERIES_KEY, description="One row per run, model and series: forecast, or why not.", **_SPEC
+        ),
+        dg.AssetSpec(
+            RESULTS_KEY,
+            description="One row per run, model, series and day: mean, point and 21 quantiles of demand.",
+            kinds={"python", "postgres"},
+            **_SPEC,
+        ),
+    ],
+    check_specs=[
+        dg.AssetCheckSpec(
+            "output_is_sound",
+            asset=RESULTS_KEY,
+            blocking=True,
+            description="Finite, non-negative, sorted, complete, in a sane band; else nothing is published.",
+        ),
+        dg.AssetCheckSpec(
+            "preferred_model_ran",
+            asset=RUNS_KEY,
+            description="The client's first choice of model ran on its own weights.",
+        ),
+    ],
+    pool="chronos",
+)
+def forecasts(
+    context: dg.AssetExecutionContext, config: AsOf, installation: Installation
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+    """Forecast every active series with every model of the client's policy."""
+    warehouse = installation.warehouse
+    client = get_client(warehouse, context.partition_key)
+    as_of_date = chosen_as_of(warehouse, client.client_id, config.as_of_date)
+    history = read_history(warehouse, client.client_id, as_of_date)
+    outcomes = run_models(history, client, installation.settings, context.log.info)
+    run = ForecastRun(client, history, outcomes, context.run_id)
+    problems = run_problems(run)
+    yield dg.AssetCheckResult(
+        asset_key=RESULTS_KEY,
+        check_name="output_is_sound",
+        passed=not problems,
+        metadata={"problems": problems},
+    )
+    if problems:
+        raise dg.Failure(f"Nothing was published: {problems}", allow_retries=False)
+    publish(warehouse, run)
+    yield from _report(run)
+
+
+def _report(run: ForecastRun) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+    """What the UI shows of a published run."""
+    panel, champion, first = run.history.panel, run.champion, run.outcomes[0]
+    warnings = (first.skipped_because or "", *(first.weights.warnings if first.weights else ()))
+    yield dg.AssetCheckResult(
+        asset_key=RUNS_KEY,
+        check_name="preferred_model_ran",
+        passed=not any(warnings),
+        severity=dg.AssetCheckSeverity.WARN,
+        description=" ".join(warnings).strip() or f"{first.model} ran as the client's first choice.",
+    )
+    yield dg.MaterializeResult(
+        asset_key=RUNS_KEY,
+        metadata={
+            "run_id": run.run_id,
+            "as_of_date": panel.as_of_date.isoformat(),
+            "champion": champion.model if champion else "none",
+            "models": dg.MetadataValue.md(
+                "\n".join(f"* **{o.model}**: {run.reason(o)}" for o in run.outcomes)
+            ),
+        },
+    )
+    lead = champion.forecast if champion else None
+    yield dg.MaterializeResult(
+        asset_key=SERIES_KEY,
+        metadata={
+            "series": len(panel),
+            "ended_series": run.history.ended.height,
+            "replaced_by_guards": sum(r is not None for r in lead.reasons) if lead else 0,
+        },
+    )
+    keys = run.history.keys.iter_rows()
+    titles = {series_id: f"{item_id} at {location_id}" for series_id, item_id, location_id in keys}
+    yield dg.MaterializeResult(
+        asset_key=RESULTS_KEY,
+        metadata={
+            "dagster/row_count": sum(o.forecast.mean.size for o in run.outcomes if o.forecast),
+            "expected_units_per_day": float(lead.mean.sum()) / lead.horizon if lead else 0.0,
+            "picture": dg.MetadataValue.md(forecast_picture(panel, lead, titles) if lead else "no forecast"),
+        },
+    )
+
+
+def _progress(model: str, log: Callable[[str], None]) -> Callable[[int, int], None]:
+    """Log every tenth of the series."""
+    reported = 0
+
+    def report(done: int, total: int) -> None:
+        nonlocal reported
+        if done * 10 // max(total, 1) > reported:
+            reported = done * 10 // max(total, 1)
+            log(f"{model}: {done} of {total} series")
+
+    return report

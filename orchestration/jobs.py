@@ -1,0 +1,52 @@
+"""What can be launched for one client: the whole path, or the one stage a planner changed.
+
+Every job is partitioned by client and tags its runs with it, whoever launches them: a person, a backfill, a
+schedule or a sensor. Steps run one after the other in the run's own process: a client's stages depend on
+each other, and starting a process per step costs more than the steps.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from orchestration.clients import CLIENT_PARTITIONS, CLIENT_TAG
+
+_FOR_ONE_CLIENT = dg.PartitionedConfig(
+    partitions_def=CLIENT_PARTITIONS,
+    run_config_for_partition_key_fn=lambda _client_id: {},
+    tags_for_partition_key_fn=lambda client_id: {CLIENT_TAG: client_id},
+)
+
+
+def _job(name: str, selection: dg.AssetSelection, description: str) -> dg.UnresolvedAssetJobDefinition:
+    return dg.define_asset_job(
+        name,
+        selection=selection,
+        description=description,
+        config=_FOR_ONE_CLIENT,
+        executor_def=dg.in_process_executor,
+    )
+
+
+client_pipeline = _job(
+    "client_pipeline",
+    dg.AssetSelection.all(),
+    "Everything for one client: load new files, build demand, score, forecast, plan.",
+)
+forecast_only = _job(
+    "forecast_only",
+    dg.AssetSelection.groups("forecasting"),
+    "Forecast again on the demand as it is; as_of_date looks at an earlier day.",
+)
+inventory_only = _job(
+    "inventory_only",
+    dg.AssetSelection.groups("inventory"),
+    "Plan again on the current forecast, after a change of stock, suppliers or service level.",
+)
+quality_only = _job(
+    "quality_only",
+    dg.AssetSelection.groups("quality"),
+    "Score the forecasts whose actuals have landed.",
+)
+
+JOBS = (client_pipeline, forecast_only, inventory_only, quality_only)

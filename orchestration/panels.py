@@ -1,0 +1,164 @@
+"""Demand histories and published forecasts, read from the warehouse into the library's containers.
+
+Belongs here: the queries, and the keys that tie a panel's rows to items and locations. Everything is read
+as of a date: nothing after it leaves the database.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+
+from forecasting_lib.panel import QUANTILE_COLUMNS, FloatArray, Forecast, Panel
+from orchestration.warehouse.bulk import read_frame, render
+from orchestration.warehouse.server import Warehouse
+
+SERIES_COLUMNS = ("item_id", "location_id")
+
+
+@dataclass(frozen=True)
+class DemandHistory:
+    """A client's demand up to the as-of date.
+
+    Attributes:
+        panel: every active series; one that never sold has an empty history.
+        keys: ``series_id, item_id, location_id`` of the panel's series, in its order.
+        ended: ``item_id, location_id`` of the series whose item had left the assortment by then.
+        input_watermark: highest file_id among the deliveries that were visible; None without any.
+    """
+
+    panel: Panel
+    keys: pl.DataFrame
+    ended: pl.DataFrame
+    input_watermark: int | None
+
+
+def last_demand_day(warehouse: Warehouse, client_id: str) -> date | None:
+    """The last complete day of demand; None before the first delivery."""
+    frame = read_frame(
+        warehouse,
+        render("select max(date) as day from analytics.ts_demand_daily where client_id = {c}", c=client_id),
+    )
+    day = frame["day"][0]
+    return day if isinstance(day, date) else None
+
+
+def read_history(warehouse: Warehouse, client_id: str, as_of_date: date) -> DemandHistory:
+    """Read the histories of all series that were listed by the as-of date."""
+    listed = read_frame(
+        warehouse,
+        render(
+            """
+            select
+                series.item_id,
+                series.location_id,
+                coalesce(item.end_date <= {as_of}::date, false) as has_ended
+            from analytics.dim_series as series
+            left join analytics.dim_item as item
+                on item.client_id = series.client_id and item.item_id = series.item_id
+            where series.client_id = {c} and series.listed_date <= {as_of}::date
+            order by series.item_id collate "C", series.location_id collate "C"
+            """,
+            c=client_id,
+            as_of=as_of_date,
+        ),
+    )
+    keys = with_series_ids(listed.filter(~pl.col("has_ended")).select(SERIES_COLUMNS))
+    demand = read_frame(
+        warehouse,
+        render(
+            """
+            select item_id, location_id, date, case when not is_masked then demand_qty::float8 end as target
+            from analytics.ts_demand_daily
+            where client_id = {c} and date <= {as_of}::date
+            """,
+            c=client_id,
+            as_of=as_of_date,
+        ),
+    )
+    sold = Panel.from_frame(
+        demand.join(keys, on=SERIES_COLUMNS).select("series_id", "date", "target"), as_of_date
+    )
+    return DemandHistory(
+        panel=_with_unsold(sold, keys["series_id"].to_list()),
+        keys=keys,
+        ended=listed.filter("has_ended").select(SERIES_COLUMNS),
+        input_watermark=_input_watermark(warehouse, client_id),
+    )
+
+
+def read_forecast(
+    warehouse: Warehouse, client_id: str, run_id: str, model: str
+) -> tuple[Forecast, pl.DataFrame]:
+    """A published forecast and its ``series_id, item_id, location_id``, in the forecast's order.
+
+    Raises:
+        LookupError: the run has no forecast of this model.
+    """
+    rows = read_frame(
+        warehouse,
+        render(
+            f"""
+            select item_id, location_id, date, lag_days, point_qty, mean_qty, {", ".join(QUANTILE_COLUMNS)}
+            from analytics.forecast_results
+            where client_id = {{c}} and run_id = {{run}}::uuid and model = {{model}}
+            order by item_id collate "C", location_id collate "C", date
+            """,
+            c=client_id,
+            run=run_id,
+            model=model,
+        ),
+    )
+    if rows.is_empty():
+        raise LookupError(f"run {run_id} has no forecast of {model}")
+    keys = with_series_ids(rows.select(SERIES_COLUMNS).unique(maintain_order=True))
+    n, horizon = keys.height, rows.height // keys.height
+
+    def matrix(column: str) -> FloatArray:
+        return rows[column].to_numpy().reshape(n, horizon).astype(np.float64)
+
+    first: date = rows["date"][0]
+    forecast = Forecast(
+        series_ids=tuple(keys["series_id"].to_list()),
+        as_of_date=first - timedelta(days=1),
+        point=matrix("point_qty"),
+        mean=matrix("mean_qty"),
+        quantiles=np.stack([matrix(column) for column in QUANTILE_COLUMNS], axis=2),
+        reasons=(None,) * n,
+    )
+    return forecast, keys
+
+
+def with_series_ids(keys: pl.DataFrame) -> pl.DataFrame:
+    """Number the series: identifiers that sort like the rows, whatever characters an item id holds."""
+    return keys.with_row_index("series_number").select(
+        pl.col("series_number").cast(pl.String).str.zfill(8).alias("series_id"), *SERIES_COLUMNS
+    )
+
+
+def _with_unsold(panel: Panel, series_ids: list[str]) -> Panel:
+    """The panel of all listed series: those that never sold have an empty history."""
+    position = {series_id: i for i, series_id in enumerate(panel.series_ids)}
+    nothing = np.empty(0)
+    return Panel(
+        series_ids=tuple(series_ids),
+        as_of_date=panel.as_of_date,
+        history=tuple(panel.history[position[s]] if s in position else nothing for s in series_ids),
+    )
+
+
+def _input_watermark(warehouse: Warehouse, client_id: str) -> int | None:
+    frame = read_frame(
+        warehouse,
+        render(
+            """
+            select max(file_id) as file_id from ops.landing_files where client_id = {c} and status = 'loaded'
+            """,
+            c=client_id,
+        ),
+    )
+    value = frame["file_id"][0]
+    return None if value is None else int(value)
