@@ -147,28 +147,26 @@ class _Histories:
 
     @classmethod
     def of(cls, panel: Panel) -> _Histories:
-        n = len(panel)
         days = np.array([len(h) for h in panel.history], dtype=np.int64)
-        starts = np.cumsum(days) - days
-        owner = np.repeat(np.arange(n), days)
-        demand = np.maximum(_masked(panel.history), 0.0)
+        ends = np.cumsum(days)
+        starts = ends - days
+        demand = _masked(panel.history)
+        np.maximum(demand, 0.0, out=demand)
 
-        sales = np.flatnonzero(demand > 0)
-        sellers, first = np.unique(owner[sales], return_index=True)
-        first_sale = np.full(n, -1, dtype=np.int64)
-        first_sale[sellers] = sales[first] - starts[sellers]
-        highest = np.zeros(n)
-        np.maximum.at(highest, owner[sales], demand[sales])
-
-        observed = ~np.isnan(demand)
-        position = np.arange(len(demand)) - starts[owner]
-        since_sale = observed & (first_sale >= 0)[owner] & (position >= first_sale[owner])
+        sales = np.append(np.flatnonzero(demand > 0), len(demand))
+        first = sales[np.searchsorted(sales, starts)]
+        sold = first < ends
+        seen_before = np.append(0, np.cumsum(~np.isnan(demand)))
+        highest = np.zeros(len(panel))
+        filled = days > 0
+        if filled.any():
+            highest[filled] = np.nan_to_num(np.fmax.reduceat(demand, starts[filled]))
         return cls(
             cleaned=_split(demand, days),
             days=days,
-            first_sale=first_sale,
-            observed=np.bincount(owner[observed], minlength=n),
-            observed_since_sale=np.bincount(owner[since_sale], minlength=n),
+            first_sale=np.where(sold, first - starts, -1),
+            observed=seen_before[ends] - seen_before[starts],
+            observed_since_sale=np.where(sold, seen_before[ends] - seen_before[first], 0),
             highest=highest,
         )
 
@@ -230,7 +228,8 @@ def _all_finite(forecast: Forecast) -> npt.NDArray[np.bool_]:
 def _masked(arrays: Sequence[FloatArray]) -> FloatArray:
     """All arrays end to end, with NaN in the place of what single precision cannot hold."""
     flat = np.concatenate([np.empty(0), *arrays])
-    return np.where(np.abs(flat) > LARGEST_DEMAND, np.nan, flat)
+    flat[np.abs(flat) > LARGEST_DEMAND] = np.nan
+    return flat
 
 
 def _split(flat: FloatArray, lengths: IntArray) -> tuple[FloatArray, ...]:

@@ -8,6 +8,8 @@ empirical quantiles of the model's own one-step errors on the last ``RESIDUAL_DA
 at 0: the residual method of Hyndman and Athanasopoulos (Forecasting: Principles and Practice, 3rd ed., 5.5)
 with the recent history in the place of split-conformal's calibration set. The same spread stands for every
 day of the horizon. With fewer than two past errors the distribution is the number itself.
+
+Both look back ``LOOKBACK_DAYS``, and further only for a series without an observed day in them.
 """
 
 from __future__ import annotations
@@ -27,8 +29,11 @@ BoolArray = npt.NDArray[np.bool_]
 RESIDUAL_DAYS = 56
 """Eight weeks: every weekday equally often, recent enough to follow the level."""
 
+LOOKBACK_DAYS = 364
+"""Fifty-two weeks: what is older says nothing about tomorrow that the last year does not say better."""
+
 _SERIES_PER_BLOCK = 4096
-"""Bounds the padded matrix: 4,096 series of five years take 60 MB."""
+"""Bounds the padded matrix: 4,096 series of a year take 12 MB."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +74,8 @@ class MovingAverage:
 class SeasonalNaive:
     """The last observed season, repeated.
 
-    A masked day of the last season is replaced by the same day of the season before, as far back as it
-    takes. A day of the season that was never observed takes the mean of the last ``period`` observed days.
+    A masked day of the last season is replaced by the same day of the season before, and so on back. A day
+    of the season that was never observed takes the mean of the last ``period`` observed days.
 
     Args:
         period: days in a season, at least 1; 7 repeats the week.
@@ -101,11 +106,17 @@ class SeasonalNaive:
 def _blocks(panel: Panel) -> Iterator[tuple[slice, FloatArray]]:
     """The panel in runs of series, each as one (b, longest) matrix that ends on the as-of date."""
     for start in range(0, len(panel), _SERIES_PER_BLOCK):
-        histories = panel.history[start : start + _SERIES_PER_BLOCK]
-        padded = np.full((len(histories), max(len(h) for h in histories)), np.nan)
-        for row, history in zip(padded, histories, strict=True):
+        recent = [_recent(h) for h in panel.history[start : start + _SERIES_PER_BLOCK]]
+        padded = np.full((len(recent), max(len(h) for h in recent)), np.nan)
+        for row, history in zip(padded, recent, strict=True):
             row[len(row) - len(history) :] = history
-        yield slice(start, start + len(histories)), padded
+        yield slice(start, start + len(recent)), padded
+
+
+def _recent(history: FloatArray) -> FloatArray:
+    """The last ``LOOKBACK_DAYS`` of a history; all of it where none of them was observed."""
+    recent = history[-LOOKBACK_DAYS:]
+    return history if np.isnan(recent).all() else recent
 
 
 def _trailing_mean(history: FloatArray, window: int) -> FloatArray:

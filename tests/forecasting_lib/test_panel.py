@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -153,8 +154,12 @@ def test_select_keeps_covariates_with_their_series() -> None:
         ({"future_covariates": {"promo": ()}}, "without a past"),
     ],
 )
-def test_parts_that_do_not_fit_together_are_refused(parts: dict[str, object], sentence: str) -> None:
-    whole = {"series_ids": ("a", "b"), "as_of_date": AS_OF, "history": (np.zeros(2), np.zeros(3))}
+def test_parts_that_do_not_fit_together_are_refused(parts: dict[str, Any], sentence: str) -> None:
+    whole: dict[str, Any] = {
+        "series_ids": ("a", "b"),
+        "as_of_date": AS_OF,
+        "history": (np.zeros(2), np.zeros(3)),
+    }
     with pytest.raises(ValueError, match=sentence):
         Panel(**{**whole, **parts})
 

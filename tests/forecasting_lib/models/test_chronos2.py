@@ -170,7 +170,8 @@ def test_a_config_of_another_size_is_refused(tiny_chronos: Path, tmp_path: Path)
         load_pipeline(broken)
 
 
-@pytest.mark.parametrize("setting", [{"context_days": 0}, {"batch_rows": 0}])
-def test_settings_below_one_are_refused(setting: dict[str, int]) -> None:
+def test_settings_below_one_are_refused() -> None:
     with pytest.raises(ValueError, match="at least 1"):
-        Chronos2(Path(), **setting)
+        Chronos2(Path(), context_days=0)
+    with pytest.raises(ValueError, match="at least 1"):
+        Chronos2(Path(), batch_rows=0)

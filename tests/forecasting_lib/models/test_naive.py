@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecasting_lib.models import naive
-from forecasting_lib.models.naive import RESIDUAL_DAYS, MovingAverage, SeasonalNaive
+from forecasting_lib.models.naive import LOOKBACK_DAYS, RESIDUAL_DAYS, MovingAverage, SeasonalNaive
 from forecasting_lib.panel import QUANTILE_LEVELS, FloatArray
 from tests.forecasting_lib.models.panels import days_of_demand, panel_of, random_panel
 
@@ -80,6 +80,19 @@ def test_masked_days_are_left_out_of_the_average() -> None:
 def test_a_masked_week_falls_back_to_the_last_observed_days() -> None:
     forecast = MovingAverage().predict(panel_of([100.0] + [4.0] * 7 + [NAN] * 7), 1)
     assert forecast.mean.tolist() == [[4.0]]
+
+
+def test_a_masked_year_falls_back_to_the_days_before_it() -> None:
+    panel = panel_of([100.0] + [4.0] * 7 + [NAN] * (LOOKBACK_DAYS + 3), [2.0] * 30)
+    assert MovingAverage().predict(panel, 1).mean.tolist() == [[4.0], [2.0]]
+    assert SeasonalNaive().predict(panel, 7).mean.tolist() == [[4.0] * 7, [2.0] * 7]
+
+
+def test_days_before_the_look_back_do_not_matter() -> None:
+    year = np.random.default_rng(4).poisson(5, LOOKBACK_DAYS).astype(np.float64)
+    for model in (MovingAverage(), SeasonalNaive()):
+        grids = model.predict(panel_of(year, np.concatenate([[900.0] * 500, year])), 7).quantiles
+        np.testing.assert_array_equal(grids[0], grids[1])
 
 
 def test_a_new_item_is_averaged_over_the_days_it_has() -> None:
