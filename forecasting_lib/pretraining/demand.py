@@ -120,7 +120,9 @@ def generate(
         values[rows, kind] = value
         effect[rows] += np.where(acts, log_effect, 0.0)
 
-    base = _base_log_rate(rng, calendar, n, days)
+    # Items worth a promotion or a price sell more than the others.
+    worth = rng.uniform(0.0, 1.8, (n, 1)) * (covariate_counts > 0)[:, None]
+    base = _base_log_rate(rng, calendar, n, days) + worth
     log_rate = np.clip(base + effect, *_LOG_RATE_BOUNDS)
     rate = np.where(closed | _closed_weekdays(rng, calendar), 0.0, np.exp(log_rate))
     rate = _aggregate(rng, rate, covariate_counts)
@@ -178,9 +180,9 @@ def _base_log_rate(rng: np.random.Generator, calendar: _Calendar, n: int, days: 
     t = np.arange(days) / 365.25
     speed = rng.random((n, 1))
     level = np.where(
-        speed < 0.62,
-        rng.normal(0.1, 1.25, (n, 1)),
-        np.where(speed < 0.87, rng.uniform(1.0, 4.6, (n, 1)), rng.uniform(3.5, 9.0, (n, 1))),
+        speed < 0.72,
+        rng.normal(-0.1, 1.2, (n, 1)),
+        np.where(speed < 0.90, rng.uniform(1.0, 4.6, (n, 1)), rng.uniform(3.5, 9.0, (n, 1))),
     )
     trend = rng.normal(0.0, 0.25, (n, 1)) * (rng.random((n, 1)) < 0.6) * (t - t[-1])
     total: Array = (
@@ -454,7 +456,8 @@ def _observe(rng: np.random.Generator, rate: Array) -> Array:
     n, days = rate.shape
     family = rng.random((n, 1))
     negative_binomial = (family >= 0.22) & (family < 0.80)
-    shape = _log_uniform(rng, 0.25, 25.0, (n, 1))
+    # Relative noise falls with volume: many buyers average out.
+    shape = _log_uniform(rng, 0.25, 25.0, (n, 1)) * (1.0 + 0.3 * np.sqrt(rate.mean(axis=1, keepdims=True)))
     gamma_rows = np.flatnonzero(negative_binomial[:, 0])
     noisy = rate.copy()
     noisy[gamma_rows] *= (
