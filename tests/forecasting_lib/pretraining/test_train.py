@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from forecasting_lib.pretraining.architecture import Architecture
-from forecasting_lib.pretraining.export import METRICS_FILE, weights_digest
+from forecasting_lib.pretraining.export import METRICS_FILE, export_weights, weights_digest
 from forecasting_lib.pretraining.train import CHECKPOINT_FILE, PROGRESS_FILE, TrainingConfig, train
 from forecasting_lib.pretraining.validation import held_out_batches, predict
 
@@ -60,15 +60,17 @@ def test_a_run_that_was_stopped_ends_with_the_weights_of_one_that_was_not(
             assert torch.equal(resumed[weights][name], tensor), name
 
 
-def test_the_export_loads_with_the_library_and_predicts_as_the_average_does(trained: Path) -> None:
+def test_the_export_loads_with_the_library_and_predicts_as_the_average_does(
+    trained: Path, tmp_path: Path
+) -> None:
     import torch
     from chronos import BaseChronosPipeline
 
-    pipeline = BaseChronosPipeline.from_pretrained(trained / "best", dtype=torch.float32)
-    exported = pipeline.model.eval()
-    checkpoint = torch.load(trained / CHECKPOINT_FILE, weights_only=True)
+    weights = torch.load(trained / CHECKPOINT_FILE, weights_only=True)["average"]
+    export_weights(weights, TINY.architecture, tmp_path, metrics={})
+    exported = BaseChronosPipeline.from_pretrained(tmp_path, dtype=torch.float32).model.eval()
     average = TINY.architecture.build().eval()
-    average.load_state_dict({name: tensor.half().float() for name, tensor in checkpoint["average"].items()})
+    average.load_state_dict({name: tensor.half().float() for name, tensor in weights.items()})
     batch = held_out_batches(windows=8, part=8)[0]
     np.testing.assert_array_equal(predict(exported, batch), predict(average, batch))
 
