@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from orchestration.demand import build_views
 from orchestration.settings import Settings, load_settings
 from orchestration.warehouse.migrate import migrate
 from orchestration.warehouse.server import Warehouse, locate_warehouse, start_embedded
+from tests.tcp_postgres import tcp_postgres
 
 SHARED_DATA = Path(os.environ.get("FORECASTER_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
@@ -33,9 +35,17 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+def session_folder() -> Iterator[Path]:
+    """A folder that PostgreSQL's own user can reach, which pytest's temporary folders are not under root."""
+    with tempfile.TemporaryDirectory(prefix="forecaster-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def settings(session_folder: Path) -> Iterator[Settings]:
     """The environment of an installation of its own, for this session."""
-    home = tmp_path_factory.mktemp("installation")
+    home = session_folder / "installation"
+    home.mkdir()
     server = os.environ.get("TEST_DATABASE_URL")
     base = make_url(server) if server else make_url(start_embedded(home / "postgres", stop_on_exit=True))
     database = f"forecaster_test_{os.getpid()}"
@@ -53,7 +63,13 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 
 @pytest.fixture(scope="session")
-def warehouse(settings: Settings) -> Iterator[Warehouse]:
+def warehouse(embedded_warehouse: Warehouse) -> Warehouse:
+    """The migrated warehouse most tests work with."""
+    return embedded_warehouse
+
+
+@pytest.fixture(scope="session")
+def embedded_warehouse(settings: Settings) -> Iterator[Warehouse]:
     """A migrated warehouse, shared by the session."""
     warehouse = locate_warehouse(settings)
     migrate(warehouse, lambda: build_views(warehouse))
@@ -95,3 +111,23 @@ def new_client(warehouse: Warehouse) -> Callable[..., Client]:
         return client
 
     return add
+
+
+@pytest.fixture(scope="session")
+def tcp_server(session_folder: Path) -> Iterator[str]:
+    """A second PostgreSQL that listens on TCP and asks every role for its password; yields the admin URL."""
+    with tcp_postgres(session_folder / "tcp" / "data") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def tcp_warehouse(tcp_server: str) -> Iterator[Warehouse]:
+    """A migrated warehouse on the TCP server."""
+    admin = make_url(tcp_server).set(database="warehouse")
+    instance = admin.set(database="dagster")
+    warehouse = Warehouse(
+        admin.render_as_string(hide_password=False), instance.render_as_string(hide_password=False)
+    )
+    migrate(warehouse, lambda: build_views(warehouse))
+    yield warehouse
+    warehouse.engine.dispose()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import psycopg
 from psycopg import sql
@@ -83,13 +84,8 @@ class Warehouse:
 
     def libpq_url(self, *, role: str | None = None) -> str:
         """A ``postgresql://`` URL for psycopg, ADBC and psql, optionally working under a role."""
-        query = {key: value for key, value in self._url.query.items() if key != "options"}
         options = "-c timezone=UTC" + (f" -c role={role}" if role else "")
-        return (
-            self._url.set(drivername="postgresql", query={**query, "options": options})
-            .render_as_string(hide_password=False)
-            .replace("+", "%20")
-        )
+        return _libpq(self._url.update_query_dict({"options": options}))
 
     @property
     def pipeline_url(self) -> str:
@@ -134,6 +130,12 @@ class Warehouse:
             "FORECASTER_DBT_ROLE": self.roles.pipeline,
             "FORECASTER_DBT_TENANT_ROLE": self.roles.tenant,
         }
+
+
+def _libpq(url: URL) -> str:
+    """A URL in libpq's spelling: SQLAlchemy leaves spaces in passwords and writes them as + in queries."""
+    base = url.set(drivername="postgresql", query={}).render_as_string(hide_password=False)
+    return f"{base.replace(' ', '%20')}?{urlencode(url.query, doseq=True, quote_via=quote)}"
 
 
 def _connect(url: str, *, autocommit: bool = False) -> psycopg.Connection[Any]:
@@ -215,8 +217,8 @@ def locate_warehouse(settings: Settings) -> Warehouse:
         else default_instance
     )
     return Warehouse(
-        admin_url=admin.set(drivername="postgresql").render_as_string(hide_password=False),
-        instance_url=instance.set(drivername="postgresql").render_as_string(hide_password=False),
+        admin_url=_libpq(admin),
+        instance_url=_libpq(instance),
     )
 
 
@@ -230,7 +232,7 @@ def create_missing_databases(warehouse: Warehouse) -> list[str]:
     for url in (make_url(warehouse.admin_url), make_url(warehouse.instance_url)):
         if _database_answers(url):
             continue
-        maintenance = url.set(database="postgres").render_as_string(hide_password=False)
+        maintenance = _libpq(url.set(database="postgres"))
         with _connect(maintenance, autocommit=True) as connection:
             try:
                 connection.execute(
@@ -254,7 +256,7 @@ def create_missing_databases(warehouse: Warehouse) -> list[str]:
 
 def _database_answers(url: URL) -> bool:
     try:
-        psycopg.connect(url.render_as_string(hide_password=False), connect_timeout=10).close()
+        psycopg.connect(_libpq(url), connect_timeout=10).close()
     except psycopg.OperationalError as error:
         if "does not exist" in str(error) and "database" in str(error):
             return False

@@ -184,6 +184,17 @@ prices = Table(
     comment="One row per store, item and week of M5's sell_prices.csv.",
 )
 
+holidays = Table(
+    "holidays",
+    metadata,
+    client_key(),
+    key("holiday_calendar", "Country or country-subdivision, such as US or US-CA."),
+    key("date", "Day.", Date),
+    words("name", "Name of the holiday.", nullable=False),
+    schema="staging",
+    comment="One row per holiday calendar of a client and public holiday; computed, not delivered.",
+)
+
 BY_KIND = {
     "sales": sales,
     "products": products,

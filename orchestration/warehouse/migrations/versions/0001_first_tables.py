@@ -1520,6 +1520,21 @@ def upgrade() -> None:
         comment="One row per day of M5's calendar.csv.",
     )
     op.create_table(
+        "holidays",
+        sa.Column("client_id", sa.Text(), nullable=False, comment="Tenant the row belongs to."),
+        sa.Column(
+            "holiday_calendar",
+            sa.Text(),
+            nullable=False,
+            comment="Country or country-subdivision, such as US or US-CA.",
+        ),
+        sa.Column("date", sa.Date(), nullable=False, comment="Day."),
+        sa.Column("name", sa.Text(), nullable=False, comment="Name of the holiday."),
+        sa.PrimaryKeyConstraint("client_id", "holiday_calendar", "date", name=op.f("pk_holidays")),
+        schema="staging",
+        comment="One row per holiday calendar of a client and public holiday; computed, not delivered.",
+    )
+    op.create_table(
         "locations",
         sa.Column("client_id", sa.Text(), nullable=False, comment="Tenant the row belongs to."),
         sa.Column("location_id", sa.Text(), nullable=False, comment="Location."),
@@ -1824,6 +1839,7 @@ def downgrade() -> None:
     op.drop_table("products", schema="staging")
     op.drop_table("prices", schema="staging")
     op.drop_table("locations", schema="staging")
+    op.drop_table("holidays", schema="staging")
     op.drop_table("calendar", schema="staging")
     op.drop_table("restated_sales", schema="ops")
     op.drop_table("rejected_rows", schema="ops")
