@@ -23,6 +23,7 @@ QTY_TOLERANCE = 1e-9
 
 _SERIES_PER_CHUNK = 2000
 _EXTENSION_DAYS = 28
+_INSTANT_DAYS = 1e-3
 
 
 def grid_moments(quantiles: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -261,7 +262,8 @@ def two_point_lead_times(
     """The two lead times, and the probability of the longer, with the given mean and deviation.
 
     ``L - sd`` and ``L + sd`` with one half each. Where ``sd > L`` the shorter is zero and the longer,
-    rarer one moves out so that mean and deviation still hold. A lead time of zero does not vary.
+    rarer one moves out so that mean and deviation still hold. A lead time of zero, or under two minutes,
+    does not vary.
 
     Args:
         lead_time_days: (n,) mean, days.
@@ -270,14 +272,13 @@ def two_point_lead_times(
     Returns:
         Shorter (n,) days, longer (n,) days, probability of the longer (n,).
     """
-    shorter = np.maximum(lead_time_days - lead_time_sd_days, 0.0)
-    below = lead_time_days - shorter
-    varies = (lead_time_sd_days > 0.0) & (below > 0.0)
+    varies = (lead_time_sd_days > 0.0) & (lead_time_days > _INSTANT_DAYS)
+    below = np.where(varies, np.minimum(lead_time_days, lead_time_sd_days), 0.0)
     above = np.zeros_like(below)
     np.divide(lead_time_sd_days**2, below, out=above, where=varies)
     longer_probability = np.full_like(below, 0.5)
     np.divide(below, below + above, out=longer_probability, where=varies)
-    return shorter, lead_time_days + above, longer_probability
+    return lead_time_days - below, lead_time_days + above, longer_probability
 
 
 def protection_demand(

@@ -211,6 +211,8 @@ def order_frame(
     ``lost_units_at_risk_qty`` is the expected shortage when the line's goods arrive, given that earlier
     lines and confirmed receipts come as planned: the normal loss over the days until then.
     ``cover_days_after`` counts from the order date and covers the position including the order.
+    ``moq_overshoot``: but for one smallest lot of the supplier, the cover would stay within the excess
+    horizon.
     """
     row, day = lines.row, lines.order_day.astype(np.float64)
     arrival = lines.receipt_day.astype(np.float64)
@@ -224,11 +226,12 @@ def order_frame(
     supplied = supply.net_stock[row] + lines.prior_qty + receipts.through(arrival - 1.0, row)
     at_risk = until.expected_shortage(supplied)
     used_before = demand.mean[row, lines.order_day - 1]
-    cover = demand.days_until(used_before + lines.position + lines.order_qty, row) - (day - 1.0)
+    covered = used_before + lines.position + lines.order_qty
+    cover = demand.days_until(covered, row) - (day - 1.0)
+    lot = round_to_order_quantity(np.ones(row.size), supply.moq[row], supply.order_multiple[row])
+    cover_but_for_lot = demand.days_until(covered - lot, row) - (day - 1.0)
     late = np.maximum(arrival - lines.need_day, 0.0)
-    forced = (lines.order_qty > lines.net_need + QTY_TOLERANCE) & (
-        np.isnan(cover) | (cover > excess_horizon_days)
-    )
+    forced = (lot > 1.0) & ~(cover <= excess_horizon_days) & (cover_but_for_lot <= excess_horizon_days)
     return pl.DataFrame(
         {
             "row": row,

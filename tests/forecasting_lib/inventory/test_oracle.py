@@ -1,0 +1,314 @@
+"""The inventory engine against independently computed vectors, one test per case and group.
+
+The vectors lie beside the project; without them these tests are skipped and the hand-computed cases of the
+other modules remain. Groups of methods that this engine does not offer are listed in ``NOT_COMPUTED`` with
+the reason, and a group in neither list fails, so that a new vector is never passed over.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from forecasting_lib.inventory.classification import abc_classes, adi_and_cv2, demand_class
+from forecasting_lib.inventory.lead_time_demand import CumulativeDemand, NormalDemand, protection_demand
+from forecasting_lib.inventory.policies import (
+    InventoryPolicy,
+    admissible_economic_order_quantity,
+    annual_order_and_holding_cost,
+    economic_order_quantity,
+)
+from forecasting_lib.inventory.replenishment import round_to_order_quantity, suggested_order
+from tests.forecasting_lib.inventory.situations import AS_OF, STOCKED, metrics_of, plan_one
+
+pytestmark = pytest.mark.shared_data
+
+SHARED_DATA = Path(os.environ.get("FORECASTER_SHARED_DATA", Path(__file__).parents[4] / "shared" / "data"))
+ORACLE = SHARED_DATA.parent / "oracle" / "inventory_oracle.csv"
+
+NOT_COMPUTED = {
+    "LTD_quantile_poisson": "demand is normal in the textbook method",
+    "LTD_quantile_negbin": "demand is normal in the textbook method",
+    "LTD_quantile_gamma": "demand is normal in the textbook method",
+    "SS_fill_rate_undershoot": "no undershoot in the textbook method",
+    "fill_rate_poisson_rQ": "no fill-rate targets",
+    "EOQ_backorders": "no stock-out cost is known",
+    "EOQ_price_breaks": "no price breaks are delivered",
+    "newsvendor_normal": "no single-season items",
+    "newsvendor_poisson": "no single-season items",
+    "newsvendor_explicit": "no single-season items",
+    "sS_exact_poisson": "no stock-out cost is known",
+    "sS_exact_negbin": "no stock-out cost is known",
+    "sS_power_approx": "no stock-out cost is known",
+    "rQ_exact_poisson": "no stock-out cost is known",
+    "rQ_r_for_Q_normal": "no stock-out cost is known",
+    "multi_location_pooling": "locations are planned independently",
+    "multi_echelon_gsm": "locations are planned independently",
+    "SIM_validation_RS": "no simulator",
+    "SIM_validation_sQ_fill": "no simulator",
+    "SIM_validation_sS_lumpy": "no simulator",
+}
+
+Case = dict[str, str]
+TESTED: set[str] = set()
+
+
+def cases(*groups: str) -> list[Any]:
+    """The cases of these groups as parameters; one skipped parameter where the vectors are absent."""
+    TESTED.update(groups)
+    if not ORACLE.is_file():
+        absent = pytest.mark.skip(reason=f"no inventory vectors beside the project: {ORACLE.name}")
+        return [pytest.param({}, marks=absent, id="absent")]
+    with ORACLE.open(newline="") as lines:
+        chosen = [row for row in csv.DictReader(lines) if row["group"] in groups]
+    assert chosen, f"no vectors for {groups}"
+    return [pytest.param(row, id=f"{row['group']}-{row['case']}") for row in chosen]
+
+
+def number(case: Case, column: str) -> float:
+    """A cell as a number; empty and ``NULL`` as NaN."""
+    return float(case[column]) if case[column] not in ("", "NULL") else float("nan")
+
+
+def near(case: Case, column: str) -> Any:
+    return pytest.approx(number(case, column), abs=float(case["tol"]), rel=0.0)
+
+
+def policy_of(case: Case) -> InventoryPolicy:
+    review = 0 if case["in_R"] == "" else int(number(case, "in_R"))
+    return InventoryPolicy(service_target=number(case, "in_csl"), review_days=review)
+
+
+def supply_of_case(case: Case) -> dict[str, Any]:
+    lead_time_sd = number(case, "in_sd_L")
+    return {
+        **STOCKED,
+        "lead_time_days": None if case["in_L"] == "NULL" else number(case, "in_L"),
+        "lead_time_sd_days": 0.0 if np.isnan(lead_time_sd) else lead_time_sd,
+        "on_hand_qty": 20.0 if case["in_net_stock"] == "" else number(case, "in_net_stock"),
+        "supplier_id": None if case["in_supplier"] == "NULL" else "acme",
+    }
+
+
+def stationary_plan(case: Case) -> Any:
+    return plan_one(
+        [number(case, "in_mu_d")] * 60,
+        supply_of_case(case),
+        daily_sd=number(case, "in_sd_d"),
+        policy=policy_of(case),
+    )
+
+
+def test_every_group_of_vectors_is_tested_or_named_with_a_reason() -> None:
+    if not ORACLE.is_file():
+        pytest.skip("no inventory vectors beside the project")
+    with ORACLE.open(newline="") as lines:
+        groups = {row["group"] for row in csv.DictReader(lines)}
+    assert groups <= TESTED | set(NOT_COMPUTED)
+    assert not TESTED & set(NOT_COMPUTED)
+
+
+@pytest.mark.parametrize("case", cases("SS_ROP_normal", "EDGE_sigma_zero", "EDGE_csl_half"))
+def test_reorder_point(case: Case) -> None:
+    row = metrics_of(stationary_plan(case))
+    assert row["safety_stock_qty"] == near(case, "exp_safety_stock")
+    assert row["reorder_point_qty"] == near(case, "exp_rop")
+    if case["exp_ltd_sd"]:
+        assert row["ltd_mean_qty"] == near(case, "exp_ltd_mean")
+        assert row["ltd_sd_qty"] == near(case, "exp_ltd_sd")
+
+
+@pytest.mark.parametrize("case", cases("base_stock_RS_normal", "EDGE_zero_lead_time"))
+def test_order_up_to_level_of_periodic_review(case: Case) -> None:
+    row = metrics_of(stationary_plan(case))
+    assert row["order_up_to_qty"] == near(case, "exp_order_up_to")
+    if case["exp_safety_stock"]:
+        assert row["safety_stock_qty"] == near(case, "exp_safety_stock")
+    assert not case["exp_flag"] or case["exp_flag"] in row["flags"]
+
+
+@pytest.mark.parametrize("case", cases("LTD_exact_convolution"))
+def test_moments_of_lead_time_demand_against_the_exact_convolution(case: Case) -> None:
+    daily_mean, daily_variance = {
+        "poisson(0.5)": (0.5, 0.5),
+        "nbinom(mean=8,var=80)": (8.0, 80.0),
+        # One demand of 1 + N in ten days, N of mean 9 and variance 108: E[X^2] = 0.1 (108 + 10^2).
+        "zi(p=0.10,1+nbinom(mean=9,var=108))": (1.0, 20.8 - 1.0),
+    }[case["in_daily_dist"]]
+    law = {int(days): p for days, p in json.loads(case["in_lead_time_pmf"]).items()}
+    lead_time = sum(days * p for days, p in law.items())
+    spread = sum((days - lead_time) ** 2 * p for days, p in law.items()) ** 0.5
+    demand = CumulativeDemand.from_daily(np.full((1, 28), daily_mean), np.full((1, 28), daily_variance))
+    over_lead_time = protection_demand(demand, np.array([lead_time]), np.array([spread]), np.zeros(1))
+    assert over_lead_time.mean[0] == near(case, "exp_ltd_mean")
+    assert over_lead_time.sd[0] == near(case, "exp_ltd_sd")
+
+
+@pytest.mark.parametrize("case", cases("SS_fill_rate_normal"))
+def test_expected_shortage_is_the_normal_loss(case: Case) -> None:
+    sd = number(case, "in_ltd_sd")
+    law = NormalDemand(np.array([number(case, "in_ltd_mean")]), np.array([sd]))
+    shortage = law.expected_shortage(np.array([number(case, "exp_rop")]))
+    assert shortage[0] / sd == near(case, "exp_G_k")
+
+
+@pytest.mark.parametrize("case", cases("EOQ"))
+def test_economic_order_quantity(case: Case) -> None:
+    cost = number(case, "in_order_cost")
+    annual, holding = (np.array([number(case, c)]) for c in ("in_annual_demand", "in_hold_cost_unit_year"))
+    quantity = economic_order_quantity(cost, annual, holding)
+    assert quantity[0] == near(case, "exp_eoq")
+    assert annual_order_and_holding_cost(quantity, cost, annual, holding)[0] == near(case, "exp_annual_cost")
+
+
+@pytest.mark.parametrize("case", cases("EOQ_moq_multiple"))
+def test_economic_order_quantity_that_the_supplier_accepts(case: Case) -> None:
+    cost = number(case, "in_order_cost")
+    annual, holding, moq, multiple = (
+        np.array([number(case, c)])
+        for c in ("in_annual_demand", "in_hold_cost_unit_year", "in_moq", "in_multiple")
+    )
+    quantity = admissible_economic_order_quantity(cost, annual, holding, moq, multiple)
+    assert quantity[0] == near(case, "exp_order_qty")
+    assert annual_order_and_holding_cost(quantity, cost, annual, holding)[0] == near(case, "exp_annual_cost")
+
+
+@pytest.mark.parametrize("case", cases("DIR_stockout", "EDGE_stock_covers_horizon"))
+def test_days_of_inventory_remaining(case: Case) -> None:
+    supply = {**STOCKED, "on_hand_qty": number(case, "in_net_stock")}
+    row = metrics_of(plan_one(json.loads(case["in_forecast"]), supply))
+    if case["exp_dir_days"].startswith("NULL"):
+        assert row["dir_days"] is None
+        assert row["dir_lower_bound_days"] == len(json.loads(case["in_forecast"]))
+    else:
+        assert row["dir_days"] == near(case, "exp_dir_days")
+    assert row["dir_censored"] is (case["exp_dir_censored"] == "True")
+    if case["exp_stockout_date"]:
+        expected = case["exp_stockout_date"]
+        assert row["stockout_date"] == (None if expected == "NULL" else date.fromisoformat(expected))
+    assert not case["exp_flag"] or case["exp_flag"] in row["flags"]
+
+
+@pytest.mark.parametrize("case", cases("stock_projection_receipts"))
+def test_stock_projection(case: Case) -> None:
+    open_orders = [
+        {"po_id": f"p{day}", "expected_date": date.fromordinal(AS_OF.toordinal() + int(day)), "open_qty": qty}
+        for day, qty in json.loads(case["in_receipts"]).items()
+    ]
+    supply = {**STOCKED, "on_hand_qty": number(case, "in_net_stock")}
+    plan = plan_one(json.loads(case["in_forecast"]), supply, *open_orders)
+    row = metrics_of(plan)
+    assert plan.projection["projected_qty"].to_list() == pytest.approx(json.loads(case["exp_projection"]))
+    assert row["min_projected_qty"] == near(case, "exp_min_projected")
+    assert row["stockout_date"] == date.fromisoformat(case["exp_stockout_date"])
+
+
+@pytest.mark.parametrize("case", cases("order_rounding"))
+def test_rounding_to_minimum_and_multiple(case: Case) -> None:
+    need, moq, multiple = (np.array([number(case, c)]) for c in ("in_net_need", "in_moq", "in_multiple"))
+    assert round_to_order_quantity(need, moq, multiple)[0] == near(case, "exp_order_qty")
+
+
+@pytest.mark.parametrize("case", cases("order_suggestion_sS", "EDGE_negative_stock"))
+def test_inventory_position_and_order_suggestion(case: Case) -> None:
+    stock = {
+        "on_hand_qty": number(case, "in_on_hand"),
+        "reserved_qty": number(case, "in_reserved"),
+        "backorder_qty": 0.0 if case["in_backorders"] == "" else number(case, "in_backorders"),
+    }
+    row = metrics_of(plan_one([1.0] * 14, {**STOCKED, **stock}, {"open_qty": number(case, "in_on_order")}))
+    position = row["on_hand_qty"] + row["on_order_qty"] - row["reserved_qty"] - row["backorder_qty"]
+    assert position == near(case, "exp_inventory_position")
+    s, big_s, moq, multiple = (np.array([number(case, c)]) for c in ("in_s", "in_S", "in_moq", "in_multiple"))
+    assert suggested_order(np.array([position]), s, big_s, moq, multiple)[0] == near(case, "exp_order_qty")
+    if case["exp_flag"]:
+        assert case["exp_flag"] in row["flags"]
+        assert row["dir_days"] == near(case, "exp_dir_days")
+        assert row["stockout_date"] == AS_OF
+
+
+@pytest.mark.parametrize("case", cases("ABC"))
+def test_abc_classes(case: Case) -> None:
+    values = np.array(json.loads(case["in_annual_value"]), dtype=np.float64)
+    ids = [f"{i:02d}" for i in range(values.size)]
+    classes = abc_classes(values, ids, number(case, "in_cut_A"), number(case, "in_cut_B"))
+    assert classes == json.loads(case["exp_classes"])
+
+
+@pytest.mark.parametrize("case", cases("SBC_class"))
+def test_demand_classes(case: Case) -> None:
+    statistics = adi_and_cv2(np.array(json.loads(case["in_history"]), dtype=np.float64))
+    assert statistics is not None
+    assert statistics[0] == near(case, "exp_adi")
+    assert statistics[1] == near(case, "exp_cv2")
+    assert demand_class(*statistics) == case["exp_class"]
+
+
+@pytest.mark.parametrize("case", cases("EDGE_zero_demand", "EDGE_zero_demand_zero_stock"))
+def test_zero_demand(case: Case) -> None:
+    plan = stationary_plan(case)
+    row = metrics_of(plan)
+    assert (row["safety_stock_qty"], row["reorder_point_qty"]) == (0.0, 0.0)
+    assert plan.replenishment.is_empty()
+    assert row["stockout_date"] is None
+    assert case["exp_flag"] in row["flags"]
+    if case["exp_dir_days"] == "NULL":
+        assert row["dir_days"] is None
+        assert row["dir_censored"] is True
+    else:
+        assert row["dir_days"] == near(case, "exp_dir_days")
+
+
+@pytest.mark.parametrize("case", cases("EDGE_null_lead_time"))
+def test_unknown_lead_time(case: Case) -> None:
+    plan = stationary_plan(case)
+    row = metrics_of(plan)
+    assert (row["safety_stock_qty"], row["reorder_point_qty"]) == (None, None)
+    assert plan.replenishment.is_empty()
+    assert row["dir_days"] == near(case, "exp_dir_days")
+    assert case["exp_flag"] in row["flags"]
+
+
+@pytest.mark.parametrize("case", cases("EDGE_missing_supplier_with_default_L"))
+def test_missing_supplier(case: Case) -> None:
+    plan = stationary_plan(case)
+    row = metrics_of(plan)
+    assert row["reorder_point_qty"] == near(case, "exp_rop")
+    assert row["supplier_id"] is None
+    assert case["exp_flag"] in row["flags"]
+    assert plan.replenishment["order_qty"][0] > 0.0
+
+
+@pytest.mark.parametrize("case", cases("EDGE_csl_one"))
+def test_a_service_level_of_one_is_refused(case: Case) -> None:
+    with pytest.raises(ValueError, match="strictly between 0 and 1"):
+        policy_of(case)
+
+
+@pytest.mark.parametrize("case", cases("EDGE_overdue_po"))
+def test_overdue_purchase_order(case: Case) -> None:
+    late = {
+        "po_id": "p1",
+        "expected_date": date.fromisoformat(case["in_expected_receipt_date"]),
+        "open_qty": number(case, "in_qty"),
+    }
+    plan = plan_one([1.0] * 7, STOCKED, late)
+    row = metrics_of(plan)
+    assert case["exp_flag"] in row["flags"]
+    assert row["on_order_qty"] == row["overdue_on_order_qty"] == number(case, "in_qty")
+    arrivals = plan.projection.filter(pl.col("confirmed_receipts_qty") > 0.0)["date"].to_list()
+    assert arrivals == [date.fromisoformat(case["exp_projected_receipt_date"])]
+
+
+@pytest.mark.parametrize("case", cases("EDGE_short_history"))
+def test_short_history_is_flagged(case: Case) -> None:
+    row = metrics_of(plan_one([1.0] * 7, {**STOCKED, "nonzero_days": int(number(case, "in_n_obs"))}))
+    assert case["exp_flag"] in row["flags"]
