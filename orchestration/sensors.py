@@ -18,7 +18,7 @@ import dagster as dg
 from orchestration import audit
 from orchestration.clients import CLIENT_PARTITIONS, CLIENT_TAG, list_clients, partition_changes
 from orchestration.jobs import JOBS, client_pipeline
-from orchestration.landing.discovery import scan
+from orchestration.landing.discovery import scan, settled
 from orchestration.resources import Installation
 
 _WEBHOOK_TIMEOUT_SECONDS = 10
@@ -30,10 +30,11 @@ def folder_state(folder: Path, quiet_seconds: float, now: float) -> str | None:
     A folder where a file is being written is left alone as a whole, so that files delivered together are
     loaded together.
     """
-    files = sorted((file.name, file.size_bytes, file.modified_at) for file in scan(folder))
-    if any(now - modified_at < quiet_seconds for _name, _size, modified_at in files):
+    files = scan(folder)
+    if len(settled(files, now, quiet_seconds)) < len(files):
         return None
-    return hashlib.sha256(json.dumps(files).encode()).hexdigest() if files else ""
+    state = sorted((file.path, file.size_bytes, file.modified_ns) for file in files)
+    return hashlib.sha256(json.dumps(state).encode()).hexdigest() if state else ""
 
 
 def clients_with_news(

@@ -8,14 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from forecasting_lib.inventory import FLAG_VOCABULARY
 from orchestration.warehouse import tenancy
 from orchestration.warehouse.server import Warehouse, create_missing_databases
+from orchestration.warehouse.tables import SCHEMAS
+from orchestration.warehouse.tenancy import PARTITION_SEPARATOR
+
+_SCRIPTS = Path(__file__).parent / "migrations"
 
 _LOCK = 7_203_114_205
 """Advisory lock: two migrations at once wait for each other."""
@@ -47,7 +53,7 @@ def upgrade(warehouse: Warehouse) -> None:
     """Run alembic to the newest revision, as the pipeline's role, in one transaction."""
     with warehouse.engine.begin() as connection:
         connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        for schema in ("ops", "staging", "analytics"):
+        for schema in SCHEMAS:
             connection.execute(text(f"create schema if not exists {schema}"))
         command.upgrade(_config(connection), "head")
 
@@ -60,9 +66,32 @@ def current_revision(warehouse: Warehouse) -> str | None:
         return connection.execute(text("select version_num from ops.alembic_version")).scalar()
 
 
+def newest_revision() -> str | None:
+    """The revision this version of the project expects."""
+    return ScriptDirectory(str(_SCRIPTS)).get_current_head()
+
+
+def comparison_options() -> dict[str, Any]:
+    """How alembic compares a database with the tables: our schemas, without clients' partitions."""
+
+    def ours(name: str | None, kind: str, _parents: object) -> bool:
+        return name in SCHEMAS if kind == "schema" else True
+
+    def not_a_partition(_item: object, name: str | None, kind: str, reflected: bool, _match: object) -> bool:
+        return not (kind == "table" and reflected and PARTITION_SEPARATOR in (name or ""))
+
+    return {
+        "include_schemas": True,
+        "include_name": ours,
+        "include_object": not_a_partition,
+        "version_table_schema": "ops",
+        "compare_type": True,
+    }
+
+
 def _config(connection: Connection) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(_SCRIPTS))
     config.attributes["connection"] = connection
     return config
 

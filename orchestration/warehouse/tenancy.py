@@ -24,6 +24,8 @@ from orchestration.warehouse.tables.analytics import PARTITIONED
 
 Connection = psycopg.Connection[Any]
 
+PARTITION_SEPARATOR = "__"
+
 
 def create_roles(connection: Connection, roles: Roles) -> None:
     """Create the pipeline's, the auditor's and the tenant role, and let the current login act as them.
@@ -130,7 +132,7 @@ def add_client_partitions(connection: Connection, roles: Roles, client_id: str) 
 
 
 def partition_name(table: str, client_id: str) -> str:
-    return f"{table}__{client_id}"
+    return f"{table}{PARTITION_SEPARATOR}{client_id}"
 
 
 def create_client_role(connection: Connection, roles: Roles, client_id: str) -> None:

@@ -1,0 +1,103 @@
+"""The tenant registry: what it accepts, what it refuses and what it says then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import dagster as dg
+import pytest
+
+from orchestration.clients import (
+    Client,
+    ClientError,
+    add_client,
+    get_client,
+    partition_changes,
+    remove_client,
+    sync_partitions,
+    update_client,
+    validated,
+)
+from orchestration.warehouse.server import Warehouse
+
+NewClient = Callable[..., Client]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("client_id", "Acme", "client_id"),
+        ("client_id", "a" * 40, "client_id"),
+        ("client_id", "acme; drop table", "client_id"),
+        ("timezone", "Mars/Olympus", "IANA time zone"),
+        ("cron", "every morning", "cron expression"),
+        ("service_level", 1.0, "service_level"),
+        ("horizon_days", 0, "horizon_days"),
+        ("models", ["crystal_ball"], "unknown models ['crystal_ball']"),
+        ("models", ["ma7", "ma7"], "named twice"),
+        ("models", [], "models"),
+        ("returns_policy", "ignore", "returns_policy"),
+        ("favourite_colour", "blue", "favourite_colour"),
+    ],
+)
+def test_a_wrong_field_is_refused_by_name(field: str, value: object, said: str) -> None:
+    with pytest.raises(ClientError, match=r"Not a valid client") as refusal:
+        validated(**{"client_id": "acme", "name": "Acme", field: value})
+    assert said in str(refusal.value)
+
+
+def test_what_was_added_is_read_back_unchanged(warehouse: Warehouse, new_client: NewClient) -> None:
+    client = new_client(
+        timezone="Europe/Dublin",
+        cron="0 5 * * 1-6",
+        column_map={"sales": {"item_id": "SKU", "units_sold": "Qty"}},
+        service_level=0.975,
+    )
+    assert get_client(warehouse, client.client_id) == client
+
+
+def test_a_slug_is_taken_once(warehouse: Warehouse, new_client: NewClient) -> None:
+    client = new_client()
+    with pytest.raises(ClientError, match="exists already"):
+        add_client(warehouse, client)
+
+
+def test_an_unknown_client_is_answered_with_the_known_ones(warehouse: Warehouse, new_client: NewClient) -> None:
+    known = new_client().client_id
+    with pytest.raises(ClientError, match=known):
+        get_client(warehouse, "nobody")
+
+
+def test_updates_are_validated_and_audited(warehouse: Warehouse, new_client: NewClient) -> None:
+    client_id = new_client().client_id
+    with pytest.raises(ClientError, match="horizon_days"):
+        update_client(warehouse, client_id, horizon_days=1000)
+    update_client(warehouse, client_id, horizon_days=14, cron=None)
+    assert get_client(warehouse, client_id).horizon_days == 14
+    with warehouse.transaction() as connection:
+        row = connection.execute(
+            "select details from ops.audit_log where client_id = %s order by audit_id desc limit 1", (client_id,)
+        ).fetchone()
+    assert row is not None
+    assert row[0]["before"]["horizon_days"] == 28
+    assert row[0]["after"]["horizon_days"] == 14
+
+
+def test_removing_leaves_no_role_and_no_partition_behind(warehouse: Warehouse, new_client: NewClient) -> None:
+    client_id = new_client().client_id
+    remove_client(warehouse, client_id)
+    with pytest.raises(ClientError):
+        get_client(warehouse, client_id)
+    with warehouse.transaction() as connection:
+        left = connection.execute(
+            "select count(*) from pg_class where relname like %s", (f"%\\_\\_{client_id}",)
+        ).fetchone()
+    assert left == (0,)
+
+
+def test_partitions_follow_the_registry() -> None:
+    assert partition_changes(["a", "c"], ["b", "c"]) == (["a"], ["b"])
+    with dg.instance_for_test() as instance:
+        assert sync_partitions(instance, ["a", "b"]) == (["a", "b"], [])
+        assert sync_partitions(instance, ["b", "c"]) == (["c"], ["a"])
+        assert sorted(instance.get_dynamic_partitions("clients")) == ["b", "c"]

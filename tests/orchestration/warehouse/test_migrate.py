@@ -1,0 +1,63 @@
+"""The migrations lead to exactly the tables that ``warehouse.tables`` defines, and may be run again."""
+
+from __future__ import annotations
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from forecasting_lib.inventory import FLAG_VOCABULARY
+from orchestration.warehouse import migrate
+from orchestration.warehouse.server import Warehouse
+from orchestration.warehouse.tables import metadata
+
+
+def test_migrated_database_has_no_drift_from_the_table_definitions(warehouse: Warehouse) -> None:
+    with warehouse.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts=migrate.comparison_options())
+        assert compare_metadata(context, metadata) == []
+
+
+def test_migrating_again_changes_nothing(warehouse: Warehouse) -> None:
+    def structure() -> list[tuple[object, ...]]:
+        with warehouse.transaction() as connection:
+            return connection.execute(
+                """
+                select relation.oid, relation.relname, relation.relacl::text, relation.reloptions
+                from pg_class as relation
+                inner join pg_namespace as namespace on namespace.oid = relation.relnamespace
+                where namespace.nspname in ('ops', 'staging', 'analytics') order by 1
+                """
+            ).fetchall()
+
+    before = structure()
+    assert migrate.migrate(warehouse, lambda: None) == []
+    assert structure() == before
+    assert migrate.current_revision(warehouse) == migrate.newest_revision()
+
+
+def test_every_table_and_column_is_described_in_the_database(warehouse: Warehouse) -> None:
+    with warehouse.transaction() as connection:
+        missing = connection.execute(
+            """
+            select namespace.nspname, relation.relname, attribute.attname
+            from pg_class as relation
+            inner join pg_namespace as namespace on namespace.oid = relation.relnamespace
+            inner join pg_attribute as attribute
+                on attribute.attrelid = relation.oid and attribute.attnum >= 0 and not attribute.attisdropped
+            where namespace.nspname in ('ops', 'staging', 'analytics')
+                and relation.relkind in ('r', 'p', 'v')
+                and not relation.relispartition
+                and relation.relname <> 'alembic_version'
+                and (
+                    col_description(relation.oid, attribute.attnum) is null
+                    or obj_description(relation.oid) is null
+                )
+            """
+        ).fetchall()
+    assert missing == []
+
+
+def test_the_flags_of_the_engine_are_explained_in_the_database(warehouse: Warehouse) -> None:
+    with warehouse.transaction() as connection:
+        explained = dict(connection.execute("select flag, meaning from analytics.inventory_flags").fetchall())
+    assert explained == {str(flag): meaning.meaning for flag, meaning in FLAG_VOCABULARY.items()}
