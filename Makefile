@@ -1,0 +1,50 @@
+# Each target is one line of a real tool; 'forecaster --help' has the rest.
+# Needs Python 3.11, make and git; everything else is installed into .venv.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+CODE := orchestration forecasting_lib tests
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down test lint format bench clean
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
+
+setup: $(INSTALLED)  ## virtual environment with the pinned dependencies
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null \
+		|| { echo "Python 3.11 is needed; name it with: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
+	"$(PYTHON)" -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: setup  ## two demo clients from files to forecasts, orders and scores
+	$(BIN)/forecaster demo
+
+up: setup  ## the Dagster UI on http://127.0.0.1:3000, with daemon, sensors and schedules
+	$(BIN)/forecaster up
+
+down: setup  ## stop the UI and the embedded PostgreSQL
+	$(BIN)/forecaster down
+
+test: setup  ## the tests, on a PostgreSQL of their own
+	$(BIN)/python -m pytest
+
+lint: setup  ## style and types
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/mypy
+
+format: setup  ## bring the code into shape
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+bench: setup  ## the tests that measure, with their figures
+	$(BIN)/python -m pytest -m slow -s
+
+clean:  ## remove the environment and the caches; data and databases stay
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

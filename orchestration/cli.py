@@ -1,0 +1,109 @@
+"""The ``forecaster`` command: its parts put together, and what a mistake looks like.
+
+Belongs here: the assembly, the global options, turning an error into a sentence. Does not belong here: any
+command (``commands``).
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from typer.core import TyperGroup
+
+from orchestration.commands import clients, installation, work
+from orchestration.commands.terminal import err
+
+
+class Commands(TyperGroup):
+    """Prints an error as one sentence; with ``--verbose`` its trace, too."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (typer.TyperException, typer.Exit, typer.Abort, EOFError):
+            raise
+        except Exception as error:
+            if ctx.params.get("verbose"):
+                raise
+            err.print(f"[red]{escape(_sentence(error))}[/]", soft_wrap=True)
+            sys.exit(1)
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Start with: forecaster demo",
+)
+
+
+@app.callback()
+def main(
+    verbose: Annotated[  # noqa: ARG001 - read by Commands.invoke
+        bool, typer.Option("--verbose", help="Show the trace of an error.")
+    ] = False,
+) -> None:
+    """Demand forecasts, purchase proposals and their measured accuracy, from files to tables."""
+    # Said by a dependency on every start where no session manager runs, as in a container.
+    warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
+
+
+app.add_typer(clients.app, name="client")
+for command, example in (
+    (installation.demo, "forecaster demo"),
+    (installation.setup, "forecaster setup --client-name 'My Company' --skip-test-data"),
+    (installation.migrate, "forecaster migrate"),
+    (work.ingest, "forecaster ingest sales_2026-03.csv stock_levels.csv --client acme"),
+    (work.run, "forecaster run --client acme --as-of 2026-03-31 --job forecast_only"),
+    (work.status, "forecaster status"),
+    (work.report, "forecaster report --client acme --output acme.html"),
+    (work.sql, "forecaster sql --client acme -c 'select * from planner_worklist limit 10'"),
+    (installation.up, "forecaster up --port 3000"),
+    (installation.down, "forecaster down"),
+):
+    app.command(epilog=f"Example: {example}")(command)
+
+
+def _sentence(error: Exception) -> str:
+    """What went wrong and what to do, for a person who has not read the code."""
+    import psycopg
+    from pydantic import ValidationError
+
+    from orchestration.clients import ClientError
+    from orchestration.demo_setup import DemoError
+    from orchestration.landing.contracts import FileRefusedError
+    from orchestration.psql import PsqlError
+    from orchestration.report import ReportError
+    from orchestration.runs import RunError
+    from orchestration.service import ServiceError
+    from orchestration.warehouse.server import WarehouseError
+
+    if isinstance(
+        error,
+        ClientError
+        | DemoError
+        | FileRefusedError
+        | PsqlError
+        | ReportError
+        | RunError
+        | ServiceError
+        | WarehouseError,
+    ):
+        return str(error)
+    if isinstance(error, ValidationError):
+        problems = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors())
+        return f"An environment variable is not valid: {problems}."
+    if isinstance(error, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
+        return "The database is older than this program. Run 'forecaster migrate' first."
+    return f"Unexpected {type(error).__name__}: {error} (forecaster --verbose shows where)."
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,198 @@
+"""The commands about the installation: ``migrate``, ``setup``, ``demo``, ``up`` and ``down``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestration.commands.terminal import err, open_warehouse, out, run_clients, waiting
+
+if TYPE_CHECKING:
+    from orchestration.service import Service
+    from orchestration.settings import Settings
+    from orchestration.warehouse.server import Warehouse
+
+Port = Annotated[int, typer.Option(help="Port of the UI on 127.0.0.1.")]
+
+
+def migrate() -> None:
+    """Create or upgrade the databases: tables, views, roles, Dagster's storage. Repeating it is harmless."""
+    _migrated()
+    out.print("[green]The database is up to date.[/]")
+
+
+def setup(
+    csv_only: Annotated[
+        bool, typer.Option("--csv-only", help="Only the retailer that delivers CSV.")
+    ] = False,
+    m5_only: Annotated[bool, typer.Option("--m5-only", help="Only the client with M5's files.")] = False,
+    client_name: Annotated[str | None, typer.Option(help="Register your own company, too.")] = None,
+    skip_test_data: Annotated[bool, typer.Option("--skip-test-data", help="No demo clients.")] = False,
+    m5_dir: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="Folder of genuine M5 files for the M5 client."),
+    ] = None,
+    shift_dates: Annotated[
+        bool, typer.Option("--shift-dates/--no-shift-dates", help="Move M5's dates to the present.")
+    ] = True,
+) -> None:
+    """Set up the database and the demo clients, and put their first files into the landing folder."""
+    if csv_only and m5_only:
+        raise typer.BadParameter(
+            "--csv-only and --m5-only exclude each other; leave both out for both clients"
+        )
+    if csv_only and m5_dir is not None:
+        raise typer.BadParameter("--m5-dir is for the M5 client, which --csv-only leaves out")
+    settings, warehouse = _migrated()
+    if not skip_test_data:
+        _set_up_demo(
+            settings, warehouse, retailer=not m5_only, m5=not csv_only, m5_dir=m5_dir, shift=shift_dates
+        )
+    if client_name is not None:
+        _set_up_own(settings, warehouse, client_name)
+    with waiting("Updating Dagster's partitions"):
+        from orchestration.instance import follow_registry
+
+        follow_registry(settings, warehouse)
+    err.print("Next: forecaster run --all, or forecaster up to let schedules and sensors do it.")
+
+
+def demo() -> None:
+    """Run the whole path for two demo clients and say what came of it.
+
+    The last 28 days are held back at first and delivered after the first forecast, so that real forecasts
+    are scored. Repeating it changes nothing that was right: files are known, forecasts become new runs.
+    """
+    setup()
+    settings, warehouse = open_warehouse()
+    from orchestration.clients import get_client
+    from orchestration.demo_setup import DEMO_IDS, deliver, delivered_in_full
+
+    outcomes = []
+    held_back = [client_id for client_id in DEMO_IDS if not delivered_in_full(settings, client_id)]
+    if held_back:
+        err.rule("First delivery: forecast the 28 days that are held back")
+        outcomes += run_clients(settings, warehouse, held_back, "client_pipeline")
+        for client_id in held_back:
+            deliver(settings, client_id, "later")
+    err.rule("With the 28 days: score those forecasts, forecast the days ahead")
+    outcomes += run_clients(settings, warehouse, DEMO_IDS, "client_pipeline")
+
+    from orchestration.report import write_report
+    from orchestration.summary import print_summary
+
+    reports = []
+    for client_id in DEMO_IDS:
+        client = get_client(warehouse, client_id)
+        path = settings.reports_dir / f"{client_id}.html"
+        with waiting(f"Writing {path}"):
+            write_report(warehouse, client, path)
+        print_summary(out, warehouse, client)
+        reports.append(path)
+    out.rule()
+    out.print("Reports: " + ", ".join(str(path) for path in reports), soft_wrap=True)
+    out.print("Try next:")
+    out.print("  make up                                              the UI, with schedules and sensors")
+    out.print(f"  forecaster sql --client {DEMO_IDS[0]} -c 'select * from planner_worklist limit 10'")
+    out.print(
+        "  forecaster client add mycompany --name 'My Company'  then drop files into its landing folder"
+    )
+    if not all(outcome.succeeded for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+def up(port: Port = 3000) -> None:
+    """Start PostgreSQL and the Dagster UI with its daemon, and stay; Ctrl-C stops all but PostgreSQL."""
+    settings, warehouse = _migrated()
+    from orchestration.instance import instance_environment, open_instance
+    from orchestration.runs import COMMAND_LINE_TAG, mark_abandoned, started_runs
+    from orchestration.service import run_service, running_service
+
+    if running_service(settings) is None:
+        with open_instance(settings, warehouse) as instance:
+            abandoned = [run for run in started_runs(instance) if COMMAND_LINE_TAG not in run.tags]
+            mark_abandoned(instance, abandoned)
+        for run in abandoned:
+            err.print(f"[yellow]Run {run.run_id} ended with the last UI; it is tried again.[/]")
+    err.print("Starting the UI; this takes about 20 seconds.")
+    code = run_service(settings, instance_environment(settings, warehouse), port, _announce)
+    err.print("The UI has stopped. PostgreSQL keeps running; 'forecaster down' stops it.")
+    raise typer.Exit(code)
+
+
+def down() -> None:
+    """Stop the UI and the embedded PostgreSQL."""
+    from orchestration.service import stop_service
+    from orchestration.settings import load_settings
+    from orchestration.warehouse.server import embedded_data_dir, stop_embedded
+
+    settings = load_settings()
+    with waiting("Stopping the UI"):
+        service = stop_service(settings)
+    out.print(f"Stopped the UI of {service.url}." if service else "The UI was not running.")
+    if settings.database_url is not None:
+        out.print("PostgreSQL is the server of DATABASE_URL; it is left alone.")
+        return
+    with waiting("Stopping PostgreSQL"):
+        stopped = stop_embedded(embedded_data_dir(settings))
+    out.print("Stopped PostgreSQL." if stopped else "PostgreSQL was not running.")
+
+
+def _announce(service: Service) -> None:
+    err.print(f"[green]The UI is at {service.url}[/]; Ctrl-C stops it.")
+
+
+def _migrated() -> tuple[Settings, Warehouse]:
+    """The installation, its databases brought up to date."""
+    settings, warehouse = open_warehouse(migrated=False)
+    with waiting("Bringing the tables and views up to date"):
+        from orchestration.demand import build_views
+        from orchestration.warehouse.migrate import migrate
+
+        created = migrate(warehouse, lambda: build_views(warehouse))
+    for database in created:
+        err.print(f"Created the database {database}.")
+    with waiting("Bringing Dagster's storage up to date"):
+        from orchestration.instance import create_storage, follow_registry
+
+        create_storage(settings, warehouse)
+        follow_registry(settings, warehouse)
+    return settings, warehouse
+
+
+def _set_up_demo(
+    settings: Settings, warehouse: Warehouse, *, retailer: bool, m5: bool, m5_dir: Path | None, shift: bool
+) -> None:
+    from orchestration import demo_setup
+
+    today = demo_setup.today_utc()
+    chosen = []
+    if retailer:
+        with waiting("Making up two years of a retailer"):
+            made = demo_setup.prepare_retailer(settings, today)
+        chosen.append((demo_setup.retailer_client(), made))
+    if m5:
+        with waiting("Preparing the M5 client's files"):
+            made = demo_setup.prepare_m5(settings, m5_dir)
+        chosen.append((demo_setup.m5_client(settings, today=today, shift_dates=shift), made))
+    for client, made in chosen:
+        demo_setup.register(warehouse, client)
+        delivered = demo_setup.deliver(settings, client.client_id, "first")
+        files = demo_setup.demo_dir(settings, client.client_id)
+        err.print(
+            f"{client.client_id}: {'wrote' if made else 'kept'} the files in {files}, "
+            f"{len(delivered) or 'no'} new in its landing folder."
+        )
+
+
+def _set_up_own(settings: Settings, warehouse: Warehouse, name: str) -> None:
+    from orchestration.demo_setup import own_client, register
+
+    client = own_client(name)
+    is_new = register(warehouse, client)
+    folder = settings.client_landing_dir(client.client_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    state = "registered" if is_new else "is registered already"
+    err.print(f"{client.client_id}: {state}; deliver files to {folder}")

@@ -1,0 +1,167 @@
+"""What a person at the terminal sees: consoles, progress of a run, the opening of an installation.
+
+Belongs here: display, and the two lines every command starts with. Does not belong here: commands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from types import TracebackType
+from typing import TYPE_CHECKING, Annotated, Self
+
+import typer
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+if TYPE_CHECKING:
+    from orchestration.runs import RunOutcome, StepUpdate
+    from orchestration.settings import Settings
+    from orchestration.warehouse.server import Warehouse
+
+out = Console(highlight=False)
+"""Results: what a pipe may read."""
+
+err = Console(stderr=True, highlight=False)
+"""Progress, hints and mistakes."""
+
+ClientOption = Annotated[
+    str, typer.Option("--client", help="The client's slug, as 'forecaster client list' shows it.")
+]
+
+
+@contextmanager
+def waiting(message: str) -> Iterator[None]:
+    """Show that something is going on, for as long as the block lasts."""
+    with err.status(message):
+        yield
+
+
+def open_warehouse(*, migrated: bool = True) -> tuple[Settings, Warehouse]:
+    """The installation's settings and warehouse; starts the embedded server where it is not running.
+
+    Args:
+        migrated: insist that the tables are there.
+
+    Raises:
+        WarehouseError: the database cannot be used.
+    """
+    from orchestration.settings import load_settings
+    from orchestration.warehouse.migrate import current_revision
+    from orchestration.warehouse.server import WarehouseError, locate_warehouse
+
+    settings = load_settings()
+    with waiting("Connecting to PostgreSQL"):
+        warehouse = locate_warehouse(settings)
+        if migrated:
+            warehouse.connect_admin().close()
+            if current_revision(warehouse) is None:
+                raise WarehouseError("The database has no tables yet. Run 'forecaster migrate' first.")
+    return settings, warehouse
+
+
+class RunProgress:
+    """The steps of one run as they happen: a spinner each on a terminal, a line each elsewhere."""
+
+    def __init__(self, console: Console, title: str) -> None:
+        self._console = console
+        self._title = title
+        self._tasks: dict[str, TaskID] = {}
+        self._progress = Progress(
+            TextColumn(" "),
+            SpinnerColumn(finished_text="[green]✓[/]"),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+
+    def __enter__(self) -> Self:
+        self._console.print(f"[bold]{self._title}[/]")
+        self._progress.start()
+        self._tasks[""] = self._progress.add_task("loading the pipeline", total=1)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if (opening := self._tasks.pop("", None)) is not None:
+            self._progress.remove_task(opening)
+        self._progress.stop()
+
+    def show(self, update: StepUpdate) -> None:
+        """Show what happened to a step."""
+        if (opening := self._tasks.pop("", None)) is not None:
+            self._progress.remove_task(opening)
+        name = update.step.replace("_", " ")
+        if update.step not in self._tasks:
+            self._tasks[update.step] = self._progress.add_task(name, total=1)
+        task = self._tasks[update.step]
+        mark = {
+            "started": "",
+            "done": "[green]✓[/]",
+            "failed": "[red]✗[/]",
+            "retrying": "[yellow]again[/]",
+            "skipped": "[dim]skipped[/]",
+        }[update.state]
+        if update.state in ("failed", "retrying", "skipped"):
+            self._progress.update(task, description=f"{name} {mark}")
+        if update.state in ("done", "failed", "skipped"):
+            self._progress.update(task, completed=1)
+        if not self._console.is_terminal and mark:
+            seconds = "" if update.seconds is None else f" {update.seconds:.1f} s"
+            self._console.print(f"  {mark} {name}{seconds}")
+
+    def note(self, message: str) -> None:
+        """A sentence between the steps."""
+        self._console.print(f"  [yellow]{message}[/]")
+
+
+def run_clients(
+    settings: Settings,
+    warehouse: Warehouse,
+    client_ids: Sequence[str],
+    job_name: str,
+    as_of: date | None = None,
+) -> list[RunOutcome]:
+    """Run a job for clients one after the other, showing the steps; ends with a line for each run.
+
+    Raises:
+        RunError: there is no such job, or it takes no as-of date.
+    """
+    with waiting("Loading Dagster"):
+        from orchestration.clients import list_clients, sync_partitions
+        from orchestration.instance import open_instance
+        from orchestration.runs import output_sent_to, run_job
+
+    log = settings.home / "logs" / "runs.log"
+    outcomes = []
+    with open_instance(settings, warehouse) as instance:
+        sync_partitions(instance, [client.client_id for client in list_clients(warehouse)])
+        for client_id in client_ids:
+            with output_sent_to(log) as screen:
+                console = Console(file=screen, highlight=False)
+                with RunProgress(console, f"{client_id}: {job_name}") as progress:
+                    outcome = run_job(
+                        warehouse,
+                        instance,
+                        client_id,
+                        job_name,
+                        as_of=as_of,
+                        on_step=progress.show,
+                        on_wait=progress.note,
+                    )
+            _show_outcome(outcome)
+            outcomes.append(outcome)
+    return outcomes
+
+
+def _show_outcome(outcome: RunOutcome) -> None:
+    colour = "yellow" if outcome.succeeded else "red"
+    for problem in outcome.problems:
+        err.print(
+            f"  [{colour}]{'warning' if outcome.succeeded else 'problem'}:[/] {problem}", soft_wrap=True
+        )
+    word = "[green]finished[/]" if outcome.succeeded else "[red]failed[/]"
+    err.print(f"  {word} in {outcome.seconds:.0f} s, run {outcome.run_id}")

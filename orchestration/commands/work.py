@@ -1,0 +1,153 @@
+"""The daily commands: ``ingest``, ``run``, ``status``, ``report`` and ``sql``."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from orchestration.commands.terminal import ClientOption, err, open_warehouse, out, run_clients, waiting
+
+
+def ingest(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files to load.", exists=True)],
+    client: ClientOption,
+) -> None:
+    """Load files of a client at once, without waiting for the sensor; the rest of the pipeline is not run."""
+    _, warehouse = open_warehouse()
+    with waiting(f"Loading {len(files)} file(s)"):
+        from orchestration.clients import get_client
+        from orchestration.ingestion import ingest_files
+
+        results = ingest_files(warehouse, get_client(warehouse, client), files)
+    table = Table("file", "result", "rows", "rejected", "message")
+    for result in results:
+        table.add_row(
+            escape(result.path),
+            result.status,
+            f"{result.rows_loaded:,}",
+            f"{result.rows_rejected:,}",
+            escape(result.message or ""),
+        )
+    out.print(table)
+    if any(result.status == "rejected" for result in results):
+        raise typer.Exit(1)
+    err.print(f"Next: forecaster run --client {client}")
+
+
+def run(
+    client: Annotated[list[str] | None, typer.Option("--client", help="A client; repeatable.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every active client.")] = False,
+    as_of: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Last day the models may see, such as 2026-03-31.")
+    ] = None,
+    job: Annotated[
+        str, typer.Option(help="client_pipeline, forecast_only, inventory_only or quality_only.")
+    ] = "client_pipeline",
+) -> None:
+    """Run the pipeline for clients now and wait for it; the runs are visible in the UI afterwards."""
+    if bool(client) == every:
+        raise typer.BadParameter("name clients with --client, or take them all with --all")
+    settings, warehouse = open_warehouse()
+    from orchestration.clients import get_client, list_clients
+
+    wanted = [get_client(warehouse, name) for name in client or ()] or list_clients(
+        warehouse, active_only=True
+    )
+    outcomes = run_clients(
+        settings, warehouse, [entry.client_id for entry in wanted], job, as_of=_day(as_of) if as_of else None
+    )
+    if not outcomes:
+        err.print("There is no active client: 'forecaster client add' adds one, 'forecaster setup' the demo.")
+    if not all(outcome.succeeded for outcome in outcomes):
+        err.print(
+            f"What the steps printed is in {settings.home / 'logs' / 'runs.log'}; "
+            "'forecaster up' shows the runs in the UI."
+        )
+        raise typer.Exit(1)
+
+
+def status() -> None:
+    """Show each client's freshness, what is running, and what needs a look."""
+    settings, warehouse = open_warehouse()
+    with waiting("Looking"):
+        from orchestration.instance import open_instance
+        from orchestration.runs import started_runs, waiting_runs
+        from orchestration.service import running_service
+        from orchestration.summary import client_states, state_warnings
+
+        states = client_states(warehouse)
+        with open_instance(settings, warehouse) as instance:
+            unfinished = [
+                (run.run_id, run.job_name, run.tags.get("client", ""), run.status.value)
+                for run in (*waiting_runs(instance), *started_runs(instance))
+            ]
+    table = Table(
+        "client", "last delivery", "demand to", "forecast from", "leading model", "scored", "urgent"
+    )
+    for state in states:
+        table.add_row(
+            state.client_id if state.is_active else f"{state.client_id} [dim](inactive)[/]",
+            _moment(state.last_delivery_at),
+            str(state.last_demand_date or "-"),
+            str(state.forecast_as_of or "-"),
+            state.champion or "-",
+            _moment(state.last_scored_at),
+            "-" if state.urgent_lines is None else f"{state.urgent_lines:,}",
+        )
+    out.print(table)
+    for run_id, job_name, client_id, run_status in unfinished:
+        out.print(f"{run_status.lower()}: {job_name} of {client_id}, run {run_id}")
+    for warning in state_warnings(states, datetime.now(UTC).date()):
+        out.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True)
+    service = running_service(settings)
+    out.print(f"UI: {service.url}" if service else "UI: not running; 'forecaster up' starts it.")
+
+
+def report(
+    client: ClientOption,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write.")] = None,
+) -> None:
+    """Write a client's report: one HTML file with accuracy, forecasts, stock and proposed orders."""
+    settings, warehouse = open_warehouse()
+    path = output or settings.reports_dir / f"{client}.html"
+    with waiting(f"Writing {path}"):
+        from orchestration.clients import get_client
+        from orchestration.report import write_report
+
+        write_report(warehouse, get_client(warehouse, client), path)
+    out.print(str(path))
+
+
+def sql(
+    client: Annotated[
+        str | None, typer.Option("--client", help="Connect as this client's role: analytics, own rows.")
+    ] = None,
+    command: Annotated[str | None, typer.Option("--command", "-c", help="SQL to run instead of a prompt.")] = None,
+) -> None:
+    """Open psql on the warehouse; every schema of the project is on the search path."""
+    settings, warehouse = open_warehouse()
+    from orchestration.clients import get_client
+    from orchestration.psql import psql_environment, psql_program, psql_url
+
+    if client is not None:
+        get_client(warehouse, client)
+    program = psql_program(embedded=settings.database_url is None)
+    arguments = [program, psql_url(warehouse, client), *(["--command", command] if command else [])]
+    os.execve(program, arguments, {**os.environ, **psql_environment(warehouse, client)})
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is not a date such as 2026-03-31") from error
+
+
+def _moment(value: datetime | None) -> str:
+    return "-" if value is None else value.strftime("%Y-%m-%d %H:%M UTC")

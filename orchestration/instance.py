@@ -1,0 +1,85 @@
+"""The Dagster instance of the installation: its configuration, its storage, how it is opened.
+
+Belongs here: ``dagster.yaml``, rendered from the template beside this file, and everything that must be true
+before a Dagster process starts. Does not belong here: runs (``runs``), definitions (``definitions``).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from string import Template
+
+import dagster as dg
+from sqlalchemy import make_url
+
+from orchestration.clients import list_clients, sync_partitions
+from orchestration.settings import Settings, dagster_environment
+from orchestration.warehouse.server import Warehouse
+
+STORAGE_URL_VARIABLE = "FORECASTER_INSTANCE_URL"
+"""Carries the storage URL to Dagster's processes where it holds a password; set by the project itself."""
+
+_TEMPLATE = Path(__file__).with_name("dagster.yaml.tmpl")
+
+
+def render_instance_config(settings: Settings, warehouse: Warehouse) -> str:
+    """The text of ``dagster.yaml``.
+
+    A URL with a password is named by its variable instead of written out: Dagster passes this
+    configuration to its child processes as an argument, where any user of the machine could read it.
+    """
+    url = warehouse.instance_storage_url
+    has_password = make_url(url).password is not None
+    home = settings.dagster_home
+    return Template(_TEMPLATE.read_text()).substitute(
+        storage_url=json.dumps({"env": STORAGE_URL_VARIABLE} if has_password else url),
+        artifacts_dir=json.dumps(str(home / "storage")),
+        compute_logs_dir=json.dumps(str(home / "compute_logs")),
+    )
+
+
+def write_instance_config(settings: Settings, warehouse: Warehouse) -> bool:
+    """Bring ``dagster.yaml`` up to date, readable by its owner only; False where it was."""
+    path = settings.dagster_home / "dagster.yaml"
+    content = render_instance_config(settings, warehouse)
+    if path.exists() and path.read_text() == content:
+        return False
+    settings.dagster_home.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".yaml.part")
+    draft.touch(mode=0o600)
+    draft.write_text(content)
+    draft.replace(path)
+    return True
+
+
+def instance_environment(settings: Settings, warehouse: Warehouse) -> dict[str, str]:
+    """The environment of a Dagster process of this installation."""
+    return {**dagster_environment(settings), STORAGE_URL_VARIABLE: warehouse.instance_storage_url}
+
+
+@contextmanager
+def open_instance(settings: Settings, warehouse: Warehouse) -> Iterator[dg.DagsterInstance]:
+    """The instance, configured; its tables are made on first use.
+
+    Sets ``DAGSTER_HOME`` for this process, because assets and libraries ask for it.
+    """
+    write_instance_config(settings, warehouse)
+    os.environ.update(instance_environment(settings, warehouse))
+    with dg.DagsterInstance.get() as instance:
+        yield instance
+
+
+def create_storage(settings: Settings, warehouse: Warehouse) -> None:
+    """Create or upgrade the instance's tables."""
+    with open_instance(settings, warehouse) as instance:
+        instance.upgrade()
+
+
+def follow_registry(settings: Settings, warehouse: Warehouse) -> tuple[list[str], list[str]]:
+    """Make the partitions follow the registry; returns the clients added and removed."""
+    with open_instance(settings, warehouse) as instance:
+        return sync_partitions(instance, [client.client_id for client in list_clients(warehouse)])
