@@ -17,10 +17,25 @@ from forecasting_lib.pretraining.demand import DemandWindows, draw_covariate_cou
 FloatRows = npt.NDArray[np.float32]
 
 CONTEXT_DAYS = (64, 128, 256, 512)
-EARLY_SHARES = (0.25, 0.35, 0.28, 0.12)
-LATE_SHARES = (0.10, 0.18, 0.30, 0.42)
+EARLY_SHARES = (0.28, 0.40, 0.25, 0.07)
+LATE_SHARES = (0.08, 0.20, 0.32, 0.40)
 """Shares of the rows by context, at the start and at the end of training; in between, linear. A short
 context teaches the basics at a fifth of the price, the long ones are what the product sends."""
+
+EARLY_LESSONS, LATE_LESSONS = 0.6, 0.15
+"""Shares of the batches that are lessons: every window is told of one and the same kind of covariate,
+which has an effect. Amid all kinds at once a small model takes far longer to find out that the rows
+beside the target mean anything; from the middle of training on, the mix prevails."""
+
+LESSON_SHARES = {
+    "promotion": 0.50,
+    "discount": 0.14,
+    "price": 0.12,
+    "event": 0.10,
+    "open": 0.07,
+    "payday": 0.03,
+    "driver": 0.04,
+}
 
 OUTPUT_PATCHES = (1, 2, 3, 4, 6)
 OUTPUT_PATCH_SHARES = (0.08, 0.60, 0.12, 0.12, 0.08)
@@ -93,9 +108,13 @@ def training_batch(seed: int, index: int, progress: float, tokens: int, max_rows
     """
     rng = np.random.default_rng([seed, index])
     early, late = np.array(EARLY_SHARES), np.array(LATE_SHARES)
-    context_days = int(rng.choice(CONTEXT_DAYS, p=early + (late - early) * min(1.0, max(0.0, progress))))
+    context_days = int(rng.choice(CONTEXT_DAYS, p=early + (late - early) * progress))
     patches = int(rng.choice(OUTPUT_PATCHES, p=OUTPUT_PATCH_SHARES))
     rows = min(max_rows, tokens // (context_days // PATCH_DAYS + 1 + patches))
-    counts = draw_covariate_counts(rng, rows)
+    lesson = None
+    if rng.random() < EARLY_LESSONS + (LATE_LESSONS - EARLY_LESSONS) * min(1.0, 2.0 * progress):
+        lesson = str(rng.choice(list(LESSON_SHARES), p=list(LESSON_SHARES.values())))
+    counts = draw_covariate_counts(rng, rows) if lesson is None else np.ones(rows, dtype=np.int64)
     fitting = counts[np.cumsum(1 + counts) <= rows]
-    return batch_from_windows(generate(rng, fitting, context_days, patches * PATCH_DAYS), context_days)
+    windows = generate(rng, fitting, context_days, patches * PATCH_DAYS, first_kind=lesson)
+    return batch_from_windows(windows, context_days)

@@ -121,7 +121,7 @@ def generate(
         effect[rows] += np.where(acts, log_effect, 0.0)
 
     # Items worth a promotion or a price sell more than the others.
-    worth = rng.uniform(0.0, 1.8, (n, 1)) * (covariate_counts > 0)[:, None]
+    worth = rng.uniform(0.2, 2.2, (n, 1)) * (covariate_counts > 0)[:, None]
     base = _base_log_rate(rng, calendar, n, days) + worth
     log_rate = np.clip(base + effect, *_LOG_RATE_BOUNDS)
     rate = np.where(closed | _closed_weekdays(rng, calendar), 0.0, np.exp(log_rate))
@@ -321,7 +321,7 @@ def _promotions(
     on_days = rng.random((n, 7)) < rng.uniform(0.15, 0.5, (n, 1))
     mask[weekly] = np.take_along_axis(on_days[weekly], calendar.weekday[rows][weekly], axis=1)
 
-    uplift = _log_uniform(rng, 1.25, 6.0, (n, 1))
+    uplift = _log_uniform(rng, 1.4, 7.0, (n, 1))
     strength = np.log(uplift) * np.where(rng.random((n, 1)) < 0.04, -0.7, 1.0)
     if graded:
         depths = rng.choice([0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5], size=(n, 64))
