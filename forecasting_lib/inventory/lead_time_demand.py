@@ -225,7 +225,7 @@ class NormalDemand:
         """P(demand > quantity), (n,); 0 or 1 where the standard deviation is zero."""
         certain = np.where(self.mean > quantity + QTY_TOLERANCE, 1.0, 0.0)
         probability = np.asarray(stats.norm.sf(self._standardised(quantity)), dtype=np.float64)
-        result = np.where(self.sd > 0.0, probability, certain)
+        result = np.where(self.sd > QTY_TOLERANCE, probability, certain)
         return np.where(np.isnan(self.mean + quantity), np.nan, result)
 
     def expected_shortage(self, quantity: FloatArray) -> FloatArray:
@@ -236,12 +236,12 @@ class NormalDemand:
         k = self._standardised(quantity)
         loss = self.sd * (stats.norm.pdf(k) - k * stats.norm.sf(k))
         return np.asarray(
-            np.where(self.sd > 0.0, np.maximum(loss, 0.0), np.maximum(self.mean - quantity, 0.0))
+            np.where(self.sd > QTY_TOLERANCE, np.maximum(loss, 0.0), np.maximum(self.mean - quantity, 0.0))
         )
 
     def _standardised(self, quantity: FloatArray) -> FloatArray:
         k = np.zeros_like(self.mean)
-        np.divide(quantity - self.mean, self.sd, out=k, where=self.sd > 0.0)
+        np.divide(quantity - self.mean, self.sd, out=k, where=self.sd > QTY_TOLERANCE)
         return k
 
 

@@ -14,6 +14,9 @@ import numpy as np
 from forecasting_lib.inventory.lead_time_demand import QTY_TOLERANCE, NormalDemand, safety_factor
 from forecasting_lib.panel import FloatArray
 
+NEGLIGIBLE_COST = 1e-9
+"""Yearly holding money per unit below which no lot is economic: the formula would run off to infinity."""
+
 
 @dataclass(frozen=True)
 class InventoryPolicy:
@@ -83,7 +86,7 @@ def reorder_levels(
 def economic_order_quantity(
     order_cost: float, annual_demand: FloatArray, annual_holding_cost: FloatArray
 ) -> FloatArray:
-    """``sqrt(2 K D / h)``, (n,) units; NaN where h is unknown or not positive.
+    """``sqrt(2 K D / h)``, (n,) units; NaN where h is unknown or nothing.
 
     Args:
         order_cost: K, money per order.
@@ -94,7 +97,10 @@ def economic_order_quantity(
     """
     ratio = np.full_like(annual_demand, np.nan)
     np.divide(
-        2.0 * order_cost * annual_demand, annual_holding_cost, out=ratio, where=annual_holding_cost > 0.0
+        2.0 * order_cost * annual_demand,
+        annual_holding_cost,
+        out=ratio,
+        where=annual_holding_cost > NEGLIGIBLE_COST,
     )
     return np.sqrt(ratio)
 

@@ -60,7 +60,8 @@ def test_economic_order_quantity_of_the_textbook_example() -> None:
 
 
 def test_economic_order_quantity_needs_a_holding_cost() -> None:
-    assert np.isnan(economic_order_quantity(8.0, one(1300.0), one(0.0)))[0]
+    for nothing in (0.0, 1e-303):
+        assert np.isnan(economic_order_quantity(8.0, one(1300.0), one(nothing)))[0]
     assert np.isnan(admissible_economic_order_quantity(8.0, one(1300.0), NONE, NONE, NONE))[0]
 
 
