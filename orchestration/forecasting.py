@@ -5,8 +5,6 @@ belong here: any model (``forecasting_lib.models``). torch and chronos are impor
 asked to predict.
 """
 
-from __future__ import annotations
-
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence

@@ -4,8 +4,6 @@ Belongs here: the asset and the transaction that publishes. Does not belong here
 (``forecasting_lib.inventory``), any query of the supply side (``supply``).
 """
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field

@@ -45,8 +45,8 @@ inventory_only = _job(
 )
 quality_only = _job(
     "quality_only",
-    dg.AssetSelection.groups("quality"),
-    "Score the forecasts whose actuals have landed.",
+    dg.AssetSelection.groups("demand", "quality"),
+    "Rebuild demand from what is staged and score the forecasts whose actuals have landed.",
 )
 
 JOBS = (client_pipeline, forecast_only, inventory_only, quality_only)

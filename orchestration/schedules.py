@@ -1,7 +1,5 @@
 """One schedule per registered client, in its own time zone, made when the code location loads."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import dagster as dg

@@ -4,8 +4,6 @@ Belongs here: when something is launched. Which files are new is decided by ``la
 partitions are missing by ``clients``; both are pure and tested without Dagster.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import time
@@ -90,7 +88,7 @@ def client_registry(context: dg.SensorEvaluationContext, installation: Installat
     """Partitions follow ``ops.clients``."""
     wanted = [client.client_id for client in list_clients(installation.warehouse)]
     to_add, to_remove = partition_changes(wanted, list(context.instance.get_dynamic_partitions("clients")))
-    requests = []
+    requests: list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest] = []
     if to_add:
         requests.append(CLIENT_PARTITIONS.build_add_request(to_add))
     if to_remove:

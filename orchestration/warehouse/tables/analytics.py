@@ -324,7 +324,12 @@ inventory_metrics = Table(
     model("dir_days", "Days of inventory remaining: forward cover of net stock on the mean forecast."),
     model("dir_days_p10", "Cover if demand follows its 90th-percentile path."),
     model("dir_days_incl_on_order", "Cover with dated receipts."),
-    yes_no("dir_censored", "The stock outlasts the horizon: dir_days is NULL.", nullable=False),
+    yes_no(
+        "dir_censored",
+        "The stock outlasts the horizon; NULL where the stock is unknown.",
+        nullable=True,
+        default=None,
+    ),
     model("dir_lower_bound_days", "Cover is at least this, where censored."),
     day("stockout_date", "First day the projected balance falls below zero."),
     day("stockout_date_p10", "The same on the 90th-percentile path."),
@@ -398,13 +403,11 @@ stock_projection = Table(
     model("confirmed_receipts_qty", "Receipts of open purchase orders.", nullable=False),
     model("planned_receipts_qty", "Receipts of proposed orders.", nullable=False),
     model("demand_mean_qty", "Expected demand.", nullable=False),
-    model("projected_qty", "End-of-day balance with confirmed receipts only.", nullable=False),
-    model("with_plan_qty", "End-of-day balance with the plan.", nullable=False),
-    model("p10_qty", "10 % quantile of the balance with the plan.", nullable=False),
-    model("p90_qty", "90 % quantile of the balance with the plan.", nullable=False),
-    model(
-        "stockout_prob", "Probability that the balance with confirmed receipts is below zero.", nullable=False
-    ),
+    model("projected_qty", "End-of-day balance with confirmed receipts only."),
+    model("with_plan_qty", "End-of-day balance with the plan."),
+    model("p10_qty", "10 % quantile of the balance with the plan."),
+    model("p90_qty", "90 % quantile of the balance with the plan."),
+    model("stockout_prob", "Probability that the balance with confirmed receipts is below zero."),
     model("safety_stock_qty", "Safety stock, for reference."),
     CheckConstraint("stockout_prob between 0 and 1", name="stockout_prob"),
     schema="analytics",
@@ -441,7 +444,9 @@ forecast_quality = Table(
     moment("scored_at", "When it was scored.", nullable=False),
     day("actuals_through", "Last day of actuals known then.", nullable=False),
     whole("input_watermark", "Highest file_id whose actuals were visible.", nullable=False),
-    yes_no("is_current", "The latest scoring of this run and model; earlier ones stay.", nullable=False),
+    yes_no(
+        "is_current", "The latest scoring of the run in use for its as-of date and model.", nullable=False
+    ),
     whole("n_rows", "Rows scored: actual known and not masked.", nullable=False),
     whole("n_series", "Series among them.", nullable=False),
     whole("n_masked", "Rows left out because the day was masked.", nullable=False),

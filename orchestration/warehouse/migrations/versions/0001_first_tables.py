@@ -188,7 +188,7 @@ def upgrade() -> None:
             sa.Boolean(),
             server_default=sa.text("false"),
             nullable=False,
-            comment="The latest scoring of this run and model; earlier ones stay.",
+            comment="The latest scoring of the run in use for its as-of date and model.",
         ),
         sa.Column(
             "n_rows", sa.Integer(), nullable=False, comment="Rows scored: actual known and not masked."
@@ -698,9 +698,8 @@ def upgrade() -> None:
         sa.Column(
             "dir_censored",
             sa.Boolean(),
-            server_default=sa.text("false"),
-            nullable=False,
-            comment="The stock outlasts the horizon: dir_days is NULL.",
+            nullable=True,
+            comment="The stock outlasts the horizon; NULL where the stock is unknown.",
         ),
         sa.Column(
             "dir_lower_bound_days",
@@ -992,20 +991,20 @@ def upgrade() -> None:
         sa.Column(
             "projected_qty",
             sa.Double(),
-            nullable=False,
+            nullable=True,
             comment="End-of-day balance with confirmed receipts only.",
         ),
-        sa.Column("with_plan_qty", sa.Double(), nullable=False, comment="End-of-day balance with the plan."),
+        sa.Column("with_plan_qty", sa.Double(), nullable=True, comment="End-of-day balance with the plan."),
         sa.Column(
-            "p10_qty", sa.Double(), nullable=False, comment="10 % quantile of the balance with the plan."
+            "p10_qty", sa.Double(), nullable=True, comment="10 % quantile of the balance with the plan."
         ),
         sa.Column(
-            "p90_qty", sa.Double(), nullable=False, comment="90 % quantile of the balance with the plan."
+            "p90_qty", sa.Double(), nullable=True, comment="90 % quantile of the balance with the plan."
         ),
         sa.Column(
             "stockout_prob",
             sa.Double(),
-            nullable=False,
+            nullable=True,
             comment="Probability that the balance with confirmed receipts is below zero.",
         ),
         sa.Column("safety_stock_qty", sa.Double(), nullable=True, comment="Safety stock, for reference."),
