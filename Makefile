@@ -1,7 +1,8 @@
 # Each target is one line of a real tool; 'forecaster --help' has the rest.
 # Needs Python 3.11, make and git; everything else is installed into .venv.
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+IS_311 := -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))'
+PYTHON ?= $(shell for p in python3.11 python3 python; do $$p $(IS_311) 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -16,7 +17,7 @@ help:  ## this list
 setup: $(INSTALLED)  ## virtual environment with the pinned dependencies
 
 $(INSTALLED): pyproject.toml constraints.txt
-	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null \
+	@"$(PYTHON)" $(IS_311) 2>/dev/null \
 		|| { echo "Python 3.11 is needed; name it with: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
 	"$(PYTHON)" -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -c constraints.txt -e '.[dev]'

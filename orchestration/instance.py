@@ -33,7 +33,7 @@ def render_instance_config(settings: Settings, warehouse: Warehouse) -> str:
     configuration to its child processes as an argument, where any user of the machine could read it.
     """
     url = warehouse.instance_storage_url
-    has_password = make_url(url).password is not None
+    has_password = bool(make_url(url).password)
     home = settings.dagster_home
     return Template(_TEMPLATE.read_text()).substitute(
         storage_url=json.dumps({"env": STORAGE_URL_VARIABLE} if has_password else url),

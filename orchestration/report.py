@@ -31,6 +31,7 @@ SERIES_SHOWN = 6
 LINES_SHOWN = 25
 HISTORY_DAYS = 84
 
+_NO_RUN = "00000000-0000-0000-0000-000000000000"
 _TEMPLATES = Path(__file__).parent / "templates"
 
 _INK = "#1f2937"
@@ -76,13 +77,14 @@ def write_report(warehouse: Warehouse, client: Client, path: Path) -> None:
     )
     environment.filters |= {"percent": percent, "number": number}
     accuracy = latest_accuracy(warehouse, client.client_id)
+    about = volumes(warehouse, client.client_id)
     html = environment.get_template("report.html.j2").render(
         client=client,
-        about=volumes(warehouse, client.client_id),
+        about=about,
         models=models.to_dicts(),
         accuracy=accuracy.to_dicts(),
         accuracy_plot=accuracy_plot(accuracy) if accuracy.height else None,
-        series=series_pages(warehouse, client.client_id, models["run_id"][0]),
+        series=series_pages(warehouse, client.client_id, models["run_id"][0], about["last_date"]),
         lines=urgent_lines(warehouse, client.client_id, LINES_SHOWN).to_dicts(),
         written_at=datetime.now(UTC),
     )
@@ -90,14 +92,14 @@ def write_report(warehouse: Warehouse, client: Client, path: Path) -> None:
     path.write_text(html, encoding="utf-8")
 
 
-def series_pages(warehouse: Warehouse, client_id: str, run_id: str) -> list[SeriesPage]:
+def series_pages(warehouse: Warehouse, client_id: str, run_id: str, last_day: date) -> list[SeriesPage]:
     """The series worth a page: half the most urgent to order, the rest those that sell for the most."""
     chosen = _chosen_series(warehouse, client_id)
     if chosen.is_empty():
         return []
     keys = list(chosen.select("item_id", "location_id").iter_rows())
-    scored = _read_scored_forecast(warehouse, client_id, keys)
-    demand = _read_demand(warehouse, client_id, keys)
+    known = _read_known_forecast(warehouse, client_id, last_day, keys)
+    demand = _read_demand(warehouse, client_id, last_day, keys)
     ahead = _read_forecast(warehouse, client_id, run_id, keys)
     stock = _read_projection(warehouse, client_id, keys)
     pages = []
@@ -111,7 +113,7 @@ def series_pages(warehouse: Warehouse, client_id: str, run_id: str) -> list[Seri
                 location_id=row["location_id"],
                 why_shown=row["why_shown"],
                 facts=_facts(row),
-                forecast_plot=forecast_plot(demand.filter(mine), scored.filter(mine), ahead.filter(mine)),
+                forecast_plot=forecast_plot(demand.filter(mine), known.filter(mine), ahead.filter(mine)),
                 stock_plot=None
                 if projection.is_empty()
                 else stock_plot(projection, row["reorder_point_qty"]),
@@ -120,12 +122,12 @@ def series_pages(warehouse: Warehouse, client_id: str, run_id: str) -> list[Seri
     return pages
 
 
-def forecast_plot(demand: pl.DataFrame, scored: pl.DataFrame, ahead: pl.DataFrame) -> Markup:
+def forecast_plot(demand: pl.DataFrame, known: pl.DataFrame, ahead: pl.DataFrame) -> Markup:
     """Demand, what was forecast for the days now known, and what is forecast for the days ahead.
 
     Args:
         demand: ``date, demand_qty, is_masked``.
-        scored: the earlier forecast, ``date, mean_qty, q10, q90``; may be empty.
+        known: the earlier forecast, ``date, mean_qty, q10, q90``; may be empty.
         ahead: the latest forecast, the same columns.
     """
     figure, axes = _figure(7.4, 2.5)
@@ -140,10 +142,10 @@ def forecast_plot(demand: pl.DataFrame, scored: pl.DataFrame, ahead: pl.DataFram
             color=_ORANGE,
             label="closed or out of stock",
         )
-    for frame, label in ((scored, "earlier forecast"), (ahead, "forecast")):
+    for frame, label in ((known, "earlier forecast"), (ahead, "forecast")):
         if frame.height:
-            colour = _GREEN if frame is scored else _BLUE
-            pale = _PALE_GREEN if frame is scored else _PALE_BLUE
+            colour = _GREEN if frame is known else _BLUE
+            pale = _PALE_GREEN if frame is known else _PALE_BLUE
             axes.fill_between(frame["date"], frame["q10"], frame["q90"], color=pale, linewidth=0, alpha=0.75)
             axes.plot(
                 frame["date"],
@@ -284,17 +286,10 @@ def _chosen_series(warehouse: Warehouse, client_id: str) -> pl.DataFrame:
         warehouse,
         render(
             """
-            with latest as (
-                select run_id from analytics.inventory_runs
-                where client_id = {c} and is_current
-                order by as_of_date desc
-                limit 1
-            ),
-
-            lines as (
+            with lines as (
                 select item_id, location_id, min(priority_rank) as priority_rank, sum(order_qty) as order_qty
-                from analytics.replenishment_plan
-                where client_id = {c} and run_id = (select run_id from latest)
+                from analytics.replenishment_plan_current
+                where client_id = {c}
                 group by item_id, location_id
             )
 
@@ -319,8 +314,8 @@ def _chosen_series(warehouse: Warehouse, client_id: str) -> pl.DataFrame:
             from analytics.dim_series as series
             left join analytics.dim_item as item
                 on item.client_id = series.client_id and item.item_id = series.item_id
-            left join analytics.inventory_metrics as metrics
-                on metrics.client_id = series.client_id and metrics.run_id = (select run_id from latest)
+            left join analytics.inventory_metrics_current as metrics
+                on metrics.client_id = series.client_id
                 and metrics.item_id = series.item_id and metrics.location_id = series.location_id
             left join lines
                 on lines.item_id = series.item_id and lines.location_id = series.location_id
@@ -355,12 +350,10 @@ def _wanted(keys: Sequence[tuple[str, str]]) -> str:
     return ", ".join(render("({item}, {location})", item=item, location=location) for item, location in keys)
 
 
-def _read_demand(warehouse: Warehouse, client_id: str, keys: Sequence[tuple[str, str]]) -> pl.DataFrame:
-    last = read_frame(
-        warehouse,
-        render("select max(date) as day from analytics.ts_demand_daily where client_id = {c}", c=client_id),
-    )["day"][0]
-    since: date = last - timedelta(days=HISTORY_DAYS - 1)
+def _read_demand(
+    warehouse: Warehouse, client_id: str, last_day: date, keys: Sequence[tuple[str, str]]
+) -> pl.DataFrame:
+    """The demand of the last ``HISTORY_DAYS`` days."""
     return read_frame(
         warehouse,
         render(
@@ -370,7 +363,7 @@ def _read_demand(warehouse: Warehouse, client_id: str, keys: Sequence[tuple[str,
             where client_id = {c} and date >= {since}::date and (item_id, location_id) in (
             """,
             c=client_id,
-            since=since,
+            since=last_day - timedelta(days=HISTORY_DAYS - 1),
         )
         + _wanted(keys)
         + ") order by date",
@@ -401,30 +394,26 @@ def _read_forecast(
     )
 
 
-def _read_scored_forecast(
-    warehouse: Warehouse, client_id: str, keys: Sequence[tuple[str, str]]
+def _read_known_forecast(
+    warehouse: Warehouse, client_id: str, last_day: date, keys: Sequence[tuple[str, str]]
 ) -> pl.DataFrame:
     """The leading model's forecast of the latest run whose whole horizon is known; empty without one."""
-    run = read_frame(
+    runs = read_frame(
         warehouse,
         render(
             """
-            select coalesce(
-                (
-                    select run_id::text from analytics.forecast_runs
-                    where client_id = {c} and is_current and is_champion
-                        and as_of_date + horizon_days <= (
-                            select max(date) from analytics.ts_demand_daily where client_id = {c}
-                        )
-                    order by as_of_date desc
-                    limit 1
-                ), '00000000-0000-0000-0000-000000000000'
-            ) as run_id
+            select run_id::text as run_id
+            from analytics.forecast_runs
+            where client_id = {c} and is_current and is_champion and as_of_date + horizon_days <= {last}::date
+            order by as_of_date desc
+            limit 1
             """,
             c=client_id,
+            last=last_day,
         ),
     )
-    return _read_forecast(warehouse, client_id, run["run_id"][0], keys)
+    run_id = runs["run_id"][0] if runs.height else _NO_RUN
+    return _read_forecast(warehouse, client_id, run_id, keys)
 
 
 def _read_projection(warehouse: Warehouse, client_id: str, keys: Sequence[tuple[str, str]]) -> pl.DataFrame:
@@ -434,15 +423,8 @@ def _read_projection(warehouse: Warehouse, client_id: str, keys: Sequence[tuple[
             """
             select
                 item_id, location_id, date, projected_qty, with_plan_qty, p10_qty, p90_qty, safety_stock_qty
-            from analytics.stock_projection
-            where client_id = {c}
-                and run_id = (
-                    select run_id from analytics.inventory_runs
-                    where client_id = {c} and is_current
-                    order by as_of_date desc
-                    limit 1
-                )
-                and (item_id, location_id) in (
+            from analytics.stock_projection_current
+            where client_id = {c} and (item_id, location_id) in (
             """,
             c=client_id,
         )

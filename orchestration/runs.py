@@ -70,6 +70,19 @@ class RunOutcome:
     """Failed steps and failed checks, a sentence each; a run may succeed with warnings."""
 
 
+def find_job(name: str) -> dg.JobDefinition:
+    """The job of that name, as the UI would launch it.
+
+    Raises:
+        RunError: there is no such job.
+    """
+    if name not in JOBS:
+        raise RunError(f"There is no job {name!r}. Jobs are {', '.join(JOBS)}.")
+    from orchestration.definitions import defs
+
+    return defs.resolve_job_def(name)
+
+
 def run_config(job: dg.JobDefinition, as_of: date | None) -> dict[str, Any]:
     """The configuration of a run: the as-of date for the steps that take one, and a silent console log.
 
@@ -88,8 +101,8 @@ def run_config(job: dg.JobDefinition, as_of: date | None) -> dict[str, Any]:
 def run_job(
     warehouse: Warehouse,
     instance: dg.DagsterInstance,
+    job: dg.JobDefinition,
     client_id: str,
-    job_name: str,
     *,
     as_of: date | None = None,
     on_step: Callable[[StepUpdate], None] = lambda _: None,
@@ -100,20 +113,15 @@ def run_job(
     Args:
         warehouse: whose advisory locks keep two runs of a client apart.
         instance: the instance that records the run.
+        job: partitioned by client.
         client_id: a registered client; its partition must exist.
-        job_name: one of ``JOBS``.
         as_of: last day the models may see; None means the last complete day.
         on_step: told of each step as it starts and ends, from another thread.
         on_wait: told why the run has to wait, where it has to.
 
     Raises:
-        RunError: there is no such job, or it takes no as-of date.
+        RunError: an as-of date was given and no step of the job takes one.
     """
-    from orchestration.definitions import defs
-
-    if job_name not in JOBS:
-        raise RunError(f"There is no job {job_name!r}. Jobs are {', '.join(JOBS)}.")
-    job = defs.resolve_job_def(job_name)
     config = run_config(job, as_of)
     run_id = str(uuid.uuid4())
     with client_turn(warehouse, instance, client_id, on_wait):
@@ -127,7 +135,7 @@ def run_job(
                 run_id=run_id,
                 tags={**_TAGS, CLIENT_TAG: client_id},
             )
-    return RunOutcome(client_id, job_name, run_id, result.success, time.monotonic() - started, problems)
+    return RunOutcome(client_id, job.name, run_id, result.success, time.monotonic() - started, problems)
 
 
 @contextmanager

@@ -44,7 +44,7 @@ class ClientState:
     champion: str | None
     skipped: str | None
     last_scored_at: datetime | None
-    urgent_lines: int | None
+    urgent_lines: int
 
 
 def client_states(warehouse: Warehouse) -> list[ClientState]:
@@ -60,19 +60,14 @@ def client_states(warehouse: Warehouse) -> list[ClientState]:
                 client.is_active,
                 delivery.last_delivery_at,
                 coalesce(delivery.refused_files, 0)::int as refused_files,
-                (
-                    select max(date) from analytics.ts_demand_daily as demand
-                    where demand.client_id = client.client_id
-                ) as last_demand_date,
+                freshness.last_demand_date,
                 forecast.as_of_date as forecast_as_of,
                 forecast.champion,
                 forecast.skipped,
-                (
-                    select max(scored_at) from analytics.forecast_quality as quality
-                    where quality.client_id = client.client_id and quality.grain = 'client'
-                ) as last_scored_at,
+                freshness.last_scored_at,
                 plan.urgent_lines::int
             from ops.clients as client
+            left join analytics.data_freshness as freshness on freshness.client_id = client.client_id
             left join lateral (
                 select
                     max(loaded_at) as last_delivery_at,
@@ -102,14 +97,9 @@ def client_states(warehouse: Warehouse) -> list[ClientState]:
                 group by as_of_date
             ) as forecast on true
             left join lateral (
-                select count(line.line_no) filter (where line.urgency = any(%s)) as urgent_lines
-                from analytics.inventory_runs as run
-                left join analytics.replenishment_plan as line
-                    on line.client_id = run.client_id and line.run_id = run.run_id
-                where run.client_id = client.client_id and run.is_current
-                group by run.as_of_date
-                order by run.as_of_date desc
-                limit 1
+                select count(*) filter (where urgency = any(%s)) as urgent_lines
+                from analytics.replenishment_plan_current as line
+                where line.client_id = client.client_id
             ) as plan on true
             order by client.client_id
             """,
@@ -221,41 +211,19 @@ def urgent_lines(warehouse: Warehouse, client_id: str, limit: int) -> pl.DataFra
 
     Returns:
         ``priority_rank, urgency, action, item_id, name, location_id, order_qty, order_value, order_date,
-        receipt_date, need_date, days_late, lost_units_at_risk_qty, supplier_id, reason``.
+        receipt_date, supplier_id, reason``.
     """
     return read_frame(
         warehouse,
         render(
             """
-            with latest as (
-                select run_id from analytics.inventory_runs
-                where client_id = {c} and is_current
-                order by as_of_date desc
-                limit 1
-            )
-
             select
-                line.priority_rank,
-                line.urgency,
-                line.action,
-                line.item_id,
-                coalesce(item.name, line.item_id) as name,
-                line.location_id,
-                line.order_qty::float8 as order_qty,
-                line.order_value::float8 as order_value,
-                line.order_date,
-                line.receipt_date,
-                line.need_date,
-                line.days_late,
-                line.lost_units_at_risk_qty,
-                line.supplier_id,
-                line.reason
-            from analytics.replenishment_plan as line
-            inner join latest on latest.run_id = line.run_id
-            left join analytics.dim_item as item
-                on item.client_id = line.client_id and item.item_id = line.item_id
-            where line.client_id = {c}
-            order by line.priority_rank, line.line_no
+                priority_rank, urgency, action, item_id, coalesce(item_name, item_id) as name, location_id,
+                order_qty::float8 as order_qty, order_value::float8 as order_value, order_date, receipt_date,
+                supplier_id, reason
+            from analytics.planner_worklist
+            where client_id = {c}
+            order by priority_rank
             limit {limit}
             """,
             c=client_id,

@@ -48,15 +48,15 @@ def open_warehouse(*, migrated: bool = True) -> tuple[Settings, Warehouse]:
         WarehouseError: the database cannot be used.
     """
     from orchestration.settings import load_settings
-    from orchestration.warehouse.migrate import current_revision
     from orchestration.warehouse.server import WarehouseError, locate_warehouse
 
     settings = load_settings()
     with waiting("Connecting to PostgreSQL"):
         warehouse = locate_warehouse(settings)
         if migrated:
-            warehouse.connect_admin().close()
-            if current_revision(warehouse) is None:
+            with warehouse.connect_admin() as connection:
+                found = connection.execute("select to_regclass('ops.alembic_version')").fetchone()
+            if found == (None,):
                 raise WarehouseError("The database has no tables yet. Run 'forecaster migrate' first.")
     return settings, warehouse
 
@@ -80,7 +80,7 @@ class RunProgress:
     def __enter__(self) -> Self:
         self._console.print(f"[bold]{self._title}[/]")
         self._progress.start()
-        self._tasks[""] = self._progress.add_task("loading the pipeline", total=1)
+        self._tasks[""] = self._progress.add_task("starting", total=1)
         return self
 
     def __exit__(
@@ -133,7 +133,9 @@ def run_clients(
     with waiting("Loading Dagster"):
         from orchestration.clients import list_clients, sync_partitions
         from orchestration.instance import open_instance
-        from orchestration.runs import output_sent_to, run_job
+        from orchestration.runs import find_job, output_sent_to, run_job
+
+        job = find_job(job_name)
 
     log = settings.home / "logs" / "runs.log"
     outcomes = []
@@ -146,8 +148,8 @@ def run_clients(
                     outcome = run_job(
                         warehouse,
                         instance,
+                        job,
                         client_id,
-                        job_name,
                         as_of=as_of,
                         on_step=progress.show,
                         on_wait=progress.note,

@@ -98,7 +98,7 @@ def status() -> None:
             str(state.forecast_as_of or "-"),
             state.champion or "-",
             _moment(state.last_scored_at),
-            "-" if state.urgent_lines is None else f"{state.urgent_lines:,}",
+            f"{state.urgent_lines:,}",
         )
     out.print(table)
     for run_id, job_name, client_id, run_status in unfinished:
@@ -128,14 +128,17 @@ def sql(
     client: Annotated[
         str | None, typer.Option("--client", help="Connect as this client's role: analytics, own rows.")
     ] = None,
-    command: Annotated[str | None, typer.Option("--command", "-c", help="SQL to run instead of a prompt.")] = None,
+    command: Annotated[
+        str | None, typer.Option("--command", "-c", help="SQL to run instead of a prompt.")
+    ] = None,
 ) -> None:
     """Open psql on the warehouse; every schema of the project is on the search path."""
     settings, warehouse = open_warehouse()
-    from orchestration.clients import get_client
     from orchestration.psql import psql_environment, psql_program, psql_url
 
     if client is not None:
+        from orchestration.clients import get_client
+
         get_client(warehouse, client)
     program = psql_program(embedded=settings.database_url is None)
     arguments = [program, psql_url(warehouse, client), *(["--command", command] if command else [])]

@@ -1,0 +1,309 @@
+"""The ``forecaster`` command: what it teaches, what it does, and how it answers a mistake."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import typer
+from sqlalchemy import make_url
+from typer.testing import CliRunner, Result
+
+from orchestration.cli import app
+from orchestration.clients import Client, get_client
+from orchestration.commands import clients as client_commands
+from orchestration.instance import open_instance
+from orchestration.settings import PROJECT_ROOT, Settings
+from orchestration.warehouse.server import Warehouse
+
+NewClient = Callable[..., Client]
+
+
+def forecaster(*arguments: str, **options: Any) -> Result:
+    return CliRunner().invoke(app, list(arguments), **options)
+
+
+def commands(group: Any, *path: str) -> Iterator[tuple[str, ...]]:
+    """The path of every command that does something."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, *path, name)
+        else:
+            yield (*path, name)
+
+
+ALL_COMMANDS = list(commands(typer.main.get_command(app)))
+
+
+def assert_one_sentence(result: Result, *words: str) -> None:
+    """The mistake is answered on stderr, in one line, without a trace."""
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    (line,) = [line for line in result.stderr.splitlines() if line.strip()]
+    assert "Traceback" not in line
+    assert line.endswith((".", ")", "warehouse"))
+    for word in words:
+        assert word in line
+
+
+# --- help ---------------------------------------------------------------------------------------------
+
+
+def test_every_command_of_the_readme_exists() -> None:
+    assert {command[0] for command in ALL_COMMANDS} == {
+        *("setup", "demo", "migrate", "client", "ingest", "run", "status", "report", "sql", "up", "down")
+    }
+    assert {command[1] for command in ALL_COMMANDS if command[0] == "client"} == {
+        *("add", "list", "show", "update", "remove", "password")
+    }
+
+
+@pytest.mark.parametrize("command", ALL_COMMANDS, ids=" ".join)
+def test_help_teaches_with_an_example(command: tuple[str, ...]) -> None:
+    result = forecaster(*command, "--help")
+    assert result.exit_code == 0
+    assert f"Example: forecaster {' '.join(command)}" in " ".join(result.stdout.split())
+
+
+def test_help_waits_for_no_heavy_library() -> None:
+    program = (
+        "import sys, orchestration.cli\n"
+        "print([m for m in ('dagster', 'torch', 'polars', 'sqlalchemy', 'matplotlib') if m in sys.modules])"
+    )
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"
+
+
+def test_every_registry_field_can_be_set_and_changed_from_the_command_line() -> None:
+    fields = set(Client.model_fields) - {"client_id"} | {"client"}
+    assert set(inspect.signature(client_commands.add).parameters) == fields
+    assert set(inspect.signature(client_commands.update).parameters) == fields
+
+
+def test_env_example_comments_every_variable_and_no_other() -> None:
+    documented = re.findall(r"^# ([A-Z_]+)=", (PROJECT_ROOT / ".env.example").read_text(), re.MULTILINE)
+    read = [str(field.alias) for field in Settings.model_fields.values()]
+    assert sorted(documented) == sorted(read)
+
+
+# --- clients ------------------------------------------------------------------------------------------
+
+
+def test_a_client_is_added_shown_changed_and_removed(settings: Settings, warehouse: Warehouse) -> None:
+    added = forecaster(
+        *("client", "add", "shop_a", "--name", "Shop A", "--timezone", "Europe/Berlin"),
+        *("--cron", "0 5 * * *", "--map", "sales.item_id=SKU", "--map", "sales.date=Tag", "--model", "ma7"),
+    )
+    assert added.exit_code == 0, added.output
+    client = get_client(warehouse, "shop_a")
+    assert (client.timezone, client.cron, client.models) == ("Europe/Berlin", "0 5 * * *", ["ma7"])
+    assert client.column_map == {"sales": {"item_id": "SKU", "date": "Tag"}}
+    assert settings.client_landing_dir("shop_a").is_dir()
+    with open_instance(settings, warehouse) as instance:
+        assert instance.has_dynamic_partition("clients", "shop_a")
+
+    assert "shop_a" in forecaster("client", "list").stdout
+    assert "Europe/Berlin" in forecaster("client", "show", "shop_a").stdout
+
+    changed = forecaster(
+        "client", "update", "shop_a", "--cron", "", "--service-level", "0.98", "--map", "sales.date="
+    )
+    assert changed.exit_code == 0, changed.output
+    client = get_client(warehouse, "shop_a")
+    assert (client.cron, client.service_level, client.timezone) == (None, 0.98, "Europe/Berlin")
+    assert client.column_map == {"sales": {"item_id": "SKU"}}
+
+    assert forecaster("client", "remove", "shop_a", input="n\n").exit_code == 1
+    assert get_client(warehouse, "shop_a").name == "Shop A"
+    assert forecaster("client", "remove", "shop_a", "--yes").exit_code == 0
+    with open_instance(settings, warehouse) as instance:
+        assert not instance.has_dynamic_partition("clients", "shop_a")
+    assert_one_sentence(forecaster("client", "show", "shop_a"), "no client 'shop_a'")
+
+
+@pytest.mark.parametrize("way", ["prompt", "environment"])
+def test_a_password_is_set_without_being_an_argument(
+    way: str, warehouse: Warehouse, new_client: NewClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client_id = new_client().client_id
+    if way == "environment":
+        monkeypatch.setenv("FORECASTER_CLIENT_PASSWORD", "correct horse")
+    result = forecaster("client", "password", client_id, input="correct horse\ncorrect horse\n")
+    assert result.exit_code == 0, result.output
+    assert "correct horse" not in result.output
+    with warehouse.connect_admin() as connection:
+        row = connection.execute(
+            "select rolpassword from pg_authid where rolname = %s", (warehouse.roles.client(client_id),)
+        ).fetchone()
+    assert row is not None
+    assert row[0].startswith("SCRAM-SHA-256$")
+
+
+def test_an_empty_password_is_refused(new_client: NewClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORECASTER_CLIENT_PASSWORD", "")
+    assert forecaster("client", "password", new_client().client_id).exit_code == 2
+
+
+# --- mistakes -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("client", "show", "nobody"), ("no client 'nobody'",)),
+        (("client", "add", "Bad Slug", "--name", "x"), ("client_id",)),
+        (("client", "add", "b", "--name", "x", "--timezone", "Mars/Base"), ("Europe/Berlin",)),
+        (("client", "add", "b", "--name", "x", "--cron", "often"), ("0 5 * * *",)),
+        (("client", "add", "b", "--name", "x", "--model", "oracle"), ("oracle", "ma7")),
+        (("run", "--client", "nobody"), ("no client 'nobody'",)),
+        (("report", "--client", "nobody"), ("no client 'nobody'",)),
+        (("ingest", __file__, "--client", "nobody"), ("no client 'nobody'",)),
+        (("sql", "--client", "nobody"), ("no client 'nobody'",)),
+        (("setup", "--skip-test-data", "--client-name", "42"), ("forecaster client add",)),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else None,
+)
+def test_a_mistake_is_answered_in_one_sentence(
+    arguments: tuple[str, ...], words: tuple[str, ...], warehouse: Warehouse
+) -> None:
+    result = forecaster(*arguments)
+    assert result.exit_code == 1, result.output
+    assert "Traceback" not in result.output
+    for word in words:
+        assert word in result.stderr
+
+
+def test_a_job_that_does_not_exist_is_answered_with_those_that_do(new_client: NewClient) -> None:
+    result = forecaster("run", "--client", new_client().client_id, "--job", "everything")
+    assert_one_sentence(result, "no job 'everything'", "client_pipeline")
+
+
+def test_a_client_without_a_forecast_has_no_report(new_client: NewClient) -> None:
+    client_id = new_client().client_id
+    assert_one_sentence(forecaster("report", "--client", client_id), f"forecaster run --client {client_id}")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run",),
+        ("run", "--client", "a", "--all"),
+        ("run", "--client", "a", "--as-of", "yesterday"),
+        ("setup", "--csv-only", "--m5-only"),
+        ("setup", "--csv-only", "--m5-dir", "."),
+        ("ingest", "no-such-file.csv", "--client", "a"),
+        ("client", "update", "a"),
+        ("client", "update", "a", "--map", "item_id:SKU"),
+        ("nonsense",),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_answered_with_the_usage(arguments: tuple[str, ...], new_client: NewClient) -> None:
+    client_id = new_client().client_id
+    result = forecaster(*[client_id if argument == "a" else argument for argument in arguments])
+    assert result.exit_code == 2
+    assert "Usage: " in result.stderr
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("mysql://localhost/warehouse", "must name a PostgreSQL database"),
+        ("postgresql://localhost:1/warehouse", "PostgreSQL does not answer"),
+    ],
+)
+def test_a_database_that_cannot_be_used_says_what_to_check(
+    url: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", url)
+    assert_one_sentence(
+        forecaster("status"), words, "DATABASE_URL" if "mysql" not in url else "postgresql://"
+    )
+
+
+@pytest.fixture
+def empty_database(warehouse: Warehouse) -> Iterator[str]:
+    """The URL of a database nobody has migrated."""
+    name = f"{warehouse.database}_empty"
+    with warehouse.connect_admin(autocommit=True) as connection:
+        connection.execute(f"create database {name}")  # type: ignore[call-overload]
+        yield make_url(warehouse.admin_url).set(database=name).render_as_string(hide_password=False)
+        connection.execute(f"drop database {name} with (force)")  # type: ignore[call-overload]
+
+
+def test_an_unmigrated_database_is_answered_with_migrate(
+    empty_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", empty_database)
+    assert_one_sentence(forecaster("client", "list"), "Run 'forecaster migrate' first.")
+
+
+def test_a_variable_that_is_not_valid_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORECASTER_LANDING_QUIET_SECONDS", "soon")
+    assert_one_sentence(forecaster("status"), "FORECASTER_LANDING_QUIET_SECONDS")
+
+
+def test_verbose_shows_the_trace(warehouse: Warehouse) -> None:
+    result = forecaster("--verbose", "client", "show", "nobody")
+    assert result.exit_code == 1
+    assert type(result.exception).__name__ == "ClientError"
+
+
+# --- the rest -----------------------------------------------------------------------------------------
+
+
+def test_setup_registers_an_own_company_and_repeating_it_changes_nothing(
+    settings: Settings, warehouse: Warehouse
+) -> None:
+    for _ in range(2):
+        result = forecaster("setup", "--skip-test-data", "--client-name", "My Company")
+        assert result.exit_code == 0, result.output
+    client = get_client(warehouse, "my_company")
+    assert client.name == "My Company"
+    assert settings.client_landing_dir("my_company").is_dir()
+
+
+def test_status_names_what_needs_a_look(new_client: NewClient) -> None:
+    client_id = new_client().client_id
+    result = forecaster("status")
+    assert result.exit_code == 0, result.output
+    assert f"{client_id}: no sales delivered yet." in result.stdout
+
+
+def test_psql_works_under_the_pipelines_role_and_a_client_sees_analytics_only(
+    warehouse: Warehouse, new_client: NewClient
+) -> None:
+    if make_url(warehouse.admin_url).password:
+        pytest.skip("the server asks for a client's password, which psql reads from the terminal")
+    client_id = new_client().client_id
+
+    def psql(*arguments: str) -> str:
+        program = [sys.executable, "-m", "orchestration.cli", "sql", *arguments]
+        return subprocess.run(
+            program, env=os.environ, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True
+        ).stdout
+
+    assert warehouse.roles.pipeline in psql("-c", "select current_user, count(*) from clients")
+    shown = psql("--client", client_id, "-c", "select current_user, count(*) from dim_item")
+    assert warehouse.roles.client(client_id) in shown
+
+
+def test_down_where_nothing_runs_says_so(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FORECASTER_HOME", str(tmp_path))
+    result = forecaster("down")
+    assert result.exit_code == 0
+    assert "The UI was not running." in result.stdout
+    assert "left alone" in result.stdout
+    with psycopg.connect(warehouse.libpq_url()) as connection:
+        assert connection.execute("select 1").fetchone() == (1,)
