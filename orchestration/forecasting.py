@@ -5,6 +5,8 @@ belong here: any model (``forecasting_lib.models``). torch and chronos are impor
 asked to predict.
 """
 
+import hashlib
+import json
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +30,7 @@ from orchestration import audit
 from orchestration.checks import forecast_problems
 from orchestration.clients import CLIENT_PARTITIONS, Client, get_client
 from orchestration.demand import DEMAND_KEYS
-from orchestration.panels import SERIES_COLUMNS, DemandHistory, last_demand_day, read_history
+from orchestration.panels import SERIES_COLUMNS, DemandHistory, last_demand_day, read_forecast, read_history
 from orchestration.pictures import forecast_picture
 from orchestration.provenance import code_version
 from orchestration.resources import Installation
@@ -52,15 +54,25 @@ class AsOf(dg.Config):
 
 
 @dataclass(frozen=True)
-class ModelOutcome:
-    """What came of one model of the policy: a forecast, or the reason why there is none."""
+class PlannedModel:
+    """A model of the policy with the weights it would run on, or the reason why it cannot run."""
 
     model: str
-    forecast: Forecast | None
     weights: ResolvedWeights | None = None
     skipped_because: str | None = None
+
+
+@dataclass(frozen=True)
+class ModelOutcome:
+    """What came of a planned model: a forecast, or none where it was skipped."""
+
+    plan: PlannedModel
+    forecast: Forecast | None = None
     seconds: float = 0.0
-    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def model(self) -> str:
+        return self.plan.model
 
 
 @dataclass(frozen=True)
@@ -71,6 +83,7 @@ class ForecastRun:
         client: whose forecast it is.
         history: what the models saw.
         outcomes: one per model of ``models_to_run``, in that order.
+        input_digest: digest of everything the outcomes depend on.
         dagster_run_id: the run in the Dagster UI.
         run_id: the key of its rows.
     """
@@ -78,6 +91,7 @@ class ForecastRun:
     client: Client
     history: DemandHistory
     outcomes: Sequence[ModelOutcome]
+    input_digest: str
     dagster_run_id: str
     run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
@@ -88,9 +102,9 @@ class ForecastRun:
 
     def reason(self, outcome: ModelOutcome) -> str:
         """Why a model was chosen, not chosen or skipped, as a sentence for the planner."""
-        if outcome.skipped_because is not None:
-            return f"Skipped: {outcome.skipped_because}"
-        warnings = " ".join(outcome.weights.warnings) if outcome.weights else ""
+        if outcome.plan.skipped_because is not None:
+            return f"Skipped: {outcome.plan.skipped_because}"
+        warnings = " ".join(outcome.plan.weights.warnings) if outcome.plan.weights else ""
         champion = self.champion
         if champion is None or outcome is champion:
             skipped = [o.model for o in self.outcomes[: self.outcomes.index(outcome)]]
@@ -104,32 +118,76 @@ def models_to_run(policy: Sequence[str]) -> list[str]:
     return [*policy, *([] if BASELINE in policy else [BASELINE])]
 
 
-def run_models(
-    history: DemandHistory, client: Client, settings: Settings, log: Callable[[str], None]
-) -> list[ModelOutcome]:
-    """Ask every model of the client's policy; one without weights is skipped, with the reason."""
-    outcomes = []
+def plan_models(client: Client, settings: Settings) -> list[PlannedModel]:
+    """Find the weights of every model of the policy; one without is skipped, with the reason."""
+    plans = []
     for model in models_to_run(client.models):
-        options: dict[str, Any] = {}
-        weights = None
-        if model_entry(model).needs_weights:
-            try:
-                weights = resolve_weights(
-                    settings.chronos_model_id,
-                    bundled=settings.bundled_models_dir / BUNDLED_MODEL,
-                    offline=settings.hub_offline,
-                )
-            except WeightsUnavailable as error:
-                log(f"{model} is skipped: {error}")
-                outcomes.append(ModelOutcome(model, None, skipped_because=str(error)))
-                continue
-            options = {"path": weights.path, "progress": _progress(model, log)}
+        if not model_entry(model).needs_weights:
+            plans.append(PlannedModel(model))
+            continue
+        try:
+            weights = resolve_weights(
+                settings.chronos_model_id,
+                bundled=settings.bundled_models_dir / BUNDLED_MODEL,
+                offline=settings.hub_offline,
+            )
+            plans.append(PlannedModel(model, weights))
+        except WeightsUnavailable as error:
+            plans.append(PlannedModel(model, skipped_because=str(error)))
+    return plans
+
+
+def digest_of_inputs(client: Client, history: DemandHistory, plans: Sequence[PlannedModel]) -> str:
+    """SHA-256 of all that a forecast depends on: the histories, the horizon, models, weights and code."""
+    panel = history.panel
+    choices = {
+        "as_of_date": panel.as_of_date.isoformat(),
+        "horizon_days": client.horizon_days,
+        "models": [[p.model, p.weights.digest if p.weights else None] for p in plans],
+        "code_version": code_version(),
+        "series": history.keys.rows(),
+        "ended": history.ended.rows(),
+        "lengths": [len(h) for h in panel.history],
+    }
+    digest = hashlib.sha256(json.dumps(choices).encode())
+    for series in panel.history:
+        digest.update(series.tobytes())
+    return digest.hexdigest()
+
+
+def standing_run(
+    warehouse: Warehouse, client_id: str, as_of_date: date, digest: str
+) -> tuple[str, str] | None:
+    """(run id, champion) of the current run where it was made from these inputs; None where it was not."""
+    with warehouse.transaction() as connection:
+        row = connection.execute(
+            """
+            select run_id::text, model from analytics.forecast_runs
+            where client_id = %s and as_of_date = %s and input_digest = %s and is_current and is_champion
+            """,
+            (client_id, as_of_date, digest),
+        ).fetchone()
+    return None if row is None else (row[0], row[1])
+
+
+def run_models(
+    history: DemandHistory, client: Client, plans: Sequence[PlannedModel], log: Callable[[str], None]
+) -> list[ModelOutcome]:
+    """Ask every planned model that can run."""
+    outcomes = []
+    for plan in plans:
+        if plan.skipped_because is not None:
+            log(f"{plan.model} is skipped: {plan.skipped_because}")
+            outcomes.append(ModelOutcome(plan))
+            continue
+        options: dict[str, Any] = (
+            {"path": plan.weights.path, "progress": _progress(plan.model, log)} if plan.weights else {}
+        )
         started = time.monotonic()
-        forecast = guarded_predict(create_model(model, **options), history.panel, client.horizon_days)
+        forecast = guarded_predict(create_model(plan.model, **options), history.panel, client.horizon_days)
         seconds = time.monotonic() - started
-        log(f"{model}: {len(history.panel)} series, {client.horizon_days} days ahead, in {seconds:.1f} s")
-        used = dict(model_entry(model).settings)
-        outcomes.append(ModelOutcome(model, forecast, weights, seconds=seconds, settings=used))
+        log(f"{plan.model}: {len(history.panel)} series, {client.horizon_days} days, in {seconds:.1f} s")
+        outcomes.append(ModelOutcome(plan, forecast, seconds))
     return outcomes
 
 
@@ -199,7 +257,7 @@ def publish(warehouse: Warehouse, run: ForecastRun) -> None:
 
 
 def _publish_model(connection: psycopg.Connection[Any], run: ForecastRun, outcome: ModelOutcome) -> None:
-    forecast, weights = outcome.forecast, outcome.weights
+    forecast, weights = outcome.forecast, outcome.plan.weights
     row = {
         "client_id": run.client.client_id,
         "run_id": run.run_id,
@@ -215,7 +273,8 @@ def _publish_model(connection: psycopg.Connection[Any], run: ForecastRun, outcom
         "weights_digest": weights.digest if weights else None,
         "code_version": code_version(),
         "input_watermark": run.history.input_watermark,
-        "settings": Jsonb(outcome.settings),
+        "input_digest": run.input_digest,
+        "settings": Jsonb(dict(model_entry(outcome.model).settings)),
         "n_series": 0 if forecast is None else len(forecast.series_ids),
         "n_replaced": 0 if forecast is None else sum(r is not None for r in forecast.reasons),
         "dagster_run_id": run.dagster_run_id,
@@ -305,8 +364,15 @@ def forecasts(
     client = get_client(warehouse, context.partition_key)
     as_of_date = chosen_as_of(warehouse, client.client_id, config.as_of_date)
     history = read_history(warehouse, client.client_id, as_of_date)
-    outcomes = run_models(history, client, installation.settings, context.log.info)
-    run = ForecastRun(client, history, outcomes, context.run_id)
+    plans = plan_models(client, installation.settings)
+    digest = digest_of_inputs(client, history, plans)
+    standing = standing_run(warehouse, client.client_id, as_of_date, digest)
+    if standing is not None:
+        context.log.info(f"Run {standing[0]} was made from the same inputs; it stands.")
+        yield from _report_standing(warehouse, client.client_id, history, plans, standing)
+        return
+    outcomes = run_models(history, client, plans, context.log.info)
+    run = ForecastRun(client, history, outcomes, digest, context.run_id)
     problems = run_problems(run)
     yield dg.AssetCheckResult(
         asset_key=RESULTS_KEY,
@@ -322,20 +388,13 @@ def forecasts(
 
 def _report(run: ForecastRun) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     """What the UI shows of a published run."""
-    panel, champion, first = run.history.panel, run.champion, run.outcomes[0]
-    warnings = (first.skipped_because or "", *(first.weights.warnings if first.weights else ()))
-    yield dg.AssetCheckResult(
-        asset_key=RUNS_KEY,
-        check_name="preferred_model_ran",
-        passed=not any(warnings),
-        severity=dg.AssetCheckSeverity.WARN,
-        description=" ".join(warnings).strip() or f"{first.model} ran as the client's first choice.",
-    )
+    champion = run.champion
+    yield _preferred_model_check(run.outcomes[0].plan)
     yield dg.MaterializeResult(
         asset_key=RUNS_KEY,
         metadata={
             "run_id": run.run_id,
-            "as_of_date": panel.as_of_date.isoformat(),
+            "as_of_date": run.history.panel.as_of_date.isoformat(),
             "champion": champion.model if champion else "none",
             "models": dg.MetadataValue.md(
                 "\n".join(f"* **{o.model}**: {run.reason(o)}" for o in run.outcomes)
@@ -346,21 +405,56 @@ def _report(run: ForecastRun) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCh
     yield dg.MaterializeResult(
         asset_key=SERIES_KEY,
         metadata={
-            "series": len(panel),
+            "series": len(run.history.panel),
             "ended_series": run.history.ended.height,
             "replaced_by_guards": sum(r is not None for r in lead.reasons) if lead else 0,
         },
     )
-    keys = run.history.keys.iter_rows()
-    titles = {series_id: f"{item_id} at {location_id}" for series_id, item_id, location_id in keys}
+    rows = sum(o.forecast.mean.size for o in run.outcomes if o.forecast)
     yield dg.MaterializeResult(
         asset_key=RESULTS_KEY,
-        metadata={
-            "dagster/row_count": sum(o.forecast.mean.size for o in run.outcomes if o.forecast),
-            "expected_units_per_day": float(lead.mean.sum()) / lead.horizon if lead else 0.0,
-            "picture": dg.MetadataValue.md(forecast_picture(panel, lead, titles) if lead else "no forecast"),
-        },
+        metadata={"dagster/row_count": rows, **(_shape(run.history, lead) if lead else {})},
     )
+
+
+def _report_standing(
+    warehouse: Warehouse,
+    client_id: str,
+    history: DemandHistory,
+    plans: Sequence[PlannedModel],
+    standing: tuple[str, str],
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+    """What the UI shows where the current run stands: the same, and that nothing was computed."""
+    run_id, champion = standing
+    forecast, _ = read_forecast(warehouse, client_id, run_id, champion)
+    unchanged = {"run_id": run_id, "champion": champion, "unchanged": "same inputs; the current run stands"}
+    yield dg.AssetCheckResult(
+        asset_key=RESULTS_KEY, check_name="output_is_sound", passed=True, metadata=unchanged
+    )
+    yield _preferred_model_check(plans[0])
+    yield dg.MaterializeResult(asset_key=RUNS_KEY, metadata=unchanged)
+    yield dg.MaterializeResult(asset_key=SERIES_KEY, metadata={**unchanged, "series": len(history.panel)})
+    yield dg.MaterializeResult(asset_key=RESULTS_KEY, metadata={**unchanged, **_shape(history, forecast)})
+
+
+def _preferred_model_check(first: PlannedModel) -> dg.AssetCheckResult:
+    warnings = [first.skipped_because or "", *(first.weights.warnings if first.weights else ())]
+    return dg.AssetCheckResult(
+        asset_key=RUNS_KEY,
+        check_name="preferred_model_ran",
+        passed=not any(warnings),
+        severity=dg.AssetCheckSeverity.WARN,
+        description=" ".join(warnings).strip() or f"{first.model} ran as the client's first choice.",
+    )
+
+
+def _shape(history: DemandHistory, lead: Forecast) -> dict[str, Any]:
+    """The leading forecast as a number to plot and a picture to look at."""
+    titles = {series_id: f"{item} at {location}" for series_id, item, location in history.keys.iter_rows()}
+    return {
+        "expected_units_per_day": float(lead.mean.sum()) / lead.horizon,
+        "picture": dg.MetadataValue.md(forecast_picture(history.panel, lead, titles)),
+    }
 
 
 def _progress(model: str, log: Callable[[str], None]) -> Callable[[int, int], None]:

@@ -4,6 +4,8 @@ Belongs here: the asset and the transaction that publishes. Does not belong here
 (``forecasting_lib.inventory``), any query of the supply side (``supply``).
 """
 
+import hashlib
+import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -19,7 +21,7 @@ from forecasting_lib.panel import Forecast
 from orchestration import audit
 from orchestration.clients import CLIENT_PARTITIONS, Client, get_client
 from orchestration.forecasting import RESULTS_KEY, AsOf, chosen_as_of
-from orchestration.panels import DemandHistory, read_forecast, read_history
+from orchestration.panels import SERIES_COLUMNS, read_forecast, read_history
 from orchestration.provenance import code_version
 from orchestration.resources import Installation
 from orchestration.supply import read_supply
@@ -59,20 +61,63 @@ def current_champion(warehouse: Warehouse, client_id: str, as_of_date: date) -> 
     return None if row is None else (row[0], row[1])
 
 
-def plan_client(
-    warehouse: Warehouse, client: Client, forecast: Forecast, keys: pl.DataFrame, history: DemandHistory
-) -> InventoryPlan:
-    """Join forecast, demand history and supply side, and plan."""
+@dataclass(frozen=True)
+class InventoryInputs:
+    """Everything a plan depends on.
+
+    Attributes:
+        champion: (run id, model) of the forecast it starts from.
+        forecast: that forecast.
+        positions: one row per series: stock, supplier, lead time, constraints and demand statistics.
+        receipts: one row per open purchase order line.
+        policy: the client's choices.
+    """
+
+    champion: tuple[str, str]
+    forecast: Forecast
+    positions: pl.DataFrame
+    receipts: pl.DataFrame
+    policy: InventoryPolicy
+
+    def digest(self) -> str:
+        """SHA-256 of the inputs and the code; the same inputs are not planned again."""
+        choices = [*self.champion, asdict(self.policy), code_version()]
+        digest = hashlib.sha256(json.dumps(choices).encode())
+        digest.update(self.positions.write_csv().encode())
+        digest.update(self.receipts.sort("series_id", "po_id").write_csv().encode())
+        return digest.hexdigest()
+
+
+def read_inputs(
+    warehouse: Warehouse, client: Client, champion: tuple[str, str]
+) -> tuple[InventoryInputs, pl.DataFrame, int | None]:
+    """Read what a plan needs: inputs, ``series_id, item_id, location_id`` and the input watermark."""
+    forecast, keys = read_forecast(warehouse, client.client_id, *champion)
+    history = read_history(warehouse, client.client_id, forecast.as_of_date)
     supply = read_supply(warehouse, client, keys, forecast.as_of_date)
-    profile = demand_profile(history.panel, forecast.horizon)
-    same_series = history.keys.rename({"series_id": "history_id"}).join(keys, on=["item_id", "location_id"])
     profile = (
-        profile.rename({"series_id": "history_id"})
-        .join(same_series.select("history_id", "series_id"), on="history_id")
-        .drop("history_id")
+        demand_profile(history.panel, forecast.horizon)
+        .join(history.keys, on="series_id")
+        .drop("series_id")
+        .join(keys, on=SERIES_COLUMNS)
+        .drop(SERIES_COLUMNS)
     )
     positions = supply.positions.join(profile, on="series_id", how="left", maintain_order="left")
-    return plan_inventory(forecast, positions, supply.receipts, policy_of(client))
+    inputs = InventoryInputs(champion, forecast, positions, supply.receipts, policy_of(client))
+    return inputs, keys, history.input_watermark
+
+
+def is_standing(warehouse: Warehouse, client_id: str, as_of_date: date, digest: str) -> str | None:
+    """Id of the current run where it was made from these inputs; None where it was not."""
+    with warehouse.transaction() as connection:
+        row = connection.execute(
+            """
+            select run_id::text from analytics.inventory_runs
+            where client_id = %s and as_of_date = %s and input_digest = %s and is_current
+            """,
+            (client_id, as_of_date, digest),
+        ).fetchone()
+    return None if row is None else str(row[0])
 
 
 @dataclass(frozen=True)
@@ -83,9 +128,8 @@ class InventoryRun:
         client: whose plan it is.
         plan: the engine's four tables.
         keys: ``series_id, item_id, location_id`` of the plan's series.
-        as_of_date: close of business the position is taken at.
+        inputs: what it was computed from.
         input_watermark: highest file_id whose rows were visible.
-        champion: (run id, model) of the forecast it was computed from.
         dagster_run_id: the run in the Dagster UI.
         run_id: the key of its rows.
     """
@@ -93,9 +137,8 @@ class InventoryRun:
     client: Client
     plan: InventoryPlan
     keys: pl.DataFrame
-    as_of_date: date
+    inputs: InventoryInputs
     input_watermark: int | None
-    champion: tuple[str, str]
     dagster_run_id: str
     run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
@@ -112,7 +155,7 @@ class InventoryRun:
 
 def publish(warehouse: Warehouse, run: InventoryRun) -> None:
     """Write an inventory run in one transaction and make it the current one."""
-    client_id, plan = run.client.client_id, run.plan
+    client_id, plan, as_of_date = run.client.client_id, run.plan, run.inputs.forecast.as_of_date
     with warehouse.transaction() as connection:
         connection.execute("select pg_advisory_xact_lock(hashtext('inventory:' || %s))", (client_id,))
         connection.execute(
@@ -120,27 +163,28 @@ def publish(warehouse: Warehouse, run: InventoryRun) -> None:
             update analytics.inventory_runs set is_current = false
             where client_id = %s and as_of_date = %s and is_current
             """,
-            (client_id, run.as_of_date),
+            (client_id, as_of_date),
         )
         connection.execute(
             """
             insert into analytics.inventory_runs (
-                client_id, run_id, as_of_date, forecast_run_id, forecast_model, code_version, config, status,
-                is_current, input_watermark, dagster_run_id
-            ) values (%s, %s, %s, %s, %s, %s, %s, 'published', true, %s, %s)
+                client_id, run_id, as_of_date, forecast_run_id, forecast_model, code_version, input_digest,
+                config, status, is_current, input_watermark, dagster_run_id
+            ) values (%s, %s, %s, %s, %s, %s, %s, %s, 'published', true, %s, %s)
             """,
             (
                 client_id,
                 run.run_id,
-                run.as_of_date,
-                *run.champion,
+                as_of_date,
+                *run.inputs.champion,
                 code_version(),
-                Jsonb(asdict(policy_of(run.client))),
+                run.inputs.digest(),
+                Jsonb(asdict(run.inputs.policy)),
                 run.input_watermark,
                 run.dagster_run_id,
             ),
         )
-        metrics = run.keyed(plan.metrics).with_columns(pl.lit(run.as_of_date).alias("as_of_date"))
+        metrics = run.keyed(plan.metrics).with_columns(pl.lit(as_of_date).alias("as_of_date"))
         insert_frame(connection, "analytics.inventory_metrics", metrics)
         insert_frame(connection, "analytics.lead_time_demand", run.keyed(plan.lead_time_demand))
         insert_frame(connection, "analytics.replenishment_plan", run.keyed(plan.replenishment))
@@ -152,8 +196,8 @@ def publish(warehouse: Warehouse, run: InventoryRun) -> None:
             client_id=client_id,
             run_id=run.dagster_run_id,
             row_count=plan.metrics.height,
-            as_of_date=run.as_of_date.isoformat(),
-            forecast_run_id=run.champion[0],
+            as_of_date=as_of_date.isoformat(),
+            forecast_run_id=run.inputs.champion[0],
         )
 
 
@@ -197,17 +241,20 @@ def inventory(
             f"There is no forecast as of {as_of_date}: run forecast_only with the same as_of_date first.",
             allow_retries=False,
         )
-    forecast, keys = read_forecast(warehouse, client.client_id, *champion)
-    history = read_history(warehouse, client.client_id, as_of_date)
-    plan = plan_client(warehouse, client, forecast, keys, history)
-    run = InventoryRun(client, plan, keys, as_of_date, history.input_watermark, champion, context.run_id)
+    inputs, keys, watermark = read_inputs(warehouse, client, champion)
+    standing = is_standing(warehouse, client.client_id, as_of_date, inputs.digest())
+    plan = plan_inventory(inputs.forecast, inputs.positions, inputs.receipts, inputs.policy)
+    if standing is not None:
+        context.log.info(f"Run {standing} was made from the same inputs; it stands.")
+        yield from _report(standing, plan)
+        return
+    run = InventoryRun(client, plan, keys, inputs, watermark, context.run_id)
     publish(warehouse, run)
-    yield from _report(run)
+    yield from _report(run.run_id, plan)
 
 
-def _report(run: InventoryRun) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
-    """What the UI shows of a published plan."""
-    plan = run.plan
+def _report(run_id: str, plan: InventoryPlan) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+    """What the UI shows of a plan."""
     for check, flag in (("stock_is_known", "MISSING_STOCK"), ("lead_time_is_known", "MISSING_LEAD_TIME")):
         missing = int(plan.metrics["flags"].list.contains(flag).sum())
         yield dg.AssetCheckResult(
@@ -220,7 +267,7 @@ def _report(run: InventoryRun) -> Iterator[dg.MaterializeResult[Any] | dg.AssetC
         )
     urgency = plan.replenishment.group_by("urgency").len().sort("urgency")
     metadata: dict[str, dict[str, Any]] = {
-        "inventory_runs": {"run_id": run.run_id},
+        "inventory_runs": {"run_id": run_id},
         "lead_time_demand": {"dagster/row_count": plan.lead_time_demand.height},
         "inventory_metrics": {
             "dagster/row_count": plan.metrics.height,

@@ -151,6 +151,7 @@ forecast_runs = Table(
         whole("input_watermark", "").type,
         comment="Highest file_id whose rows were visible.",
     ),
+    words("input_digest", "SHA-256 of all it depends on; the same inputs are not run again.", nullable=False),
     document("settings", "Settings the model ran with."),
     whole("n_series", "Series with a forecast.", nullable=False, default=0),
     whole("n_replaced", "Series whose forecast a guard replaced.", nullable=False, default=0),
@@ -235,6 +236,7 @@ inventory_runs = Table(
     Column("forecast_run_id", run_key("").type, nullable=False, comment="Forecast run it was computed from."),
     words("forecast_model", "Model of that run.", nullable=False),
     words("code_version", "Version of this project that computed it.", nullable=False),
+    words("input_digest", "SHA-256 of all it depends on; the same inputs are not run again.", nullable=False),
     document("config", "Policy settings it was computed with."),
     words("status", "published.", nullable=False),
     yes_no("is_current", "The run to use for this client and as-of date."),
@@ -326,7 +328,7 @@ inventory_metrics = Table(
     model("dir_days_incl_on_order", "Cover with dated receipts."),
     yes_no(
         "dir_censored",
-        "The stock outlasts the horizon; NULL where the stock is unknown.",
+        "Stock outlasts the horizon; NULL where stock is unknown.",
         nullable=True,
         default=None,
     ),
@@ -444,9 +446,7 @@ forecast_quality = Table(
     moment("scored_at", "When it was scored.", nullable=False),
     day("actuals_through", "Last day of actuals known then.", nullable=False),
     whole("input_watermark", "Highest file_id whose actuals were visible.", nullable=False),
-    yes_no(
-        "is_current", "The latest scoring of the run in use for its as-of date and model.", nullable=False
-    ),
+    yes_no("is_current", "Latest scoring of the run in use for its date and model.", nullable=False),
     whole("n_rows", "Rows scored: actual known and not masked.", nullable=False),
     whole("n_series", "Series among them.", nullable=False),
     whole("n_masked", "Rows left out because the day was masked.", nullable=False),

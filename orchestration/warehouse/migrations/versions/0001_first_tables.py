@@ -188,7 +188,7 @@ def upgrade() -> None:
             sa.Boolean(),
             server_default=sa.text("false"),
             nullable=False,
-            comment="The latest scoring of the run in use for its as-of date and model.",
+            comment="Latest scoring of the run in use for its date and model.",
         ),
         sa.Column(
             "n_rows", sa.Integer(), nullable=False, comment="Rows scored: actual known and not masked."
@@ -442,6 +442,12 @@ def upgrade() -> None:
         ),
         sa.Column(
             "input_watermark", sa.Integer(), nullable=True, comment="Highest file_id whose rows were visible."
+        ),
+        sa.Column(
+            "input_digest",
+            sa.Text(),
+            nullable=False,
+            comment="SHA-256 of all it depends on; the same inputs are not run again.",
         ),
         sa.Column(
             "settings",
@@ -699,7 +705,7 @@ def upgrade() -> None:
             "dir_censored",
             sa.Boolean(),
             nullable=True,
-            comment="The stock outlasts the horizon; NULL where the stock is unknown.",
+            comment="Stock outlasts the horizon; NULL where stock is unknown.",
         ),
         sa.Column(
             "dir_lower_bound_days",
@@ -808,6 +814,12 @@ def upgrade() -> None:
         sa.Column("forecast_model", sa.Text(), nullable=False, comment="Model of that run."),
         sa.Column(
             "code_version", sa.Text(), nullable=False, comment="Version of this project that computed it."
+        ),
+        sa.Column(
+            "input_digest",
+            sa.Text(),
+            nullable=False,
+            comment="SHA-256 of all it depends on; the same inputs are not run again.",
         ),
         sa.Column(
             "config",
