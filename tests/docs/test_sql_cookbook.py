@@ -1,0 +1,121 @@
+"""Every query of the cookbook runs as a client's own role, says what its text speaks of, and finds rows."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+
+from orchestration.warehouse.server import Warehouse
+from tests.docs.pages import ROOT, code_blocks, inline_code, prose
+
+MAY_BE_EMPTY = "<!-- may be empty -->"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One question: how its answer reads, and the query."""
+
+    question: str
+    reading: str
+    query: str
+    may_be_empty: bool
+
+
+def recipes() -> list[Recipe]:
+    page = (ROOT / "docs" / "sql-cookbook.md").read_text(encoding="utf-8")
+    found = []
+    for section in re.split(r"^### ", page, flags=re.MULTILINE)[1:]:
+        question, _, rest = section.partition("\n")
+        rest = re.split(r"^## ", rest, flags=re.MULTILINE)[0]
+        blocks = code_blocks(rest)
+        assert [block.language for block in blocks] == ["sql"], question
+        found.append(Recipe(question, prose(rest).strip(), blocks[0].code, MAY_BE_EMPTY in rest))
+    return found
+
+
+RECIPES = recipes()
+
+each_recipe = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.question)
+
+
+def ask(warehouse: Warehouse, client_id: str, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Columns and rows of a query, asked under the client's role."""
+    with psycopg.connect(warehouse.libpq_url(role=warehouse.roles.client(client_id))) as connection:
+        cursor = connection.execute(query.encode())
+        return [column.name for column in cursor.description or ()], cursor.fetchall()
+
+
+def answer(warehouse: Warehouse, client_id: str, question: str) -> list[dict[str, Any]]:
+    recipe = next(recipe for recipe in RECIPES if recipe.question == question)
+    columns, rows = ask(warehouse, client_id, recipe.query)
+    return [dict(zip(columns, row, strict=True)) for row in rows]
+
+
+def test_there_are_at_least_twenty_questions_and_none_is_asked_twice() -> None:
+    assert len({recipe.question for recipe in RECIPES}) == len(RECIPES) >= 20
+
+
+@each_recipe
+def test_the_answer_has_the_columns_its_text_speaks_of(
+    recipe: Recipe, warehouse: Warehouse, pipeline_client: str
+) -> None:
+    columns, _ = ask(warehouse, pipeline_client, recipe.query)
+    spoken_of = set(inline_code(recipe.reading))
+    assert spoken_of, "the text does not say how to read the answer"
+    assert spoken_of <= set(columns)
+    assert len(set(columns)) == len(columns)
+
+
+@each_recipe
+def test_the_answer_has_rows_where_the_pipeline_ran(
+    recipe: Recipe, warehouse: Warehouse, pipeline_client: str
+) -> None:
+    _, rows = ask(warehouse, pipeline_client, recipe.query)
+    assert rows or recipe.may_be_empty
+
+
+@each_recipe
+def test_the_text_is_one_sentence_and_the_query_names_its_schema(recipe: Recipe) -> None:
+    sentence = recipe.reading.replace("\n", " ")
+    assert re.fullmatch(r"[^.]*(\.\d[^.]*)*\.", re.sub(r"\([^)]*\)", "", sentence)), sentence
+    relations = re.findall(r"\b(?:from|join)\s+(?!lateral\b)([a-z_.]+)", recipe.query)
+    queried = {relation for relation in relations if "." in relation}
+    assert queried
+    assert {relation.split(".")[0] for relation in queried} == {"analytics"}
+
+
+def test_an_order_placed_now_is_the_gap_to_the_order_up_to_level_rounded_up(
+    warehouse: Warehouse, pipeline_client: str
+) -> None:
+    for line in answer(warehouse, pipeline_client, "Why this quantity?"):
+        gap = line["order_up_to_qty"] - float(line["inventory_position_qty"])
+        assert float(line["net_need_qty"]) == pytest.approx(gap, abs=1e-3)
+        assert line["order_qty"] == line["net_need_qty"] + line["rounding_qty"]
+        assert line["order_qty"] % (line["order_multiple_qty"] or Decimal(1)) == 0
+        assert line["order_qty"] >= (line["moq_qty"] or 0)
+
+
+def test_categories_add_up_to_the_accuracy_of_the_client(warehouse: Warehouse, pipeline_client: str) -> None:
+    overall = {row["model"]: row for row in answer(warehouse, pipeline_client, "How accurate is each model?")}
+    categories = answer(warehouse, pipeline_client, "Which categories are hard, and which model suits them?")
+    for model, row in overall.items():
+        rows = [category for category in categories if category["model"] == model]
+        assert sum(category["n_rows"] for category in rows) == row["n_rows"]
+        errors = sum((category["wape"] or 0) * category["actual_qty"] for category in rows)
+        assert errors / sum(category["actual_qty"] for category in rows) == pytest.approx(row["wape"])
+
+
+def test_a_client_without_data_gets_empty_answers_and_no_one_elses(
+    warehouse: Warehouse,
+    pipeline_client: str,
+    new_client: Any,
+) -> None:
+    stranger = new_client(prefix="cookbook").client_id
+    for recipe in RECIPES:
+        _, rows = ask(warehouse, stranger, recipe.query)
+        assert rows == [], recipe.question
