@@ -1,0 +1,58 @@
+with described as (
+
+    select * from {{ ref('stg_products') }}
+
+),
+
+sold as (
+
+    select distinct client_id, item_id from {{ ref('dim_series') }}
+    where client_id = '{{ var("client_id") }}'
+
+),
+
+priced as (
+
+    select
+        demand.client_id,
+        demand.item_id,
+        demand.date,
+        avg(demand.unit_price) as unit_price
+    from {{ ref('ts_demand_daily') }} as demand
+    where demand.client_id = '{{ var("client_id") }}' and demand.unit_price is not null
+    group by demand.client_id, demand.item_id, demand.date
+
+),
+
+last_paid as (
+
+    select distinct on (client_id, item_id)
+        client_id,
+        item_id,
+        unit_price
+    from priced
+    order by client_id, item_id, date desc
+
+)
+
+select
+    client_id,
+    item_id,
+    coalesce(described.name, item_id) as name,
+    described.category,
+    described.department,
+    described.brand,
+    described.unit_cost,
+    coalesce(described.unit_price, last_paid.unit_price) as unit_price,
+    described.uom,
+    described.moq_qty,
+    described.order_multiple_qty,
+    described.shelf_life_days,
+    described.supplier_id,
+    described.launch_date,
+    described.end_date,
+    described.successor_item_id,
+    described.item_id is not null as is_described
+from described
+full outer join sold using (client_id, item_id)
+left join last_paid using (client_id, item_id)

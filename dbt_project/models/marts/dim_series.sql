@@ -1,0 +1,64 @@
+with client as (
+
+    select * from {{ ref('int_client') }}
+
+),
+
+delivered as (
+
+    select
+        sales.client_id,
+        sales.item_id,
+        sales.location_id,
+        min(sales.date) as listed_date
+    from {{ ref('stg_sales') }} as sales
+    inner join client on sales.date <= client.last_demand_date
+    group by sales.client_id, sales.item_id, sales.location_id
+
+),
+
+measured as (
+
+    select
+        demand.item_id,
+        demand.location_id,
+        min(demand.date) filter (where net_sold_qty <> 0) as first_sale_date,
+        max(demand.date) filter (where demand_qty > 0) as last_sale_date,
+        count(*) filter (where demand_qty > 0) as demand_days,
+        avg(demand_qty::float8) filter (where not is_masked) as mean_demand_qty,
+        count(*) filter (where not is_masked)::float8
+            / nullif(count(*) filter (where demand_qty > 0), 0) as adi,
+        var_pop(demand_qty::float8) filter (where demand_qty > 0)
+            / avg(demand_qty::float8) filter (where demand_qty > 0) ^ 2 as cv2,
+        sum(demand_qty * unit_price) filter (where demand.date > client.last_demand_date - 365)
+            as revenue_365d_value
+    from {{ ref('ts_demand_daily') }} as demand
+    cross join client
+    where demand.client_id = '{{ var("client_id") }}'
+    group by demand.item_id, demand.location_id
+
+)
+
+select
+    delivered.client_id,
+    delivered.item_id,
+    delivered.location_id,
+    delivered.listed_date,
+    measured.first_sale_date,
+    measured.last_sale_date,
+    coalesce(client.last_demand_date - measured.first_sale_date + 1, 0) as history_days,
+    coalesce(measured.demand_days, 0) as demand_days,
+    measured.mean_demand_qty,
+    measured.adi,
+    measured.cv2,
+    case
+        when adi < 1.32 and cv2 < 0.49 then 'smooth'
+        when adi < 1.32 then 'erratic'
+        when cv2 < 0.49 then 'intermittent'
+        when adi is not null then 'lumpy'
+        else 'none'
+    end as demand_class,
+    measured.revenue_365d_value
+from delivered
+cross join client
+left join measured using (item_id, location_id)

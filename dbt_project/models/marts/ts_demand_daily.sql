@@ -1,0 +1,110 @@
+{{ config(post_hook="analyze analytics.ts_demand_daily__{{ var('client_id') }}") }}
+
+with days as (
+
+    select
+        series.client_id,
+        series.series_no,
+        series.item_id,
+        series.list_price,
+        location_days.*
+    from {{ ref('int_series') }} as series
+    inner join {{ ref('int_location_days') }} as location_days
+        on series.location_id = location_days.location_id
+        and location_days.date between series.first_date and series.last_date
+
+),
+
+observed as (
+
+    select
+        days.client_id,
+        days.series_no,
+        days.item_id,
+        days.location_id,
+        days.date,
+        days.list_price,
+        days.is_closed,
+        days.holiday_name,
+        days.is_snap,
+        coalesce(sales.net_sold_qty, 0) as net_sold_qty,
+        coalesce(sales.unit_price, prices.unit_price) as day_price,
+        coalesce(sales.is_promotion, false) as is_promotion_sale,
+        promoted.series_no is not null as is_promotion_planned,
+        promoted.discount_rate,
+        promoted.known_date,
+        coalesce(stock.on_hand_qty, sales.on_hand_qty) as on_hand_qty
+    from days
+    left join {{ ref('int_sales_daily') }} as sales
+        on days.item_id = sales.item_id and days.location_id = sales.location_id and days.date = sales.date
+    left join {{ ref('stg_prices') }} as prices
+        on days.item_id = prices.item_id
+        and days.location_id = prices.location_id
+        and days.price_week = prices.price_week
+    left join {{ ref('int_promoted_days') }} as promoted
+        on days.series_no = promoted.series_no and days.date = promoted.date
+    left join {{ ref('stg_stock_levels') }} as stock
+        on days.item_id = stock.item_id and days.location_id = stock.location_id and days.date = stock.date
+
+),
+
+judged as (
+
+    select
+        observed.*,
+        greatest(net_sold_qty, 0) as demand_qty,
+        net_sold_qty <= 0 and coalesce(on_hand_qty <= 0, false) as is_stocked_out,
+        -- constant from one day with a price to the next: nulls are not counted
+        count(day_price) over (partition by series_no order by date) as price_no
+    from observed
+
+),
+
+masked as (
+
+    select
+        judged.*,
+        is_closed or is_stocked_out as is_masked,
+        max(day_price) over (partition by series_no, price_no) as known_price
+    from judged
+
+),
+
+final as (
+
+    select
+        client_id,
+        item_id,
+        location_id,
+        date,
+        demand_qty,
+        net_sold_qty,
+        demand_qty - net_sold_qty as clipped_qty,
+        coalesce(known_price, list_price) as unit_price,
+        is_promotion_sale or is_promotion_planned as is_promotion,
+        discount_rate,
+        case
+            when is_promotion_planned then known_date
+            when is_promotion_sale then date
+        end as promotion_known_date,
+        holiday_name is not null as is_holiday,
+        holiday_name,
+        is_snap,
+        is_closed,
+        is_stocked_out,
+        is_masked,
+        on_hand_qty,
+        case
+            when is_stocked_out and not is_closed
+                then avg(demand_qty::float8) filter (where not is_masked) over eight_weeks_before
+        end as lost_sales_qty
+    from masked
+    window eight_weeks_before as (
+        partition by series_no, extract(isodow from date)
+        order by date
+        rows between 8 preceding and 1 preceding
+    )
+
+)
+
+select * from final

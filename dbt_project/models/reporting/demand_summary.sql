@@ -1,0 +1,61 @@
+with last_days as (
+
+    select
+        client_id,
+        max(first_sale_date + history_days - 1) as last_demand_date
+    from {{ ref('dim_series') }}
+    group by client_id
+
+),
+
+recent as (
+
+    select
+        demand.*,
+        demand.date > last_days.last_demand_date - 28 as is_last_28d
+    from last_days
+    inner join {{ ref('ts_demand_daily') }} as demand using (client_id)
+    where demand.date > last_days.last_demand_date - 365
+
+),
+
+summed as (
+
+    select
+        client_id,
+        item_id,
+        location_id,
+        coalesce(sum(demand_qty) filter (where is_last_28d), 0) as demand_28d_qty,
+        sum(demand_qty) as demand_365d_qty,
+        sum(demand_qty * unit_price) filter (where is_last_28d) as revenue_28d_value,
+        sum(demand_qty * unit_price) as revenue_365d_value,
+        count(*) filter (where is_masked and is_last_28d) as masked_days_28d,
+        count(*) filter (where is_masked) as masked_days_365d,
+        sum(lost_sales_qty) filter (where is_last_28d) as lost_sales_28d_qty,
+        sum(lost_sales_qty) as lost_sales_365d_qty
+    from recent
+    group by client_id, item_id, location_id
+
+)
+
+select
+    series.client_id,
+    series.item_id,
+    items.name as item_name,
+    series.location_id,
+    locations.name as location_name,
+    series.demand_class,
+    series.last_sale_date,
+    coalesce(summed.demand_28d_qty, 0) as demand_28d_qty,
+    coalesce(summed.demand_365d_qty, 0) as demand_365d_qty,
+    summed.revenue_28d_value,
+    summed.revenue_365d_value,
+    coalesce(summed.masked_days_28d, 0) as masked_days_28d,
+    coalesce(summed.masked_days_365d, 0) as masked_days_365d,
+    summed.lost_sales_28d_qty,
+    summed.lost_sales_365d_qty
+from {{ ref('dim_series') }} as series
+left join summed using (client_id, item_id, location_id)
+left join {{ ref('dim_item') }} as items using (client_id, item_id)
+left join {{ ref('dim_location') }} as locations using (client_id, location_id)
+where series.first_sale_date is not null

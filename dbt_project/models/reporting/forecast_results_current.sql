@@ -1,0 +1,38 @@
+select
+    results.client_id,
+    results.item_id,
+    items.name as item_name,
+    results.location_id,
+    locations.name as location_name,
+    results.date,
+    results.lag_days,
+    results.point_qty,
+    results.mean_qty,
+    results.q01,
+    results.q05,
+    results.q10,
+    results.q15,
+    results.q20,
+    results.q25,
+    results.q30,
+    results.q35,
+    results.q40,
+    results.q45,
+    results.q50,
+    results.q55,
+    results.q60,
+    results.q65,
+    results.q70,
+    results.q75,
+    results.q80,
+    results.q85,
+    results.q90,
+    results.q95,
+    results.q99,
+    champions.model,
+    champions.run_id,
+    champions.as_of_date
+from {{ ref('current_champions') }} as champions
+inner join {{ source('analytics', 'forecast_results') }} as results using (client_id, run_id, model)
+left join {{ ref('dim_item') }} as items using (client_id, item_id)
+left join {{ ref('dim_location') }} as locations using (client_id, location_id)

@@ -1,0 +1,35 @@
+select
+    plan.client_id,
+    plan.item_id,
+    items.name as item_name,
+    items.category,
+    plan.location_id,
+    locations.name as location_name,
+    plan.run_id,
+    runs.as_of_date,
+    plan.line_no,
+    plan.action,
+    plan.supplier_id,
+    plan.source_location_id,
+    plan.po_ref,
+    plan.need_date,
+    plan.order_date,
+    plan.receipt_date,
+    plan.net_need_qty,
+    plan.moq_qty,
+    plan.order_multiple_qty,
+    plan.order_qty,
+    plan.rounding_qty,
+    plan.order_value,
+    plan.cover_days_after,
+    plan.days_late,
+    plan.lost_units_at_risk_qty,
+    plan.value_at_risk,
+    plan.priority_rank,
+    plan.urgency,
+    plan.reason,
+    plan.flags
+from {{ ref('current_inventory_runs') }} as runs
+inner join {{ source('analytics', 'replenishment_plan') }} as plan using (client_id, run_id)
+left join {{ ref('dim_item') }} as items using (client_id, item_id)
+left join {{ ref('dim_location') }} as locations using (client_id, location_id)

@@ -1,0 +1,20 @@
+with source as (
+
+    select * from {{ source('staging', 'prices') }}
+    where client_id = '{{ var("client_id") }}'
+
+),
+
+renamed as (
+
+    select
+        client_id,
+        item_id,
+        location_id,
+        wm_yr_wk as price_week,
+        unit_price
+    from source
+
+)
+
+select * from renamed

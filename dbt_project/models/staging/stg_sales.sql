@@ -1,0 +1,24 @@
+with source as (
+
+    select * from {{ source('staging', 'sales') }}
+    where client_id = '{{ var("client_id") }}'
+
+),
+
+renamed as (
+
+    select
+        client_id,
+        item_id,
+        location_id,
+        date,
+        order_id,
+        units_sold as sold_qty,
+        unit_price,
+        on_promotion as is_promotion,
+        on_hand_qty
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,20 @@
+with source as (
+
+    select * from {{ source('staging', 'stock_levels') }}
+    where client_id = '{{ var("client_id") }}'
+
+),
+
+renamed as (
+
+    select
+        client_id,
+        item_id,
+        location_id,
+        date,
+        on_hand_qty
+    from source
+
+)
+
+select * from renamed
