@@ -184,7 +184,9 @@ def publish(warehouse: Warehouse, run: InventoryRun) -> None:
                 run.dagster_run_id,
             ),
         )
-        metrics = run.keyed(plan.metrics).with_columns(pl.lit(as_of_date).alias("as_of_date"))
+        metrics = run.keyed(plan.metrics).with_columns(
+            pl.lit(as_of_date).alias("as_of_date"), pl.col("review_days").cast(pl.Int32)
+        )
         insert_frame(connection, "analytics.inventory_metrics", metrics)
         insert_frame(connection, "analytics.lead_time_demand", run.keyed(plan.lead_time_demand))
         insert_frame(connection, "analytics.replenishment_plan", run.keyed(plan.replenishment))

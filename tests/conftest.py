@@ -10,14 +10,20 @@ from __future__ import annotations
 import itertools
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from pathlib import Path
 
+import dagster as dg
+import polars as pl
 import pytest
 from sqlalchemy import make_url
 
-from orchestration.clients import Client, add_client, validated
+from forecasting_lib.demo import RetailerConfig, generate_retailer, hold_back_retailer
+from orchestration.clients import Client, add_client, sync_partitions, validated
 from orchestration.demand import build_views
+from orchestration.instance import open_instance
+from orchestration.runs import find_job, run_job
 from orchestration.settings import Settings, load_settings
 from orchestration.warehouse.migrate import migrate
 from orchestration.warehouse.server import Warehouse, locate_warehouse, start_embedded
@@ -131,3 +137,39 @@ def tcp_warehouse(tcp_server: str) -> Iterator[Warehouse]:
     migrate(warehouse, lambda: build_views(warehouse))
     yield warehouse
     warehouse.engine.dispose()
+
+
+def deliver(settings: Settings, client_id: str, frames: Mapping[str, pl.DataFrame], suffix: str = "") -> None:
+    """Write frames as CSV files into a client's landing folder, the way a client delivers them."""
+    folder = settings.client_landing_dir(client_id)
+    folder.mkdir(parents=True, exist_ok=True)
+    for kind, frame in frames.items():
+        draft = folder / f"{kind}{suffix}.csv.part"
+        frame.write_csv(draft)
+        draft.rename(folder / f"{kind}{suffix}.csv")
+
+
+@pytest.fixture(scope="session")
+def instance(settings: Settings, warehouse: Warehouse) -> Iterator[dg.DagsterInstance]:
+    """The installation's Dagster instance, on the same server."""
+    with open_instance(settings, warehouse) as instance:
+        yield instance
+
+
+SMALL_RETAILER = RetailerConfig(end_date=date(2026, 6, 30), days=400, n_items=14, n_locations=2)
+
+
+@pytest.fixture(scope="session")
+def pipeline_client(settings: Settings, warehouse: Warehouse, instance: dg.DagsterInstance) -> Client:
+    """A small retailer whose pipeline ran twice: before and after its last 28 days landed."""
+    client = validated(
+        client_id="small_retail", name="Small Retail", country="IE", models=["ma7", "seasonal_naive"]
+    )
+    add_client(warehouse, client)
+    sync_partitions(instance, [client.client_id])
+    first, later = hold_back_retailer(generate_retailer(SMALL_RETAILER).deliveries())
+    for part, frames in (("_first", first), ("_later", later)):
+        deliver(settings, client.client_id, frames, part)
+        outcome = run_job(warehouse, instance, find_job("client_pipeline"), client.client_id)
+        assert outcome.succeeded, outcome.problems
+    return client
