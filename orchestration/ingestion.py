@@ -1,0 +1,254 @@
+"""The ingestion stage: from a client's landing folder to the staging tables.
+
+Belongs here: the asset, its checks, and the two ways in (the folder and the command line). Does not belong
+here: any decision about a file or a row (``landing``).
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import dagster as dg
+
+from orchestration.clients import CLIENT_PARTITIONS, Client, get_client
+from orchestration.landing import anomalies
+from orchestration.landing.contracts import KINDS, FileRefusedError, Refusal
+from orchestration.landing.discovery import (
+    LandingFile,
+    hashed,
+    listed,
+    name_problem,
+    pending,
+    printable,
+    scan,
+    settled,
+)
+from orchestration.landing.generated_stock import generate_stock
+from orchestration.landing.load import FileChangedError, Progress, load_file, refuse_unopened
+from orchestration.landing.records import Outcome, known_files, last_delivered_day
+from orchestration.resources import Installation
+from orchestration.warehouse.server import Warehouse
+from orchestration.warehouse.tables import staging
+
+SALES_KEY = dg.AssetKey(["staging", "sales"])
+STOCK_KEY = dg.AssetKey(["staging", "stock_levels"])
+
+WARNINGS = {
+    "volume_is_usual": "Recent days have about as many rows as a usual day.",
+    "no_item_vanished": "Items that were delivered on most days still are.",
+    "no_location_is_silent": "Every location delivered in the last week.",
+    "prices_are_plausible": "No price went up or down ten times.",
+    "feed_is_on_time": "The last delivered day is as recent as the feed's rhythm lets expect.",
+}
+"""Checks on sales that warn and stop nothing."""
+
+ITEMS_KNOWN = "items_are_known"
+FILES_ACCEPTED = "files_accepted"
+
+
+def ingest_folder(
+    warehouse: Warehouse,
+    client: Client,
+    folder: Path,
+    quiet_seconds: float,
+    run_id: str | None = None,
+    on_progress: Progress | None = None,
+) -> list[Outcome]:
+    """Load everything in a landing folder that was not loaded or refused before.
+
+    Files that are still being written are waited for, once and no longer than the quiet period; whatever is
+    unfinished then is left to the next run.
+
+    Returns:
+        One outcome per file that something was done about, in that order.
+    """
+    if len(settled(scan(folder), time.time(), quiet_seconds)) < len(scan(folder)):
+        time.sleep(quiet_seconds)
+    files = [hashed(file, folder) for file in settled(scan(folder), time.time(), quiet_seconds)]
+    known = known_files(warehouse, client.client_id)
+    outcomes = []
+    for file in pending(files, known, client.reading_digest()):
+        try:
+            outcomes.append(_take(warehouse, client, folder, file, run_id, on_progress))
+        except FileChangedError:
+            continue
+    return outcomes + _generated(warehouse, client, run_id)
+
+
+def ingest_files(
+    warehouse: Warehouse,
+    client: Client,
+    paths: Sequence[Path],
+    on_progress: Progress | None = None,
+) -> list[Outcome]:
+    """Load files from anywhere, refused ones again; the records know them by their names.
+
+    Raises:
+        FileRefusedError: a path is no file, or its name is not acceptable.
+    """
+    for path in paths:
+        problem = name_problem(path.name) or (None if path.is_file() else "is not a file")
+        if problem:
+            raise FileRefusedError(Refusal.UNSAFE_NAME, f"{printable(path.name)} {problem}")
+    if len({path.name for path in paths}) < len(paths):
+        raise FileRefusedError(Refusal.UNSAFE_NAME, "Two of the files have the same name")
+    folders = {path.name: path.parent for path in paths}
+    order = pending([listed(path) for path in paths], known=[], reading_digest="")
+    outcomes = [
+        load_file(warehouse, client, folders[file.path] / file.path, file.path, on_progress=on_progress)
+        for file in order
+    ]
+    return outcomes + _generated(warehouse, client, None)
+
+
+def _take(
+    warehouse: Warehouse,
+    client: Client,
+    folder: Path,
+    file: LandingFile,
+    run_id: str | None,
+    on_progress: Progress | None,
+) -> Outcome:
+    if file.problem is not None and file.sha256 is not None:
+        return refuse_unopened(
+            warehouse, client, file.path, Refusal.UNSAFE_NAME, file.problem, sha256=file.sha256, run_id=run_id
+        )
+    return load_file(warehouse, client, folder / file.path, file.path, run_id=run_id, on_progress=on_progress)
+
+
+def _generated(warehouse: Warehouse, client: Client, run_id: str | None) -> list[Outcome]:
+    outcome = generate_stock(warehouse, client, run_id) if client.generate_stock else None
+    return [outcome] if outcome else []
+
+
+# --- what the UI shows --------------------------------------------------------------------------------
+
+
+def table_result(table: str, row_count: int, outcomes: Sequence[Outcome]) -> dg.MaterializeResult[None]:
+    """What a staging table shows after a run: its size, and what this run brought."""
+    filled_by = {kind.name for kind in KINDS if kind.table == table}
+    mine = [outcome for outcome in outcomes if outcome.status == "loaded" and outcome.kind in filled_by]
+    return dg.MaterializeResult(
+        asset_key=dg.AssetKey(["staging", table]),
+        metadata={
+            "dagster/row_count": row_count,
+            "rows_loaded": sum(outcome.rows_loaded for outcome in mine),
+            "rows_rejected": sum(outcome.rows_rejected for outcome in mine),
+            "rows_restated": sum(outcome.rows_restated for outcome in mine),
+            "files": dg.MetadataValue.md("\n".join(f"- `{outcome.path}`" for outcome in mine) or "none"),
+        },
+    )
+
+
+def acceptance(outcomes: Sequence[Outcome]) -> dg.AssetCheckResult:
+    """Whether every new file was accepted; the description tells the operator what to do."""
+    refused = [outcome for outcome in outcomes if outcome.status == "rejected"]
+    loaded = sum(outcome.status == "loaded" for outcome in outcomes)
+    return dg.AssetCheckResult(
+        check_name=FILES_ACCEPTED,
+        asset_key=SALES_KEY,
+        passed=not refused,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=(
+            f"{len(refused)} file(s) refused; {loaded} other(s) loaded and kept. "
+            + " ".join(outcome.message or "" for outcome in refused)
+            + " Deliver what is corrected, or run the client again to go on without it: "
+            "a refused file is not tried twice."
+            if refused
+            else f"{loaded} new file(s) loaded, none refused."
+        ),
+        metadata={"refused": len(refused), "loaded": loaded},
+    )
+
+
+def warning(name: str, key: dg.AssetKey, problems: Sequence[str]) -> dg.AssetCheckResult:
+    """A check that warns: its description is what is odd."""
+    return dg.AssetCheckResult(
+        check_name=name,
+        asset_key=key,
+        passed=not problems,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=" ".join(problems[:10]) or "Nothing odd.",
+        metadata={"problems": len(problems)},
+    )
+
+
+def delivery_warnings(warehouse: Warehouse, client: Client) -> Iterator[dg.AssetCheckResult]:
+    """Judge the client's deliveries as a whole."""
+    yield warning(ITEMS_KNOWN, STOCK_KEY, anomalies.unknown_items(warehouse, client.client_id))
+    last_day = last_delivered_day(warehouse, client.client_id)
+    if last_day is None:
+        found: list[list[str]] = [[] for _ in WARNINGS]
+    else:
+        recent = anomalies.read_recent_sales(warehouse, client.client_id, last_day)
+        found = [
+            anomalies.unusual_volume(recent),
+            anomalies.vanished_items(recent),
+            anomalies.silent_locations(recent),
+            anomalies.implausible_prices(recent),
+            anomalies.late_feed(recent, client.today().date()),
+        ]
+    for name, problems in zip(WARNINGS, found, strict=True):
+        yield warning(name, SALES_KEY, problems)
+
+
+def row_counts(warehouse: Warehouse, client_id: str) -> dict[str, int]:
+    """Rows of a client in each staging table."""
+    with warehouse.transaction() as connection:
+        return {
+            table: (connection.execute(query, (client_id,)).fetchone() or (0,))[0]
+            for table, query in _COUNTS.items()
+        }
+
+
+_COUNTS = {name: f"select count(*) from staging.{name} where client_id = %s" for name in staging.BY_KIND}
+
+
+@dg.multi_asset(
+    name="landing_files",
+    specs=[
+        dg.AssetSpec(
+            ["staging", name],
+            description=table.comment,
+            group_name="ingestion",
+            kinds={"postgres"},
+            owners=["team:forecaster"],
+        )
+        for name, table in staging.BY_KIND.items()
+    ],
+    check_specs=[
+        dg.AssetCheckSpec(
+            FILES_ACCEPTED,
+            asset=SALES_KEY,
+            blocking=True,
+            description="No file of this run was refused whole. The other files were loaded either way.",
+        ),
+        *(dg.AssetCheckSpec(name, asset=SALES_KEY, description=text) for name, text in WARNINGS.items()),
+        dg.AssetCheckSpec(
+            ITEMS_KNOWN,
+            asset=STOCK_KEY,
+            description="Items of stock, orders and promotions were sold or described.",
+        ),
+    ],
+    partitions_def=CLIENT_PARTITIONS,
+)
+def landing_files(
+    context: dg.AssetExecutionContext, installation: Installation
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+    """Load every new file of the client's landing folder, each in a transaction of its own."""
+    settings, warehouse = installation.settings, installation.warehouse
+    client = get_client(warehouse, context.partition_key)
+    outcomes = ingest_folder(
+        warehouse,
+        client,
+        settings.client_landing_dir(client.client_id),
+        settings.landing_quiet_seconds,
+        run_id=context.run_id,
+        on_progress=lambda path, rows: context.log.debug(f"{path}: {rows:,} rows read"),
+    )
+    for outcome in outcomes:
+        context.log.info(f"{outcome.path}: {outcome.status}. {outcome.message or ''}")
+    for table, row_count in row_counts(warehouse, client.client_id).items():
+        yield table_result(table, row_count, outcomes)
+    yield from delivery_warnings(warehouse, client)
+    yield acceptance(outcomes)

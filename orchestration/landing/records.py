@@ -1,0 +1,269 @@
+"""What the warehouse remembers of a delivery: its row, its rejected rows, its audit entries.
+
+Belongs here: reading and writing ``ops.landing_files`` and what hangs on it, always inside the transaction
+of the deed. Does not belong here: the deed (``load``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+
+from orchestration import audit
+from orchestration.clients import Client
+from orchestration.landing.contracts import FileRefusedError, Kind
+from orchestration.landing.discovery import KnownFile
+from orchestration.warehouse.server import Warehouse
+
+Connection = psycopg.Connection[Any]
+
+KEPT_ROWS_OF_A_REFUSED_FILE = 1_000
+"""Rejected rows that are recorded of a file refused whole; its message gives their full number."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one file; a row of ``ops.landing_files``.
+
+    Attributes:
+        path: name below the landing folder.
+        kind: of the contract; None where the name says none.
+        status: loaded, rejected or duplicate.
+        message: one sentence for the operator; None where nothing was unusual.
+        file_id: the delivery's number.
+        rows_read: data rows of the file; of an M5 sales file, its lines.
+        rows_loaded: staging rows inserted or changed. Rows known already and equal are not written.
+        rows_rejected: rows of the file that were rejected.
+        rows_restated: of the rows loaded, those that replaced another value.
+        units_loaded: sum of ``units_sold`` over the rows loaded; None for other kinds.
+        first_date: earliest day of the accepted rows.
+        last_date: latest day of the accepted rows.
+    """
+
+    path: str
+    kind: str | None
+    status: str
+    message: str | None = None
+    file_id: int = 0
+    rows_read: int = 0
+    rows_loaded: int = 0
+    rows_rejected: int = 0
+    rows_restated: int = 0
+    units_loaded: Decimal | None = None
+    first_date: date | None = None
+    last_date: date | None = None
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What is recorded of a file whatever becomes of it.
+
+    Attributes:
+        client: whose file it is.
+        path: what it is called: its path below the landing folder.
+        sha256: hash of its content.
+        size_bytes: its size.
+        run_id: the Dagster run that took it, where there is one.
+        is_generated: made by the project, not delivered.
+    """
+
+    client: Client
+    path: str
+    sha256: str
+    size_bytes: int
+    run_id: str | None
+    is_generated: bool = False
+
+
+def known_files(warehouse: Warehouse, client_id: str) -> list[KnownFile]:
+    """Everything ever recorded of a client's files."""
+    with warehouse.transaction() as connection:
+        return [
+            KnownFile(*row)
+            for row in connection.execute(
+                "select path, sha256, status, config_digest from ops.landing_files where client_id = %s",
+                (client_id,),
+            )
+        ]
+
+
+def last_delivered_day(warehouse: Warehouse, client_id: str) -> date | None:
+    """The last complete day of sales of a client: its ``as_of_date``.
+
+    The last day delivered counts as complete, unless the client's feed is intra-day: then the day before it
+    does. None where no sales were delivered.
+    """
+    with warehouse.transaction() as connection:
+        row = connection.execute(
+            """
+            select max(sales.date) - (select intraday_feed from ops.clients where client_id = %(client)s)::int
+            from staging.sales as sales
+            where sales.client_id = %(client)s
+            """,
+            {"client": client_id},
+        ).fetchone()
+    return row[0] if row else None
+
+
+def is_loaded(connection: Connection, identity: Identity) -> bool:
+    return (
+        connection.execute(
+            "select from ops.landing_files where client_id = %s and sha256 = %s and status = 'loaded'",
+            (identity.client.client_id, identity.sha256),
+        ).fetchone()
+        is not None
+    )
+
+
+def record(connection: Connection, identity: Identity, outcome: Outcome) -> int:
+    row = connection.execute(
+        """
+        insert into ops.landing_files (
+            client_id, path, sha256, size_bytes, kind, status, message, config_digest,
+            rows_read, rows_rejected, first_date, last_date, is_generated, run_id
+        )
+        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        returning file_id
+        """,
+        (
+            identity.client.client_id,
+            identity.path,
+            identity.sha256,
+            identity.size_bytes,
+            outcome.kind,
+            outcome.status,
+            outcome.message,
+            identity.client.reading_digest(),
+            outcome.rows_read,
+            outcome.rows_rejected,
+            outcome.first_date,
+            outcome.last_date,
+            identity.is_generated,
+            identity.run_id,
+        ),
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def record_duplicate(connection: Connection, identity: Identity) -> Outcome:
+    """Note once under each name that the content is there already."""
+    first_path, loaded_as, is_noted = connection.execute(
+        """
+        select
+            min(path) filter (where status = 'loaded'),
+            min(kind) filter (where status = 'loaded'),
+            bool_or(path = %s)
+        from ops.landing_files
+        where client_id = %s and sha256 = %s and status in ('loaded', 'duplicate')
+        """,
+        (identity.path, identity.client.client_id, identity.sha256),
+    ).fetchone() or (None, None, False)
+    outcome = Outcome(
+        path=identity.path,
+        kind=loaded_as,
+        status="duplicate",
+        message=f"The same content was loaded before as {first_path}; nothing was changed.",
+    )
+    if is_noted:
+        return outcome
+    return replace(outcome, file_id=record(connection, identity, outcome))
+
+
+def record_refusal(
+    connection: Connection,
+    identity: Identity,
+    kind: Kind | None,
+    refusal: FileRefusedError,
+    *,
+    rows_read: int,
+) -> Outcome:
+    row = connection.execute("select to_regclass('pg_temp.refused')").fetchone()
+    has_rows = row is not None and row[0] is not None
+    counted = connection.execute("select count(*) from pg_temp.refused").fetchone() if has_rows else (0,)
+    rejected = int(counted[0]) if counted else 0
+    message = str(refusal)
+    if rejected > KEPT_ROWS_OF_A_REFUSED_FILE:
+        message += f" The first {KEPT_ROWS_OF_A_REFUSED_FILE:,} of {rejected:,} rejected rows are kept."
+    outcome = Outcome(
+        path=identity.path,
+        kind=kind.name if kind else None,
+        status="rejected",
+        message=message,
+        rows_read=rows_read,
+        rows_rejected=rejected,
+    )
+    file_id = record(connection, identity, outcome)
+    if has_rows:
+        keep_rejected(connection, identity.client.client_id, file_id, limit=KEPT_ROWS_OF_A_REFUSED_FILE)
+    outcome = replace(outcome, file_id=file_id)
+    record_audit(connection, identity, outcome)
+    return outcome
+
+
+def keep_rejected(connection: Connection, client_id: str, file_id: int, *, limit: int | None) -> None:
+    connection.execute(
+        """
+        insert into ops.rejected_rows (
+            client_id, file_id, line_number, reason, column_name, message, raw, units
+        )
+        select %s, %s, line_number, reason, column_name, message, raw, units
+        from refused
+        order by line_number
+        limit %s
+        """,
+        (client_id, file_id, limit),
+    )
+
+
+def record_audit(connection: Connection, identity: Identity, outcome: Outcome) -> None:
+    about: dict[str, Any] = {"file_id": outcome.file_id, "sha256": identity.sha256, "kind": outcome.kind}
+    client_id, run_id = identity.client.client_id, identity.run_id
+    if outcome.status == "rejected":
+        audit.record(
+            connection,
+            "reject",
+            outcome.path,
+            row_count=outcome.rows_read,
+            message=outcome.message,
+            **about,
+            client_id=client_id,
+            run_id=run_id,
+        )
+        return
+    audit.record(
+        connection,
+        "load",
+        outcome.path,
+        row_count=outcome.rows_loaded,
+        rows_read=outcome.rows_read,
+        rows_rejected=outcome.rows_rejected,
+        units_loaded=None if outcome.units_loaded is None else str(outcome.units_loaded),
+        **about,
+        client_id=client_id,
+        run_id=run_id,
+    )
+    if outcome.rows_restated:
+        before = connection.execute(
+            """
+            select sum(old_units_sold)::text, sum(new_units_sold)::text, array_agg(distinct replaced_file_id)
+            from ops.restated_sales
+            where client_id = %s and file_id = %s
+            """,
+            (identity.client.client_id, outcome.file_id),
+        ).fetchone() or (None, None, None)
+        audit.record(
+            connection,
+            "restate",
+            outcome.path,
+            row_count=outcome.rows_restated,
+            units_before=before[0],
+            units_after=before[1],
+            replaced_file_ids=before[2],
+            **about,
+            client_id=client_id,
+            run_id=run_id,
+        )
