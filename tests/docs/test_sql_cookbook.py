@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from orchestration.clients import Client
 from orchestration.warehouse.server import Warehouse
 from tests.docs.pages import ROOT, code_blocks, inline_code, prose
 
@@ -62,9 +64,9 @@ def test_there_are_at_least_twenty_questions_and_none_is_asked_twice() -> None:
 
 @each_recipe
 def test_the_answer_has_the_columns_its_text_speaks_of(
-    recipe: Recipe, warehouse: Warehouse, pipeline_client: str
+    recipe: Recipe, warehouse: Warehouse, pipeline_client: Client
 ) -> None:
-    columns, _ = ask(warehouse, pipeline_client, recipe.query)
+    columns, _ = ask(warehouse, pipeline_client.client_id, recipe.query)
     spoken_of = set(inline_code(recipe.reading))
     assert spoken_of, "the text does not say how to read the answer"
     assert spoken_of <= set(columns)
@@ -73,9 +75,9 @@ def test_the_answer_has_the_columns_its_text_speaks_of(
 
 @each_recipe
 def test_the_answer_has_rows_where_the_pipeline_ran(
-    recipe: Recipe, warehouse: Warehouse, pipeline_client: str
+    recipe: Recipe, warehouse: Warehouse, pipeline_client: Client
 ) -> None:
-    _, rows = ask(warehouse, pipeline_client, recipe.query)
+    _, rows = ask(warehouse, pipeline_client.client_id, recipe.query)
     assert rows or recipe.may_be_empty
 
 
@@ -90,9 +92,9 @@ def test_the_text_is_one_sentence_and_the_query_names_its_schema(recipe: Recipe)
 
 
 def test_an_order_placed_now_is_the_gap_to_the_order_up_to_level_rounded_up(
-    warehouse: Warehouse, pipeline_client: str
+    warehouse: Warehouse, pipeline_client: Client
 ) -> None:
-    for line in answer(warehouse, pipeline_client, "Why this quantity?"):
+    for line in answer(warehouse, pipeline_client.client_id, "Why this quantity?"):
         gap = line["order_up_to_qty"] - float(line["inventory_position_qty"])
         assert float(line["net_need_qty"]) == pytest.approx(gap, abs=1e-3)
         assert line["order_qty"] == line["net_need_qty"] + line["rounding_qty"]
@@ -100,9 +102,16 @@ def test_an_order_placed_now_is_the_gap_to_the_order_up_to_level_rounded_up(
         assert line["order_qty"] >= (line["moq_qty"] or 0)
 
 
-def test_categories_add_up_to_the_accuracy_of_the_client(warehouse: Warehouse, pipeline_client: str) -> None:
-    overall = {row["model"]: row for row in answer(warehouse, pipeline_client, "How accurate is each model?")}
-    categories = answer(warehouse, pipeline_client, "Which categories are hard, and which model suits them?")
+def test_categories_add_up_to_the_accuracy_of_the_client(
+    warehouse: Warehouse, pipeline_client: Client
+) -> None:
+    overall = {
+        row["model"]: row
+        for row in answer(warehouse, pipeline_client.client_id, "How accurate is each model?")
+    }
+    categories = answer(
+        warehouse, pipeline_client.client_id, "Which categories are hard, and which model suits them?"
+    )
     for model, row in overall.items():
         rows = [category for category in categories if category["model"] == model]
         assert sum(category["n_rows"] for category in rows) == row["n_rows"]
@@ -112,8 +121,8 @@ def test_categories_add_up_to_the_accuracy_of_the_client(warehouse: Warehouse, p
 
 def test_a_client_without_data_gets_empty_answers_and_no_one_elses(
     warehouse: Warehouse,
-    pipeline_client: str,
-    new_client: Any,
+    pipeline_client: Client,
+    new_client: Callable[..., Client],
 ) -> None:
     stranger = new_client(prefix="cookbook").client_id
     for recipe in RECIPES:

@@ -1,0 +1,61 @@
+"""The data model's page says what the code says."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from forecasting_lib.models.guards import Reason
+from orchestration.warehouse.tables import metadata
+from orchestration.warehouse.tables.__main__ import PAGE, column_reference, main, with_reference
+from orchestration.warehouse.tables.analytics import PARTITIONED
+
+TEXT = PAGE.read_text(encoding="utf-8")
+
+
+def section(heading: str) -> str:
+    return TEXT.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+
+
+def test_the_column_reference_is_up_to_date() -> None:
+    assert with_reference(TEXT) == TEXT, "run: python -m orchestration.warehouse.tables --write"
+
+
+def test_every_table_is_in_the_reference_with_what_a_row_is() -> None:
+    reference = column_reference()
+    for table in metadata.tables.values():
+        assert f"#### {table.schema}.{table.name}\n\n{table.comment}" in reference
+
+
+def test_writing_again_changes_nothing(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(TEXT, encoding="utf-8")
+    assert main(["--write"], page) == 0
+    assert page.read_text(encoding="utf-8") == TEXT
+
+
+def test_a_page_without_markers_is_refused() -> None:
+    with pytest.raises(ValueError, match="markers"):
+        with_reference("# A page without a place for columns\n")
+
+
+def test_the_reasons_are_those_of_the_guards_and_of_ended_items() -> None:
+    codes = re.findall(r"^\| `([A-Z_]+)` \|", section("Reasons for a replaced or excluded forecast"), re.M)
+    assert codes == [*map(str, Reason), "ENDED"]
+
+
+def test_the_grain_table_has_the_keys_of_the_tables() -> None:
+    rows = re.findall(r"^\| (`.+?) \| .+? \| (`.+`) \|$", section("Grain and keys"), re.M)
+    assert rows
+    for names, key in rows:
+        for name in re.findall(r"`(\w+)`", names):
+            primary = [c.name for c in metadata.tables[f"analytics.{name}"].primary_key.columns]
+            assert primary == ["client_id", *key.strip("`").split(", ")]
+
+
+def test_the_partitioned_tables_are_named() -> None:
+    paragraph = section("Grain and keys")
+    sentence = next(part for part in paragraph.split("\n\n") if "partitioned by client" in part)
+    assert {f"`{table.name}`" for table in PARTITIONED} <= set(re.findall(r"`\w+`", sentence))
