@@ -164,7 +164,8 @@ def stock_plot(projection: pl.DataFrame, reorder_point: float | None) -> Markup:
     """Where the stock goes, without and with the proposed orders.
 
     Args:
-        projection: ``date, projected_qty, with_plan_qty, p10_qty, p90_qty, safety_stock_qty``.
+        projection: ``date, projected_qty, with_plan_qty, p10_qty, p90_qty, safety_stock_qty``; the band is
+            that of ``projected_qty``.
         reorder_point: units; None where it is not known.
     """
     figure, axes = _figure(7.4, 2.2)
@@ -172,14 +173,14 @@ def stock_plot(projection: pl.DataFrame, reorder_point: float | None) -> Markup:
     axes.fill_between(
         day, projection["p10_qty"], projection["p90_qty"], color=_PALE_BLUE, linewidth=0, alpha=0.75
     )
-    axes.plot(day, projection["with_plan_qty"], color=_BLUE, linewidth=1.5, label="with the plan, 80 % band")
+    axes.plot(day, projection["with_plan_qty"], color=_BLUE, linewidth=1.5, label="with the proposed orders")
     axes.plot(
         day,
         projection["projected_qty"],
         color=_INK,
         linewidth=1.0,
         linestyle="--",
-        label="without new orders",
+        label="without them, 80 % band",
     )
     if reorder_point is not None:
         axes.axhline(reorder_point, color=_MUTED, linewidth=0.9, linestyle="-.", label="reorder point")
@@ -231,7 +232,7 @@ def _finish(figure: Figure, axes: Axes, y_label: str | None, *, legend: bool = T
         axes.set_ylabel(y_label, fontsize=8, color=_MUTED)
         locator = AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))  # type: ignore[no-untyped-call]
         axes.margins(x=0.01)
     axes.tick_params(labelsize=8, colors=_MUTED, length=2)
     axes.grid(axis="y" if y_label else "x", color=_GRID, linewidth=0.6)

@@ -244,7 +244,7 @@ def print_summary(console: Console, warehouse: Warehouse, client: Client) -> Non
     )
     console.print(_models_table(latest_models(warehouse, client.client_id)))
     console.print(_accuracy_table(latest_accuracy(warehouse, client.client_id)))
-    console.print(_urgent_table(urgent_lines(warehouse, client.client_id, limit=5)))
+    console.print(_urgent_text(urgent_lines(warehouse, client.client_id, limit=5)), soft_wrap=True)
 
 
 def _models_table(models: pl.DataFrame) -> Table:
@@ -281,29 +281,19 @@ def _accuracy_table(accuracy: pl.DataFrame) -> Table:
     return table
 
 
-def _urgent_table(lines: pl.DataFrame) -> Table:
-    table = Table(
-        "item",
-        "location",
-        "urgency",
-        "order",
-        "by",
-        "arrives",
-        "why",
-        title="Most urgent",
-        title_justify="left",
-    )
+def _urgent_text(lines: pl.DataFrame) -> str:
+    """The lines as sentences; a table of them would not fit a terminal."""
+    text = "[italic]Most urgent[/]" if lines.height else "Nothing needs to be ordered."
     for row in lines.to_dicts():
-        table.add_row(
-            escape(f"{row['item_id']} {row['name']}" if row["name"] != row["item_id"] else row["item_id"]),
-            escape(row["location_id"]),
-            row["urgency"].replace("_", " "),
-            f"{row['order_qty']:,.0f}",
-            str(row["order_date"]),
-            str(row["receipt_date"] or "-"),
-            escape(row["reason"]),
+        name = "" if row["name"] == row["item_id"] else f" {row['name']}"
+        deed = "expedite" if row["action"] == "expedite" else f"by {row['order_date']} order"
+        arrival = f", arrives {row['receipt_date']}" if row["receipt_date"] else ""
+        text += (
+            f"\n{row['priority_rank']}. [bold]{escape(row['item_id'])}[/]{escape(name)}, "
+            f"{escape(row['location_id'])}, {row['urgency'].replace('_', ' ')}: {deed} "
+            f"{row['order_qty']:,.0f}{arrival}\n   [dim]{escape(row['reason'])}[/]"
         )
-    return table
+    return text
 
 
 def percent(value: float | None, *, signed: bool = False) -> str:

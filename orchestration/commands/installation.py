@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestration.commands.terminal import err, open_warehouse, out, run_clients, waiting
+from orchestration.commands.terminal import err, open_warehouse, out, run_clients, show_where_to_look, waiting
 
 if TYPE_CHECKING:
     from orchestration.service import Service
@@ -52,10 +53,7 @@ def setup(
         )
     if client_name is not None:
         _set_up_own(settings, warehouse, client_name)
-    with waiting("Updating Dagster's partitions"):
-        from orchestration.instance import follow_registry
-
-        follow_registry(settings, warehouse)
+    _follow_registry(settings, warehouse)
     err.print("Next: forecaster run --all, or forecaster up to let schedules and sensors do it.")
 
 
@@ -65,20 +63,20 @@ def demo() -> None:
     The last 28 days are held back at first and delivered after the first forecast, so that real forecasts
     are scored. Repeating it changes nothing that was right: files are known, forecasts become new runs.
     """
-    setup()
-    settings, warehouse = open_warehouse()
+    settings, warehouse = _migrated()
+    _set_up_demo(settings, warehouse, retailer=True, m5=True, m5_dir=None, shift=True)
+    _follow_registry(settings, warehouse)
     from orchestration.clients import get_client
     from orchestration.demo_setup import DEMO_IDS, deliver, delivered_in_full
 
-    outcomes = []
     held_back = [client_id for client_id in DEMO_IDS if not delivered_in_full(settings, client_id)]
     if held_back:
         err.rule("First delivery: forecast the 28 days that are held back")
-        outcomes += run_clients(settings, warehouse, held_back, "client_pipeline")
+        _run_or_exit(settings, warehouse, held_back)
         for client_id in held_back:
             deliver(settings, client_id, "later")
     err.rule("With the 28 days: score those forecasts, forecast the days ahead")
-    outcomes += run_clients(settings, warehouse, DEMO_IDS, "client_pipeline")
+    _run_or_exit(settings, warehouse, DEMO_IDS)
 
     from orchestration.report import write_report
     from orchestration.summary import print_summary
@@ -93,14 +91,13 @@ def demo() -> None:
         reports.append(path)
     out.rule()
     out.print("Reports: " + ", ".join(str(path) for path in reports), soft_wrap=True)
-    out.print("Try next:")
-    out.print("  make up                                              the UI, with schedules and sensors")
-    out.print(f"  forecaster sql --client {DEMO_IDS[0]} -c 'select * from planner_worklist limit 10'")
     out.print(
-        "  forecaster client add mycompany --name 'My Company'  then drop files into its landing folder"
+        "Try next:\n"
+        "  make up    # the UI, with schedules and sensors\n"
+        f"  forecaster sql --client {DEMO_IDS[0]} -c 'select * from planner_worklist limit 10'\n"
+        "  forecaster client add mycompany --name 'My Company'    # then deliver its files",
+        soft_wrap=True,
     )
-    if not all(outcome.succeeded for outcome in outcomes):
-        raise typer.Exit(1)
 
 
 def up(port: Port = 3000) -> None:
@@ -155,11 +152,26 @@ def _migrated() -> tuple[Settings, Warehouse]:
     for database in created:
         err.print(f"Created the database {database}.")
     with waiting("Bringing Dagster's storage up to date"):
-        from orchestration.instance import create_storage, follow_registry
+        from orchestration.instance import create_storage
 
         create_storage(settings, warehouse)
-        follow_registry(settings, warehouse)
+    _follow_registry(settings, warehouse)
     return settings, warehouse
+
+
+def _follow_registry(settings: Settings, warehouse: Warehouse) -> None:
+    with waiting("Updating Dagster's partitions"):
+        from orchestration.instance import follow_registry
+
+        follow_registry(settings, warehouse)
+
+
+def _run_or_exit(settings: Settings, warehouse: Warehouse, client_ids: Sequence[str]) -> None:
+    """Run the whole pipeline for clients; the command ends here where a run fails."""
+    outcomes = run_clients(settings, warehouse, client_ids, "client_pipeline")
+    if not all(outcome.succeeded for outcome in outcomes):
+        show_where_to_look(settings)
+        raise typer.Exit(1)
 
 
 def _set_up_demo(

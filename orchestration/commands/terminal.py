@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -94,7 +95,7 @@ class RunProgress:
         """Show what happened to a step."""
         if (opening := self._tasks.pop("", None)) is not None:
             self._progress.remove_task(opening)
-        name = update.step.replace("_", " ")
+        name = update.step.split("__")[-1].replace("_", " ")
         if update.step not in self._tasks:
             self._tasks[update.step] = self._progress.add_task(name, total=1)
         task = self._tasks[update.step]
@@ -137,12 +138,11 @@ def run_clients(
 
         job = find_job(job_name)
 
-    log = settings.home / "logs" / "runs.log"
     outcomes = []
     with open_instance(settings, warehouse) as instance:
         sync_partitions(instance, [client.client_id for client in list_clients(warehouse)])
         for client_id in client_ids:
-            with output_sent_to(log) as screen:
+            with output_sent_to(_log(settings)) as screen:
                 console = Console(file=screen, highlight=False)
                 with RunProgress(console, f"{client_id}: {job_name}") as progress:
                     outcome = run_job(
@@ -157,6 +157,15 @@ def run_clients(
             _show_outcome(outcome)
             outcomes.append(outcome)
     return outcomes
+
+
+def show_where_to_look(settings: Settings) -> None:
+    """After a failed run: where its details are."""
+    err.print(f"What the steps printed is in {_log(settings)}; 'forecaster up' shows the runs in the UI.")
+
+
+def _log(settings: Settings) -> Path:
+    return settings.home / "logs" / "runs.log"
 
 
 def _show_outcome(outcome: RunOutcome) -> None:

@@ -11,7 +11,15 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from orchestration.commands.terminal import ClientOption, err, open_warehouse, out, run_clients, waiting
+from orchestration.commands.terminal import (
+    ClientOption,
+    err,
+    open_warehouse,
+    out,
+    run_clients,
+    show_where_to_look,
+    waiting,
+)
 
 
 def ingest(
@@ -20,11 +28,16 @@ def ingest(
 ) -> None:
     """Load files of a client at once, without waiting for the sensor; the rest of the pipeline is not run."""
     _, warehouse = open_warehouse()
-    with waiting(f"Loading {len(files)} file(s)"):
+    with err.status("Loading") as status:
         from orchestration.clients import get_client
         from orchestration.ingestion import ingest_files
 
-        results = ingest_files(warehouse, get_client(warehouse, client), files)
+        results = ingest_files(
+            warehouse,
+            get_client(warehouse, client),
+            files,
+            on_progress=lambda path, rows: status.update(f"{escape(path)}: {rows:,} rows read"),
+        )
     table = Table("file", "result", "rows", "rejected", "message")
     for result in results:
         table.add_row(
@@ -65,10 +78,7 @@ def run(
     if not outcomes:
         err.print("There is no active client: 'forecaster client add' adds one, 'forecaster setup' the demo.")
     if not all(outcome.succeeded for outcome in outcomes):
-        err.print(
-            f"What the steps printed is in {settings.home / 'logs' / 'runs.log'}; "
-            "'forecaster up' shows the runs in the UI."
-        )
+        show_where_to_look(settings)
         raise typer.Exit(1)
 
 
