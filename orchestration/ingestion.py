@@ -62,7 +62,8 @@ def ingest_folder(
     Returns:
         One outcome per file that something was done about, in that order.
     """
-    if len(settled(scan(folder), time.time(), quiet_seconds)) < len(scan(folder)):
+    found = scan(folder)
+    if len(settled(found, time.time(), quiet_seconds)) < len(found):
         time.sleep(quiet_seconds)
     files = [hashed(file, folder) for file in settled(scan(folder), time.time(), quiet_seconds)]
     known = known_files(warehouse, client.client_id)

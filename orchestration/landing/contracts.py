@@ -91,6 +91,7 @@ class Refusal(StrEnum):
     BAD_QUOTING = "bad_quoting"
     DUPLICATE_HEADER = "duplicate_header"
     MISSING_COLUMN = "missing_column"
+    BAD_DATE_FORMAT = "bad_date_format"
     UNKNOWN_DAY = "unknown_day"
     DAY_OUT_OF_RANGE = "day_out_of_range"
     TOO_MANY_BAD_ROWS = "too_many_bad_rows"
@@ -119,6 +120,7 @@ REFUSAL_ADVICE = {
     Refusal.BAD_QUOTING: "Close every quote and double the quotes inside a text.",
     Refusal.DUPLICATE_HEADER: "Give every column a name of its own.",
     Refusal.MISSING_COLUMN: "Add the column, or map the client's own name to it in column_map.",
+    Refusal.BAD_DATE_FORMAT: "Correct date_format with 'forecaster client update'.",
     Refusal.UNKNOWN_DAY: "Deliver a calendar.csv that covers the file's days, then ingest the file again.",
     Refusal.DAY_OUT_OF_RANGE: "Check the calendar.csv of the delivery and the client's max_gap_days.",
     Refusal.TOO_MANY_BAD_ROWS: "Correct the rows in ops.rejected_rows and deliver the file again.",

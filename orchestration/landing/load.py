@@ -44,7 +44,7 @@ from orchestration.landing.records import (
     record_duplicate,
     record_refusal,
 )
-from orchestration.landing.validation import REJECTED_SCHEMA, Judged, Rules, judge
+from orchestration.landing.validation import REJECTED_SCHEMA, Judged, Rules, is_usable, judge
 from orchestration.warehouse.bulk import append_to_temporary, create_temporary
 from orchestration.warehouse.server import Warehouse
 
@@ -207,6 +207,11 @@ class _Staged:
 
     def _judged(self, table: Table) -> Iterator[Judged]:
         client = self._client
+        if client.date_format and not self._kind.iso_dates and not is_usable(client.date_format):
+            raise FileRefusedError(
+                Refusal.BAD_DATE_FORMAT,
+                f"{self._identity.path}: the client's date_format {client.date_format!r} does not give a day",
+            )
         rules = Rules(
             today=client.today().date(),
             last_day=self._scalar(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import polars as pl
 
@@ -129,6 +129,16 @@ def plain_number(text: pl.Expr, *, decimal_comma: bool = False) -> pl.Expr:
     if decimal_comma:
         text = pl.when(~text.str.contains(".", literal=True)).then(text.str.replace(",", ".", literal=True))
     return pl.when(text.str.contains(_PLAIN_NUMBER)).then(text).cast(BOOK, strict=False)
+
+
+def is_usable(date_format: str) -> bool:
+    """Whether a strptime format holds a whole day: one that is written and read again is the same."""
+    moment = datetime(2001, 12, 31, 13, 5, 7)  # noqa: DTZ001 - a local time of the client
+    try:
+        written = pl.DataFrame({"text": [moment.strftime(date_format)]})
+        return bool(written.select(_as_date(pl.col("text"), date_format)).item() == moment.date())
+    except pl.exceptions.PolarsError:
+        return False
 
 
 def date_fault(day: date, rules: Rules) -> Reason | None:

@@ -118,6 +118,25 @@ def test_a_client_delivers_its_own_names_and_dates(
     )
 
 
+@pytest.mark.parametrize("date_format", ["%d.%m", "dd.mm.yyyy", "%Y-%m-%dT%H", "%Q"])
+def test_a_date_format_without_a_day_refuses_the_file_instead_of_all_its_rows(
+    warehouse: Warehouse, new_client: Callable[..., Client], tmp_path: Path, date_format: str
+) -> None:
+    client = new_client(date_format=date_format)
+    outcome = deliver(warehouse, client, tmp_path, "sales.csv", HEADER + "2024-03-01,tea,3\n")
+
+    assert f"date_format '{date_format}' does not give a day" in (outcome.message or "")
+
+
+def test_local_times_count_as_their_day(
+    warehouse: Warehouse, new_client: Callable[..., Client], tmp_path: Path
+) -> None:
+    client = new_client(date_format="%d.%m.%Y %H:%M")
+    deliver(warehouse, client, tmp_path, "sales.csv", HEADER + "01.03.2024 23:59,tea,3\n")
+
+    assert sales(warehouse, client)[0][0] == "2024-03-01"
+
+
 def test_lines_of_an_order_are_added_up(warehouse: Warehouse, client: Client, tmp_path: Path) -> None:
     content = (
         "date,item_id,units_sold,order_id,unit_price,on_promotion\n"
