@@ -171,8 +171,10 @@ def build_views(warehouse: Warehouse) -> None:
         _run_dbt(["run", "--select", REPORTING], Path(target), {**os.environ, **warehouse.dbt_environment()})
 
 
-def _run_dbt(arguments: Sequence[str], target: Path, environment: Mapping[str, str]) -> None:
-    paths = {"--project-dir": PROJECT_DIR, "--profiles-dir": PROJECT_DIR}
+def _run_dbt(
+    arguments: Sequence[str], target: Path, environment: Mapping[str, str], project_dir: Path = PROJECT_DIR
+) -> None:
+    paths = {"--project-dir": project_dir, "--profiles-dir": project_dir}
     outputs = {"--target-path": target, "--log-path": target}
     options = [str(part) for pair in {**paths, **outputs}.items() for part in pair]
     done = subprocess.run(
@@ -217,7 +219,7 @@ def current_manifest(project_dir: Path = PROJECT_DIR) -> Path:
         if not manifest.exists():
             neutral = {name: value for name, value in os.environ.items() if "DBT_" not in name}
             with tempfile.TemporaryDirectory(dir=folder) as target:
-                _run_dbt(["parse"], Path(target), neutral)
+                _run_dbt(["parse"], Path(target), neutral, project_dir)
                 outdated = list(folder.glob("*.json"))
                 (Path(target) / "manifest.json").rename(manifest)
             for path in outdated:
