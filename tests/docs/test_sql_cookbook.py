@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 
 from orchestration.clients import Client
 from orchestration.warehouse.server import Warehouse
+from orchestration.warehouse.tenancy import set_client_password
 from tests.docs.pages import ROOT, code_blocks, inline_code, prose
 
 MAY_BE_EMPTY = "<!-- may be empty -->"
@@ -45,16 +46,34 @@ RECIPES = recipes()
 each_recipe = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.question)
 
 
-def ask(warehouse: Warehouse, client_id: str, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-    """Columns and rows of a query, asked under the client's role."""
-    with psycopg.connect(warehouse.libpq_url(role=warehouse.roles.client(client_id))) as connection:
-        cursor = connection.execute(query.encode())
-        return [column.name for column in cursor.description or ()], cursor.fetchall()
+Connection = psycopg.Connection[Any]
+
+PASSWORD = "a planner's own"
 
 
-def answer(warehouse: Warehouse, client_id: str, question: str) -> list[dict[str, Any]]:
+def logged_in(warehouse: Warehouse, client: Client) -> Connection:
+    """A session as the client itself would open it."""
+    set_client_password(warehouse, client.client_id, PASSWORD)
+    role = warehouse.roles.client(client.client_id)
+    return psycopg.connect(warehouse.libpq_url(), user=role, password=PASSWORD, autocommit=True)
+
+
+@pytest.fixture(scope="module")
+def planner(warehouse: Warehouse, pipeline_client: Client) -> Iterator[Connection]:
+    """A session of the client whose pipeline ran."""
+    with logged_in(warehouse, pipeline_client) as connection:
+        yield connection
+
+
+def ask(connection: Connection, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Columns and rows of a query."""
+    cursor = connection.execute(query.encode())
+    return [column.name for column in cursor.description or ()], cursor.fetchall()
+
+
+def answer(connection: Connection, question: str) -> list[dict[str, Any]]:
     recipe = next(recipe for recipe in RECIPES if recipe.question == question)
-    columns, rows = ask(warehouse, client_id, recipe.query)
+    columns, rows = ask(connection, recipe.query)
     return [dict(zip(columns, row, strict=True)) for row in rows]
 
 
@@ -63,10 +82,8 @@ def test_there_are_at_least_twenty_questions_and_none_is_asked_twice() -> None:
 
 
 @each_recipe
-def test_the_answer_has_the_columns_its_text_speaks_of(
-    recipe: Recipe, warehouse: Warehouse, pipeline_client: Client
-) -> None:
-    columns, _ = ask(warehouse, pipeline_client.client_id, recipe.query)
+def test_the_answer_has_the_columns_its_text_speaks_of(recipe: Recipe, planner: Connection) -> None:
+    columns, _ = ask(planner, recipe.query)
     spoken_of = set(inline_code(recipe.reading))
     assert spoken_of, "the text does not say how to read the answer"
     assert spoken_of <= set(columns)
@@ -74,10 +91,8 @@ def test_the_answer_has_the_columns_its_text_speaks_of(
 
 
 @each_recipe
-def test_the_answer_has_rows_where_the_pipeline_ran(
-    recipe: Recipe, warehouse: Warehouse, pipeline_client: Client
-) -> None:
-    _, rows = ask(warehouse, pipeline_client.client_id, recipe.query)
+def test_the_answer_has_rows_where_the_pipeline_ran(recipe: Recipe, planner: Connection) -> None:
+    _, rows = ask(planner, recipe.query)
     assert rows or recipe.may_be_empty
 
 
@@ -91,10 +106,8 @@ def test_the_text_is_one_sentence_and_the_query_names_its_schema(recipe: Recipe)
     assert {relation.split(".")[0] for relation in queried} == {"analytics"}
 
 
-def test_an_order_placed_now_is_the_gap_to_the_order_up_to_level_rounded_up(
-    warehouse: Warehouse, pipeline_client: Client
-) -> None:
-    for line in answer(warehouse, pipeline_client.client_id, "Why this quantity?"):
+def test_an_order_placed_now_is_the_gap_to_the_order_up_to_level_rounded_up(planner: Connection) -> None:
+    for line in answer(planner, "Why this quantity?"):
         gap = line["order_up_to_qty"] - float(line["inventory_position_qty"])
         assert float(line["net_need_qty"]) == pytest.approx(gap, abs=1e-3)
         assert line["order_qty"] == line["net_need_qty"] + line["rounding_qty"]
@@ -102,16 +115,9 @@ def test_an_order_placed_now_is_the_gap_to_the_order_up_to_level_rounded_up(
         assert line["order_qty"] >= (line["moq_qty"] or 0)
 
 
-def test_categories_add_up_to_the_accuracy_of_the_client(
-    warehouse: Warehouse, pipeline_client: Client
-) -> None:
-    overall = {
-        row["model"]: row
-        for row in answer(warehouse, pipeline_client.client_id, "How accurate is each model?")
-    }
-    categories = answer(
-        warehouse, pipeline_client.client_id, "Which categories are hard, and which model suits them?"
-    )
+def test_categories_add_up_to_the_accuracy_of_the_client(planner: Connection) -> None:
+    overall = {row["model"]: row for row in answer(planner, "How accurate is each model?")}
+    categories = answer(planner, "Which categories are hard, and which model suits them?")
     for model, row in overall.items():
         rows = [category for category in categories if category["model"] == model]
         assert sum(category["n_rows"] for category in rows) == row["n_rows"]
@@ -120,11 +126,9 @@ def test_categories_add_up_to_the_accuracy_of_the_client(
 
 
 def test_a_client_without_data_gets_empty_answers_and_no_one_elses(
-    warehouse: Warehouse,
-    pipeline_client: Client,
-    new_client: Callable[..., Client],
+    warehouse: Warehouse, planner: Connection, new_client: Callable[..., Client]
 ) -> None:
-    stranger = new_client(prefix="cookbook").client_id
-    for recipe in RECIPES:
-        _, rows = ask(warehouse, stranger, recipe.query)
-        assert rows == [], recipe.question
+    with logged_in(warehouse, new_client(prefix="cookbook")) as stranger:
+        for recipe in RECIPES:
+            _, rows = ask(stranger, recipe.query)
+            assert rows == [], recipe.question
