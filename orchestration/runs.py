@@ -28,7 +28,7 @@ from orchestration.warehouse.server import Warehouse
 
 JOBS = ("client_pipeline", "forecast_only", "inventory_only", "quality_only")
 
-COMMAND_LINE_TAG = "forecaster/launched_by"
+COMMAND_LINE_TAG = "launched_by"
 COMMAND_LINE = "command line"
 
 _AS_OF_OPS = ("forecasts", "inventory")
@@ -39,8 +39,9 @@ _TAGS = {
     COMMAND_LINE_TAG: COMMAND_LINE,
     # Only the daemon's own runs can be started again by it.
     "dagster/max_retries": "0",
-    # The label by which the UI lists a run on its job's page.
+    # The labels by which the UI lists a run on its job's page.
     ".dagster/repository": "__repository__@forecaster",
+    "dagster/code_location": "forecaster",
 }
 
 

@@ -78,7 +78,7 @@ def run_service(
     if _answers(port):
         raise ServiceError(f"Port {port} is in use by another program; choose one with --port.")
     path = _service_file(settings)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    service_log(settings).parent.mkdir(parents=True, exist_ok=True)
     stopping = False
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -90,16 +90,19 @@ def run_service(
     try:
         with path.open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "dagster", "dev"),
-                    *("-w", str(PROJECT_ROOT / "workspace.yaml"), "-h", HOST, "-p", str(port)),
-                ],
-                cwd=PROJECT_ROOT,
-                env=environment,
-                start_new_session=True,
-                pass_fds=(file.fileno(),),
-            )
+            with service_log(settings).open("ab") as log:
+                process = subprocess.Popen(
+                    [
+                        *(sys.executable, "-m", "dagster", "dev"),
+                        *("-w", str(PROJECT_ROOT / "workspace.yaml"), "-h", HOST, "-p", str(port)),
+                    ],
+                    cwd=PROJECT_ROOT,
+                    env=environment,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    pass_fds=(file.fileno(),),
+                )
             service = Service(process.pid, port)
             file.write(json.dumps(asdict(service)))
             file.flush()
@@ -150,6 +153,11 @@ def reload_definitions(service: Service) -> str:
     if answer.status == ReloadRepositoryLocationStatus.SUCCESS:
         return f"The UI at {service.url} has reloaded; schedules follow the registry."
     return f"The UI at {service.url} could not reload the definitions: {answer.message}"
+
+
+def service_log(settings: Settings) -> Path:
+    """Where the service's processes print; every event of every run is among it."""
+    return settings.home / "logs" / "service.log"
 
 
 def _service_file(settings: Settings) -> Path:

@@ -105,7 +105,7 @@ def up(port: Port = 3000) -> None:
     settings, warehouse = _migrated()
     from orchestration.instance import instance_environment, open_instance
     from orchestration.runs import COMMAND_LINE_TAG, mark_abandoned, started_runs
-    from orchestration.service import run_service, running_service
+    from orchestration.service import run_service, running_service, service_log
 
     if running_service(settings) is None:
         with open_instance(settings, warehouse) as instance:
@@ -113,7 +113,7 @@ def up(port: Port = 3000) -> None:
             mark_abandoned(instance, abandoned)
         for run in abandoned:
             err.print(f"[yellow]Run {run.run_id} ended with the last UI; it is tried again.[/]")
-    err.print("Starting the UI; this takes about 20 seconds.")
+    err.print(f"Starting the UI; this takes about 20 seconds. What it prints goes to {service_log(settings)}")
     code = run_service(settings, instance_environment(settings, warehouse), port, _announce)
     err.print("The UI has stopped. PostgreSQL keeps running; 'forecaster down' stops it.")
     raise typer.Exit(code)

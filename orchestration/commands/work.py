@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
@@ -97,17 +98,17 @@ def status() -> None:
                 (run.run_id, run.job_name, run.tags.get("client", ""), run.status.value)
                 for run in (*waiting_runs(instance), *started_runs(instance))
             ]
-    table = Table(
-        "client", "last delivery", "demand to", "forecast from", "leading model", "scored", "urgent"
-    )
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    for title in ("client", "delivered", "demand to", "forecast from", "by", "scored", "urgent orders"):
+        table.add_column(title, no_wrap=True)
     for state in states:
         table.add_row(
             state.client_id if state.is_active else f"{state.client_id} [dim](inactive)[/]",
-            _moment(state.last_delivery_at),
+            _day_of(state.last_delivery_at),
             str(state.last_demand_date or "-"),
             str(state.forecast_as_of or "-"),
             state.champion or "-",
-            _moment(state.last_scored_at),
+            _day_of(state.last_scored_at),
             f"{state.urgent_lines:,}",
         )
     out.print(table)
@@ -162,5 +163,5 @@ def _day(text: str) -> date:
         raise typer.BadParameter(f"{text!r} is not a date such as 2026-03-31") from error
 
 
-def _moment(value: datetime | None) -> str:
-    return "-" if value is None else value.strftime("%Y-%m-%d %H:%M UTC")
+def _day_of(moment: datetime | None) -> str:
+    return "-" if moment is None else moment.astimezone(UTC).date().isoformat()
