@@ -11,6 +11,7 @@ import typer
 from orchestration.commands.terminal import err, open_warehouse, out, run_clients, show_where_to_look, waiting
 
 if TYPE_CHECKING:
+    from orchestration.clients import Client
     from orchestration.service import Service
     from orchestration.settings import Settings
     from orchestration.warehouse.server import Warehouse
@@ -46,13 +47,16 @@ def setup(
         )
     if csv_only and m5_dir is not None:
         raise typer.BadParameter("--m5-dir is for the M5 client, which --csv-only leaves out")
+    from orchestration.demo_setup import own_client
+
+    own = own_client(client_name) if client_name is not None else None
     settings, warehouse = _migrated()
     if not skip_test_data:
         _set_up_demo(
             settings, warehouse, retailer=not m5_only, m5=not csv_only, m5_dir=m5_dir, shift=shift_dates
         )
-    if client_name is not None:
-        _set_up_own(settings, warehouse, client_name)
+    if own is not None:
+        _set_up_own(settings, warehouse, own)
     _follow_registry(settings, warehouse)
     err.print("Next: forecaster run --all, or forecaster up to let schedules and sensors do it.")
 
@@ -199,10 +203,9 @@ def _set_up_demo(
         )
 
 
-def _set_up_own(settings: Settings, warehouse: Warehouse, name: str) -> None:
-    from orchestration.demo_setup import own_client, register
+def _set_up_own(settings: Settings, warehouse: Warehouse, client: Client) -> None:
+    from orchestration.demo_setup import register
 
-    client = own_client(name)
     is_new = register(warehouse, client)
     folder = settings.client_landing_dir(client.client_id)
     folder.mkdir(parents=True, exist_ok=True)
