@@ -34,7 +34,7 @@ from psycopg import sql
 from sqlalchemy.dialects import postgresql
 
 from orchestration.clients import CLIENT_PARTITIONS, Client, get_client
-from orchestration.resources import Installation
+from orchestration.resources import DATABASE_RETRIES, Installation
 from orchestration.settings import PROJECT_ROOT
 from orchestration.warehouse.bulk import insert_frame
 from orchestration.warehouse.server import Warehouse, WarehouseError
@@ -122,6 +122,7 @@ def _calendars_and_years(
 
 @dg.asset(
     key=HOLIDAYS_KEY,
+    retry_policy=DATABASE_RETRIES,
     partitions_def=CLIENT_PARTITIONS,
     deps=[dg.AssetKey(["staging", "sales"]), dg.AssetKey(["staging", "locations"])],
     group_name="demand",
@@ -326,4 +327,4 @@ REPORTING_VIEWS = build_dbt_asset_specs(
 DEMAND_KEYS = sorted(demand.keys)
 """What the later stages read."""
 
-DEMAND_ASSETS = [holidays, demand, *REPORTING_VIEWS]
+DEMAND_ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [holidays, demand, *REPORTING_VIEWS]

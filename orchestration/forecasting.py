@@ -33,7 +33,7 @@ from orchestration.demand import DEMAND_KEYS
 from orchestration.panels import SERIES_COLUMNS, DemandHistory, last_demand_day, read_forecast, read_history
 from orchestration.pictures import forecast_picture
 from orchestration.provenance import code_version
-from orchestration.resources import Installation
+from orchestration.resources import DATABASE_RETRIES, Installation
 from orchestration.settings import Settings
 from orchestration.warehouse.bulk import insert_frame
 from orchestration.warehouse.server import Warehouse
@@ -355,6 +355,7 @@ _SPEC: dict[str, Any] = {
         ),
     ],
     pool="chronos",
+    retry_policy=DATABASE_RETRIES,
 )
 def forecasts(
     context: dg.AssetExecutionContext, config: AsOf, installation: Installation

@@ -26,7 +26,7 @@ from orchestration.landing.discovery import (
 from orchestration.landing.generated_stock import generate_stock
 from orchestration.landing.load import FileChangedError, Progress, load_file, refuse_unopened
 from orchestration.landing.records import Outcome, known_files, last_delivered_day
-from orchestration.resources import Installation
+from orchestration.resources import DATABASE_RETRIES, Installation
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import staging
 
@@ -207,6 +207,7 @@ _COUNTS = {name: f"select count(*) from staging.{name} where client_id = %s" for
 
 @dg.multi_asset(
     name="landing_files",
+    retry_policy=DATABASE_RETRIES,
     specs=[
         dg.AssetSpec(
             ["staging", name],

@@ -23,7 +23,7 @@ from orchestration.clients import CLIENT_PARTITIONS, Client, get_client
 from orchestration.forecasting import RESULTS_KEY, AsOf, chosen_as_of
 from orchestration.panels import SERIES_COLUMNS, read_forecast, read_history
 from orchestration.provenance import code_version
-from orchestration.resources import Installation
+from orchestration.resources import DATABASE_RETRIES, Installation
 from orchestration.supply import read_supply
 from orchestration.warehouse.bulk import insert_frame
 from orchestration.warehouse.server import Warehouse
@@ -205,6 +205,7 @@ def publish(warehouse: Warehouse, run: InventoryRun) -> None:
 
 @dg.multi_asset(
     name="inventory",
+    retry_policy=DATABASE_RETRIES,
     partitions_def=CLIENT_PARTITIONS,
     specs=[
         dg.AssetSpec(

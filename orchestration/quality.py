@@ -23,7 +23,7 @@ from psycopg.rows import class_row
 
 from orchestration import audit
 from orchestration.clients import CLIENT_PARTITIONS
-from orchestration.resources import Installation
+from orchestration.resources import DATABASE_RETRIES, Installation
 from orchestration.warehouse.bulk import read_frame, render
 from orchestration.warehouse.server import Warehouse
 
@@ -396,6 +396,7 @@ def coverage_problems(accuracy: pl.DataFrame) -> list[str]:
 
 @dg.asset(
     key=QUALITY_KEY,
+    retry_policy=DATABASE_RETRIES,
     partitions_def=CLIENT_PARTITIONS,
     group_name="quality",
     kinds={"postgres", "sql"},

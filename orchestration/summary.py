@@ -286,12 +286,13 @@ def _urgent_text(lines: pl.DataFrame) -> str:
     text = "[italic]Most urgent[/]" if lines.height else "Nothing needs to be ordered."
     for row in lines.to_dicts():
         name = "" if row["name"] == row["item_id"] else f" {row['name']}"
-        deed = "expedite" if row["action"] == "expedite" else f"by {row['order_date']} order"
+        units = f"{row['order_qty']:,.0f}"
+        deed = f"expedite {units}" if row["action"] == "expedite" else f"order {units} by {row['order_date']}"
         arrival = f", arrives {row['receipt_date']}" if row["receipt_date"] else ""
         text += (
             f"\n{row['priority_rank']}. [bold]{escape(row['item_id'])}[/]{escape(name)}, "
-            f"{escape(row['location_id'])}, {row['urgency'].replace('_', ' ')}: {deed} "
-            f"{row['order_qty']:,.0f}{arrival}\n   [dim]{escape(row['reason'])}[/]"
+            f"{escape(row['location_id'])}, {row['urgency'].replace('_', ' ')}: {deed}"
+            f"{arrival}\n   [dim]{escape(row['reason'])}[/]"
         )
     return text
 

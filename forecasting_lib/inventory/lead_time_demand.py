@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy.special import ndtr, ndtri
 
 from forecasting_lib.panel import QUANTILE_LEVELS, FloatArray
 
@@ -224,7 +224,7 @@ class NormalDemand:
     def exceedance(self, quantity: FloatArray) -> FloatArray:
         """P(demand > quantity), (n,); 0 or 1 where the standard deviation is zero."""
         certain = np.where(self.mean > quantity + QTY_TOLERANCE, 1.0, 0.0)
-        probability = np.asarray(stats.norm.sf(self._standardised(quantity)), dtype=np.float64)
+        probability = np.asarray(ndtr(-self._standardised(quantity)), dtype=np.float64)
         result = np.where(self.sd > QTY_TOLERANCE, probability, certain)
         return np.where(np.isnan(self.mean + quantity), np.nan, result)
 
@@ -234,7 +234,8 @@ class NormalDemand:
         Source: the normal loss function (Snyder & Shen, Fundamentals of Supply Chain Theory, appendix).
         """
         k = self._standardised(quantity)
-        loss = self.sd * (stats.norm.pdf(k) - k * stats.norm.sf(k))
+        density = np.exp(-np.square(k) / 2.0) / np.sqrt(2.0 * np.pi)
+        loss = self.sd * (density - k * ndtr(-k))
         return np.asarray(
             np.where(self.sd > QTY_TOLERANCE, np.maximum(loss, 0.0), np.maximum(self.mean - quantity, 0.0))
         )
@@ -253,7 +254,7 @@ def safety_factor(service_level: float) -> float:
     """
     if not 0.0 < service_level < 1.0:
         raise ValueError(f"service level {service_level} must lie strictly between 0 and 1, for example 0.95")
-    return float(stats.norm.ppf(service_level))
+    return float(ndtri(service_level))
 
 
 def two_point_lead_times(

@@ -14,8 +14,7 @@ locations as (
 
     select
         location_id,
-        min(date) as opening_date,
-        max(date) as last_open_date
+        min(date) as opening_date
     from open_days
     group by location_id
 
@@ -48,7 +47,7 @@ days as (
 select
     days.location_id,
     days.date,
-    open_days.date is null and days.date <= days.last_open_date as is_closed,
+    open_days.date is null as is_closed,
     coalesce(calendar.event_name, holidays.name) as holiday_name,
     case days.state
         when 'CA' then calendar.is_snap_ca
