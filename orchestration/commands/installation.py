@@ -65,7 +65,7 @@ def demo() -> None:
     """Run the whole path for two demo clients and say what came of it.
 
     The last 28 days are held back at first and delivered after the first forecast, so that real forecasts
-    are scored. Repeating it changes nothing that was right: files are known, forecasts become new runs.
+    are scored. Repeating it changes nothing that was right: known files and unchanged forecasts stay.
     """
     settings, warehouse = _migrated()
     _set_up_demo(settings, warehouse, retailer=True, m5=True, m5_dir=None, shift=True)

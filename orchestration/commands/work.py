@@ -84,7 +84,7 @@ def run(
 
 
 def status() -> None:
-    """Show each client's freshness, what is running, and what needs a look."""
+    """Show how fresh each client's delivery, demand, forecast and scores are, and what needs a look."""
     settings, warehouse = open_warehouse()
     with waiting("Looking"):
         from orchestration.instance import open_instance
@@ -99,7 +99,7 @@ def status() -> None:
                 for run in (*waiting_runs(instance), *started_runs(instance))
             ]
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-    for title in ("client", "delivered", "demand to", "forecast from", "by", "scored", "urgent orders"):
+    for title in ("client", "delivered", "demand", "forecast", "by", "scored", "urgent"):
         table.add_column(title, no_wrap=True)
     for state in states:
         table.add_row(
