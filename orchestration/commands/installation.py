@@ -119,7 +119,7 @@ def up(port: Port = 3000) -> None:
             err.print(f"[yellow]Run {run.run_id} ended with the last UI; it is tried again.[/]")
     err.print(f"Starting the UI; this takes about 20 seconds. What it prints goes to {service_log(settings)}")
     code = run_service(settings, instance_environment(settings, warehouse), port, _announce)
-    err.print("The UI has stopped. PostgreSQL keeps running; 'forecaster down' stops it.")
+    err.print("The UI has stopped; 'forecaster down' stops PostgreSQL, too.")
     raise typer.Exit(code)
 
 
