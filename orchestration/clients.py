@@ -21,11 +21,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from forecasting_lib.models.registry import available_models
 from orchestration import audit
+from orchestration.table_assets import table_spec
 from orchestration.warehouse import tenancy
 from orchestration.warehouse.server import Warehouse
+from orchestration.warehouse.tables import ops
 
 CLIENT_PARTITIONS = dg.DynamicPartitionsDefinition(name="clients")
 """One partition per client; its keys are the slugs of ``ops.clients``."""
+
+CLIENT_REGISTRY = table_spec(ops.clients, "registry")
+"""The registry in the asset graph: changed by people, read by every stage, materialized by none."""
 
 CLIENT_TAG = "client"
 """Tag of every run of a client; concurrency is limited per value of it."""

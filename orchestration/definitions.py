@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.clients import Client
+from orchestration.clients import CLIENT_REGISTRY, Client
 from orchestration.demand import DEMAND_ASSETS
 from orchestration.forecasting import forecasts
 from orchestration.ingestion import landing_files
@@ -30,7 +30,7 @@ def build_definitions(
         resources: replacements of the default resources, for tests.
     """
     return dg.Definitions(
-        assets=[landing_files, *DEMAND_ASSETS, forecast_quality, forecasts, inventory],
+        assets=[CLIENT_REGISTRY, landing_files, *DEMAND_ASSETS, forecast_quality, forecasts, inventory],
         jobs=JOBS,
         schedules=client_schedules(clients),
         sensors=SENSORS,

@@ -31,11 +31,11 @@ from dagster_dbt import (
 )
 from packaging.version import Version
 from psycopg import sql
-from sqlalchemy.dialects import postgresql
 
 from orchestration.clients import CLIENT_PARTITIONS, Client, get_client
 from orchestration.resources import DATABASE_RETRIES, Installation
 from orchestration.settings import PROJECT_ROOT
+from orchestration.table_assets import OWNERS, table_metadata
 from orchestration.warehouse.bulk import insert_frame
 from orchestration.warehouse.server import Warehouse, WarehouseError
 from orchestration.warehouse.tables import metadata as table_definitions
@@ -44,8 +44,6 @@ PROJECT_DIR = PROJECT_ROOT / "dbt_project"
 DBT_EXECUTABLE = Path(sysconfig.get_path("scripts")) / "dbt"
 REPORTING = "fqn:forecaster.reporting"
 HOLIDAYS_KEY = dg.AssetKey(["staging", "holidays"])
-_OWNERS = ["team:forecaster"]
-_DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 
 # --- public holidays ----------------------------------------------------------------------------------
@@ -126,7 +124,7 @@ def _calendars_and_years(
     partitions_def=CLIENT_PARTITIONS,
     deps=[dg.AssetKey(["staging", "sales"]), dg.AssetKey(["staging", "locations"])],
     group_name="demand",
-    owners=_OWNERS,
+    owners=OWNERS,
     kinds={"python", "postgres"},
 )
 def holidays(context: dg.AssetExecutionContext, installation: Installation) -> dg.MaterializeResult[None]:
@@ -241,7 +239,7 @@ class DemandTranslator(DagsterDbtTranslator):
         return "reporting" if "reporting" in dbt_resource_props["fqn"] else "demand"
 
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str]:  # noqa: ARG002
-        return _OWNERS
+        return OWNERS
 
     def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
         return str(dbt_resource_props["description"]).strip()
@@ -252,13 +250,7 @@ class DemandTranslator(DagsterDbtTranslator):
         derived = {**super().get_metadata(dbt_resource_props), "dagster/table_name": name}
         if name not in table_definitions.tables:
             return derived
-        columns = [
-            dg.TableColumn(
-                column.name, str(column.type.compile(dialect=_DIALECT)), description=column.comment
-            )
-            for column in table_definitions.tables[name].columns
-        ]
-        return {**derived, "dagster/column_schema": dg.TableSchema(columns)}
+        return {**derived, **table_metadata(table_definitions.tables[name])}
 
 
 class OfflineDbt(DbtCliResource):

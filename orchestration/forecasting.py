@@ -35,12 +35,14 @@ from orchestration.pictures import forecast_picture
 from orchestration.provenance import code_version
 from orchestration.resources import DATABASE_RETRIES, Installation
 from orchestration.settings import Settings
+from orchestration.table_assets import table_key, table_spec
 from orchestration.warehouse.bulk import insert_frame
 from orchestration.warehouse.server import Warehouse
+from orchestration.warehouse.tables import analytics
 
-RUNS_KEY = dg.AssetKey(["analytics", "forecast_runs"])
-SERIES_KEY = dg.AssetKey(["analytics", "forecast_series"])
-RESULTS_KEY = dg.AssetKey(["analytics", "forecast_results"])
+RUNS_KEY = table_key(analytics.forecast_runs)
+SERIES_KEY = table_key(analytics.forecast_series)
+RESULTS_KEY = table_key(analytics.forecast_results)
 
 BUNDLED_MODEL = "chronos-2-small-demand"
 BASELINE = "ma7"
@@ -319,27 +321,12 @@ def chosen_as_of(warehouse: Warehouse, client_id: str, wanted: str | None) -> da
     return chosen
 
 
-_SPEC: dict[str, Any] = {
-    "group_name": "forecasting",
-    "owners": ["team:forecaster"],
-    "deps": DEMAND_KEYS,
-}
-
-
 @dg.multi_asset(
     name="forecasts",
     partitions_def=CLIENT_PARTITIONS,
     specs=[
-        dg.AssetSpec(RUNS_KEY, description="One row per run and model: what ran, on what, why.", **_SPEC),
-        dg.AssetSpec(
-            SERIES_KEY, description="One row per run, model and series: forecast, or why not.", **_SPEC
-        ),
-        dg.AssetSpec(
-            RESULTS_KEY,
-            description="One row per run, model, series and day: mean, point and 21 quantiles of demand.",
-            kinds={"python", "postgres"},
-            **_SPEC,
-        ),
+        table_spec(table, "forecasting", deps=DEMAND_KEYS)
+        for table in (analytics.forecast_runs, analytics.forecast_series, analytics.forecast_results)
     ],
     check_specs=[
         dg.AssetCheckSpec(

@@ -27,11 +27,12 @@ from orchestration.landing.generated_stock import generate_stock
 from orchestration.landing.load import FileChangedError, Progress, load_file, refuse_unopened
 from orchestration.landing.records import Outcome, known_files, last_delivered_day
 from orchestration.resources import DATABASE_RETRIES, Installation
+from orchestration.table_assets import table_key, table_spec
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import staging
 
-SALES_KEY = dg.AssetKey(["staging", "sales"])
-STOCK_KEY = dg.AssetKey(["staging", "stock_levels"])
+SALES_KEY = table_key(staging.sales)
+STOCK_KEY = table_key(staging.stock_levels)
 
 WARNINGS = {
     "volume_is_usual": "Recent days have about as many rows as a usual day.",
@@ -208,16 +209,7 @@ _COUNTS = {name: f"select count(*) from staging.{name} where client_id = %s" for
 @dg.multi_asset(
     name="landing_files",
     retry_policy=DATABASE_RETRIES,
-    specs=[
-        dg.AssetSpec(
-            ["staging", name],
-            description=table.comment,
-            group_name="ingestion",
-            kinds={"postgres"},
-            owners=["team:forecaster"],
-        )
-        for name, table in staging.BY_KIND.items()
-    ],
+    specs=[table_spec(table, "ingestion") for table in staging.BY_KIND.values()],
     check_specs=[
         dg.AssetCheckSpec(
             FILES_ACCEPTED,

@@ -25,18 +25,20 @@ from orchestration.panels import SERIES_COLUMNS, read_forecast, read_history
 from orchestration.provenance import code_version
 from orchestration.resources import DATABASE_RETRIES, Installation
 from orchestration.supply import read_supply
+from orchestration.table_assets import table_key, table_spec
 from orchestration.warehouse.bulk import insert_frame
 from orchestration.warehouse.server import Warehouse
+from orchestration.warehouse.tables import analytics, staging
 
-METRICS_KEY = dg.AssetKey(["analytics", "inventory_metrics"])
-PLAN_KEY = dg.AssetKey(["analytics", "replenishment_plan"])
-TABLES = {
-    "inventory_runs": "One row per execution of the inventory stage: inputs and policy.",
-    "lead_time_demand": "One row per series: demand over lead time plus review period.",
-    "inventory_metrics": "One row per item and location: position, reorder point, cover, flags.",
-    "replenishment_plan": "One row per proposed order, the most urgent first.",
-    "stock_projection": "One row per series and day: where the stock goes, with and without the plan.",
-}
+METRICS_KEY = table_key(analytics.inventory_metrics)
+TABLES = (
+    analytics.inventory_runs,
+    analytics.lead_time_demand,
+    analytics.inventory_metrics,
+    analytics.replenishment_plan,
+    analytics.stock_projection,
+)
+SUPPLY_KEYS = [table_key(t) for t in (staging.stock_levels, staging.purchase_orders, staging.suppliers)]
 
 
 def policy_of(client: Client) -> InventoryPolicy:
@@ -207,17 +209,7 @@ def publish(warehouse: Warehouse, run: InventoryRun) -> None:
     name="inventory",
     retry_policy=DATABASE_RETRIES,
     partitions_def=CLIENT_PARTITIONS,
-    specs=[
-        dg.AssetSpec(
-            ["analytics", table],
-            description=description,
-            deps=[RESULTS_KEY],
-            group_name="inventory",
-            owners=["team:forecaster"],
-            kinds={"python", "postgres"},
-        )
-        for table, description in TABLES.items()
-    ],
+    specs=[table_spec(table, "inventory", deps=[RESULTS_KEY, *SUPPLY_KEYS]) for table in TABLES],
     check_specs=[
         dg.AssetCheckSpec(
             "stock_is_known",
@@ -286,4 +278,4 @@ def _report(run_id: str, plan: InventoryPlan) -> Iterator[dg.MaterializeResult[A
         "stock_projection": {"dagster/row_count": plan.projection.height},
     }
     for table in TABLES:
-        yield dg.MaterializeResult(asset_key=["analytics", table], metadata=metadata[table])
+        yield dg.MaterializeResult(asset_key=table_key(table), metadata=metadata[table.name])

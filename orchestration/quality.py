@@ -24,11 +24,13 @@ from psycopg.rows import class_row
 from orchestration import audit
 from orchestration.clients import CLIENT_PARTITIONS
 from orchestration.resources import DATABASE_RETRIES, Installation
+from orchestration.table_assets import OWNERS, table_key, table_metadata
 from orchestration.warehouse.bulk import read_frame, render
 from orchestration.warehouse.server import Warehouse
+from orchestration.warehouse.tables import analytics
 
-QUALITY_KEY = dg.AssetKey(["analytics", "forecast_quality"])
-ACTUALS_KEYS = [dg.AssetKey(["analytics", name]) for name in ("ts_demand_daily", "dim_item")]
+QUALITY_KEY = table_key(analytics.forecast_quality)
+ACTUALS_KEYS = [table_key(table) for table in (analytics.ts_demand_daily, analytics.dim_item)]
 
 KINDS_WITH_ACTUALS = ("sales", "m5_sales", "stock_levels")
 """Deliveries that change actuals: sales their units, stock levels which zeros are masked.
@@ -400,8 +402,9 @@ def coverage_problems(accuracy: pl.DataFrame) -> list[str]:
     partitions_def=CLIENT_PARTITIONS,
     group_name="quality",
     kinds={"postgres", "sql"},
-    owners=["team:forecaster"],
+    owners=OWNERS,
     deps=ACTUALS_KEYS,
+    metadata=table_metadata(analytics.forecast_quality),
     check_specs=[
         dg.AssetCheckSpec(
             "bias_within_band",

@@ -1008,10 +1008,16 @@ def upgrade() -> None:
         ),
         sa.Column("with_plan_qty", sa.Double(), nullable=True, comment="End-of-day balance with the plan."),
         sa.Column(
-            "p10_qty", sa.Double(), nullable=True, comment="10 % quantile of the balance with the plan."
+            "p10_qty",
+            sa.Double(),
+            nullable=True,
+            comment="10 % quantile of the balance with confirmed receipts only.",
         ),
         sa.Column(
-            "p90_qty", sa.Double(), nullable=True, comment="90 % quantile of the balance with the plan."
+            "p90_qty",
+            sa.Double(),
+            nullable=True,
+            comment="90 % quantile of the balance with confirmed receipts only.",
         ),
         sa.Column(
             "stockout_prob",
