@@ -35,15 +35,16 @@ from psycopg import sql
 from orchestration.clients import CLIENT_PARTITIONS, Client, get_client
 from orchestration.resources import DATABASE_RETRIES, Installation
 from orchestration.settings import PROJECT_ROOT
-from orchestration.table_assets import OWNERS, table_metadata
+from orchestration.table_assets import OWNERS, table_key, table_metadata
 from orchestration.warehouse.bulk import insert_frame
 from orchestration.warehouse.server import Warehouse, WarehouseError
 from orchestration.warehouse.tables import metadata as table_definitions
+from orchestration.warehouse.tables import staging
 
 PROJECT_DIR = PROJECT_ROOT / "dbt_project"
 DBT_EXECUTABLE = Path(sysconfig.get_path("scripts")) / "dbt"
 REPORTING = "fqn:forecaster.reporting"
-HOLIDAYS_KEY = dg.AssetKey(["staging", "holidays"])
+HOLIDAYS_KEY = table_key(staging.holidays)
 
 
 # --- public holidays ----------------------------------------------------------------------------------
@@ -126,6 +127,7 @@ def _calendars_and_years(
     group_name="demand",
     owners=OWNERS,
     kinds={"python", "postgres"},
+    metadata=table_metadata(staging.holidays),
 )
 def holidays(context: dg.AssetExecutionContext, installation: Installation) -> dg.MaterializeResult[None]:
     """Public holidays of the client's locations, one row per holiday calendar and day."""

@@ -1,4 +1,4 @@
-"""Tables as Dagster shows them: key, description and column documentation, all from the table's definition."""
+"""Tables as Dagster shows them: key, description and columns, all from the table's definition."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -28,20 +28,14 @@ def table_metadata(table: Table) -> dict[str, Any]:
     }
 
 
-def table_spec(
-    table: Table,
-    group: str,
-    *,
-    deps: Iterable[dg.AssetKey] = (),
-    kinds: Iterable[str] = ("python", "postgres"),
-) -> dg.AssetSpec:
+def table_spec(table: Table, group: str, *, deps: Iterable[dg.AssetKey] = ()) -> dg.AssetSpec:
     """The asset of a table that Python fills."""
     return dg.AssetSpec(
         table_key(table),
         description=table.comment,
         group_name=group,
         deps=list(deps),
-        kinds=set(kinds),
+        kinds={"python", "postgres"},
         owners=OWNERS,
         metadata=table_metadata(table),
     )
