@@ -18,7 +18,14 @@ from orchestration.demand import build_arguments, refresh_holidays
 from orchestration.warehouse.server import Warehouse
 from tests.dbt_project.conftest import Dbt, digest, fetch, finish, stage
 
-TABLES = ("ts_demand_daily", "dim_item", "dim_location", "dim_series")
+TABLES = (
+    "ts_demand_daily",
+    "promoted_days",
+    "location_calendar",
+    "dim_item",
+    "dim_location",
+    "dim_series",
+)
 FIRST = date(2024, 1, 1)
 LAST = date(2024, 3, 9)
 STOCK_OUT = date(2024, 3, 4)

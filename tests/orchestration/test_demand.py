@@ -21,7 +21,14 @@ from orchestration.warehouse.bulk import insert_frame
 from orchestration.warehouse.server import Warehouse, WarehouseError
 from orchestration.warehouse.tables.analytics import ts_demand_daily
 
-MARTS = {"ts_demand_daily", "dim_item", "dim_location", "dim_series"}
+MARTS = {
+    "ts_demand_daily",
+    "promoted_days",
+    "location_calendar",
+    "dim_item",
+    "dim_location",
+    "dim_series",
+}
 
 
 def test_build_arguments_name_the_client() -> None:
@@ -57,7 +64,11 @@ def test_a_marts_columns_are_documented_by_its_table() -> None:
 
 def test_every_data_test_is_a_blocking_check() -> None:
     checks = list(demand.demand.check_specs)
-    assert {check.asset_key.path[-1] for check in checks} == {"ts_demand_daily", "dim_series"}
+    assert {check.asset_key.path[-1] for check in checks} == {
+        "ts_demand_daily",
+        "location_calendar",
+        "dim_series",
+    }
     assert all(check.blocking for check in checks)
 
 

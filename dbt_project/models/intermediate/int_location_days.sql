@@ -25,6 +25,7 @@ described as (
     select
         locations.*,
         client.last_demand_date,
+        client.horizon_days,
         coalesce(described.holiday_calendar, described.country, client.country) as holiday_calendar,
         -- M5's store ids start with their state
         upper(coalesce(described.region, split_part(locations.location_id, '_', 1))) as state
@@ -40,14 +41,14 @@ days as (
         described.*,
         opening_date + day_no as date
     from described
-    cross join lateral generate_series(0, last_demand_date - opening_date) as day_no
+    cross join lateral generate_series(0, last_demand_date + horizon_days - opening_date) as day_no
 
 )
 
 select
     days.location_id,
     days.date,
-    open_days.date is null as is_closed,
+    case when days.date <= days.last_demand_date then open_days.date is null end as is_closed,
     coalesce(calendar.event_name, holidays.name) as holiday_name,
     case days.state
         when 'CA' then calendar.is_snap_ca

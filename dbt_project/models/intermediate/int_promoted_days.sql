@@ -6,7 +6,15 @@ with promotions as (
 
 series as (
 
-    select * from {{ ref('int_series') }}
+    select
+        series.*,
+        -- an ended item has no days ahead
+        case
+            when series.last_date = client.last_demand_date then series.last_date + client.horizon_days
+            else series.last_date
+        end as horizon_date
+    from {{ ref('int_series') }} as series
+    cross join {{ ref('int_client') }} as client
 
 ),
 
@@ -32,7 +40,7 @@ promoted as (
         targeted.discount_rate,
         targeted.known_date,
         greatest(targeted.start_date, series.first_date) as first_day,
-        least(targeted.end_date, series.last_date) as last_day
+        least(targeted.end_date, series.horizon_date) as last_day
     from targeted
     inner join series
         on targeted.item_id = series.item_id and targeted.location_id in ('', series.location_id)
@@ -42,8 +50,8 @@ promoted as (
 select
     series_no,
     first_day + day_no as date,
-    max(discount_rate) as discount_rate,
-    min(known_date) as known_date
+    known_date,
+    max(discount_rate) as discount_rate
 from promoted
 cross join lateral generate_series(0, last_day - first_day) as day_no
-group by series_no, first_day + day_no
+group by series_no, first_day + day_no, known_date

@@ -15,6 +15,20 @@ with days as (
 
 ),
 
+promoted as (
+
+    select
+        item_id,
+        location_id,
+        date,
+        max(discount_rate) as discount_rate,
+        min(known_date) as known_date
+    from {{ ref('promoted_days') }}
+    where client_id = '{{ var("client_id") }}'
+    group by item_id, location_id, date
+
+),
+
 observed as (
 
     select
@@ -29,8 +43,7 @@ observed as (
         days.is_snap,
         coalesce(sales.net_sold_qty, 0) as net_sold_qty,
         coalesce(sales.unit_price, prices.unit_price) as day_price,
-        coalesce(sales.is_promotion, false) as is_promotion_sale,
-        promoted.series_no is not null as is_promotion_planned,
+        promoted.date is not null as is_promotion,
         promoted.discount_rate,
         promoted.known_date,
         coalesce(stock.on_hand_qty, sales.on_hand_qty) as on_hand_qty
@@ -41,8 +54,10 @@ observed as (
         on days.item_id = prices.item_id
         and days.location_id = prices.location_id
         and days.price_week = prices.price_week
-    left join {{ ref('int_promoted_days') }} as promoted
-        on days.series_no = promoted.series_no and days.date = promoted.date
+    left join promoted
+        on days.item_id = promoted.item_id
+        and days.location_id = promoted.location_id
+        and days.date = promoted.date
     left join {{ ref('stg_stock_levels') }} as stock
         on days.item_id = stock.item_id and days.location_id = stock.location_id and days.date = stock.date
 
@@ -81,12 +96,9 @@ final as (
         net_sold_qty,
         demand_qty - net_sold_qty as clipped_qty,
         coalesce(known_price, list_price) as unit_price,
-        is_promotion_sale or is_promotion_planned as is_promotion,
+        is_promotion,
         discount_rate,
-        case
-            when is_promotion_planned then known_date
-            when is_promotion_sale then date
-        end as promotion_known_date,
+        known_date as promotion_known_date,
         holiday_name is not null as is_holiday,
         holiday_name,
         is_snap,

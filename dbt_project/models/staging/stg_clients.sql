@@ -10,6 +10,7 @@ renamed as (
     select
         client_id,
         country,
+        horizon_days,
         returns_policy,
         intraday_feed as is_intraday_feed
     from source

@@ -126,6 +126,41 @@ dim_series = Table(
     comment="One row per client, item and location that was ever delivered.",
 )
 
+promoted_days = Table(
+    "promoted_days",
+    metadata,
+    client_key(),
+    *_series_key(),
+    key("date", "Day the item was or will be promoted.", Date),
+    key(
+        "known_date", "Day from which this was known: the announcement, else the promotion's first day.", Date
+    ),
+    book("discount_rate", "Discount announced that day, as a share of the price; NULL where none was named."),
+    schema="analytics",
+    comment="One row per client, item, location, promoted day and announcement, the horizon's days included.",
+)
+
+location_calendar = Table(
+    "location_calendar",
+    metadata,
+    client_key(),
+    key("location_id", "Location."),
+    key("date", "Day, the horizon's included.", Date),
+    yes_no("is_holiday", "A public holiday or an event of the calendar.", nullable=False),
+    words("holiday_name", "Its name."),
+    yes_no(
+        "is_snap", "SNAP purchases allowed at the location; NULL outside M5.", nullable=True, default=None
+    ),
+    yes_no(
+        "is_closed",
+        "No item sold at the location that day; NULL for days to come.",
+        nullable=True,
+        default=None,
+    ),
+    schema="analytics",
+    comment="One row per client, location and day, from its first delivered day to the end of the horizon.",
+)
+
 # --- forecasts ----------------------------------------------------------------------------------------
 
 forecast_runs = Table(

@@ -896,6 +896,59 @@ def upgrade() -> None:
         comment="One row per inventory run and series: the distribution of demand over the protection interval.",
     )
     op.create_table(
+        "location_calendar",
+        sa.Column("client_id", sa.Text(), nullable=False, comment="Tenant the row belongs to."),
+        sa.Column("location_id", sa.Text(), nullable=False, comment="Location."),
+        sa.Column("date", sa.Date(), nullable=False, comment="Day, the horizon's included."),
+        sa.Column(
+            "is_holiday",
+            sa.Boolean(),
+            server_default=sa.text("false"),
+            nullable=False,
+            comment="A public holiday or an event of the calendar.",
+        ),
+        sa.Column("holiday_name", sa.Text(), nullable=True, comment="Its name."),
+        sa.Column(
+            "is_snap",
+            sa.Boolean(),
+            nullable=True,
+            comment="SNAP purchases allowed at the location; NULL outside M5.",
+        ),
+        sa.Column(
+            "is_closed",
+            sa.Boolean(),
+            nullable=True,
+            comment="No item sold at the location that day; NULL for days to come.",
+        ),
+        sa.PrimaryKeyConstraint("client_id", "location_id", "date", name=op.f("pk_location_calendar")),
+        schema="analytics",
+        comment="One row per client, location and day, from its first delivered day to the end of the horizon.",
+    )
+    op.create_table(
+        "promoted_days",
+        sa.Column("client_id", sa.Text(), nullable=False, comment="Tenant the row belongs to."),
+        sa.Column("item_id", sa.Text(), nullable=False, comment="Item."),
+        sa.Column("location_id", sa.Text(), nullable=False, comment="Location."),
+        sa.Column("date", sa.Date(), nullable=False, comment="Day the item was or will be promoted."),
+        sa.Column(
+            "known_date",
+            sa.Date(),
+            nullable=False,
+            comment="Day from which this was known: the announcement, else the promotion's first day.",
+        ),
+        sa.Column(
+            "discount_rate",
+            sa.Numeric(precision=18, scale=4),
+            nullable=True,
+            comment="Discount announced that day, as a share of the price; NULL where none was named.",
+        ),
+        sa.PrimaryKeyConstraint(
+            "client_id", "item_id", "location_id", "date", "known_date", name=op.f("pk_promoted_days")
+        ),
+        schema="analytics",
+        comment="One row per client, item, location, promoted day and announcement, the horizon's days included.",
+    )
+    op.create_table(
         "replenishment_plan",
         sa.Column("client_id", sa.Text(), nullable=False, comment="Tenant the row belongs to."),
         sa.Column("run_id", sa.UUID(as_uuid=False), nullable=False, comment="Inventory run."),
@@ -1873,6 +1926,8 @@ def downgrade() -> None:
     op.drop_table("ts_demand_daily", schema="analytics")
     op.drop_table("stock_projection", schema="analytics")
     op.drop_table("replenishment_plan", schema="analytics")
+    op.drop_table("promoted_days", schema="analytics")
+    op.drop_table("location_calendar", schema="analytics")
     op.drop_table("lead_time_demand", schema="analytics")
     op.drop_index(
         "uq_inventory_runs_current",
