@@ -50,6 +50,8 @@ scored_day as (
 ),
 
 -- Twice the quantile loss at level t is |d| + (2t - 1) d with d = actual - quantile.
+-- Errors are added up as numeric: a sum of float8 depends on the order the rows come in, and the same run
+-- would score differently to the last bit from one plan to the next.
 series_and_bucket as (
     select
         item_id,
@@ -58,11 +60,11 @@ series_and_bucket as (
         count(actual_qty) as n_rows,
         count(*) - count(actual_qty) as n_masked,
         count(*) filter (where actual_qty > 0) as n_positive,
-        sum(actual_qty) as sum_actual_qty,
-        sum(mean_qty) filter (where actual_qty is not null) as sum_forecast_qty,
-        sum(abs(point_qty - actual_qty)) as sum_abs_error_qty,
-        sum((mean_qty - actual_qty) ^ 2) as sum_squared_error,
-        sum(abs(point_qty - actual_qty) / nullif(actual_qty, 0)) as sum_abs_pct_error,
+        sum(actual_qty::numeric) as sum_actual_qty,
+        sum(mean_qty::numeric) filter (where actual_qty is not null) as sum_forecast_qty,
+        sum(abs(point_qty - actual_qty)::numeric) as sum_abs_error_qty,
+        sum(((mean_qty - actual_qty) ^ 2)::numeric) as sum_squared_error,
+        sum((abs(point_qty - actual_qty) / nullif(actual_qty, 0))::numeric) as sum_abs_pct_error,
         sum((
             abs(actual_qty - q10) - 0.8 * (actual_qty - q10)
             + abs(actual_qty - q20) - 0.6 * (actual_qty - q20)
@@ -73,7 +75,7 @@ series_and_bucket as (
             + abs(actual_qty - q70) + 0.4 * (actual_qty - q70)
             + abs(actual_qty - q80) + 0.6 * (actual_qty - q80)
             + abs(actual_qty - q90) + 0.8 * (actual_qty - q90)
-        ) / 9) as sum_pinball_qty,
+        )::numeric) / 9 as sum_pinball_qty,
         count(*) filter (where actual_qty between q25 and q75) as n_inside_50,
         count(*) filter (where actual_qty between q10 and q90) as n_inside_80,
         count(*) filter (where actual_qty between q05 and q95) as n_inside_90,
@@ -126,9 +128,9 @@ rolled_up as (
         coalesce(sum(sum_squared_error), 0) as sum_squared_error,
         coalesce(sum(sum_abs_pct_error), 0) as sum_abs_pct_error,
         coalesce(sum(sum_pinball_qty), 0) as sum_pinball_qty,
-        coalesce(sum(mase), 0) as sum_mase,
+        coalesce(sum(mase::numeric), 0) as sum_mase,
         count(mase) as n_mase,
-        coalesce(sum(rmsse), 0) as sum_rmsse,
+        coalesce(sum(rmsse::numeric), 0) as sum_rmsse,
         count(rmsse) as n_rmsse,
         sum(n_inside_50) as n_inside_50,
         sum(n_inside_80) as n_inside_80,

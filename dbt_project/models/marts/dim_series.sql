@@ -25,11 +25,14 @@ measured as (
         min(demand.date) filter (where net_sold_qty <> 0) as first_sale_date,
         max(demand.date) filter (where demand_qty > 0) as last_sale_date,
         count(*) filter (where demand_qty > 0) as demand_days,
-        avg(demand_qty::float8) filter (where not is_masked) as mean_demand_qty,
+        -- exact sums, cast at the end: a sum of float8 depends on the order of the rows
+        (avg(demand_qty) filter (where not is_masked))::float8 as mean_demand_qty,
         count(*) filter (where not is_masked)::float8
             / nullif(count(*) filter (where demand_qty > 0), 0) as adi,
-        var_pop(demand_qty::float8) filter (where demand_qty > 0)
-            / avg(demand_qty::float8) filter (where demand_qty > 0) ^ 2 as cv2,
+        (
+            var_pop(demand_qty) filter (where demand_qty > 0)
+            / (avg(demand_qty) filter (where demand_qty > 0)) ^ 2
+        )::float8 as cv2,
         sum(demand_qty * unit_price) filter (where demand.date > client.last_demand_date - 365)
             as revenue_365d_value
     from {{ ref('ts_demand_daily') }} as demand
