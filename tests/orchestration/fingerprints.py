@@ -25,9 +25,10 @@ IDENTITY = frozenset(
         "updated_at",
         "duration_seconds",
         "client_id",
+        "grain_key",
     }
 )
-"""Columns that name a run or a moment, and so differ between two runs of the same work."""
+"""Columns that name a run, a moment or the client, and so differ between two runs of the same work."""
 
 KEPT_APART = frozenset({"ops.landing_files", "ops.audit_log", "ops.clients"})
 """Tables whose rows are about events rather than about what is known."""
