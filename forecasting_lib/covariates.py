@@ -1,0 +1,302 @@
+"""Covariates: what a model is told of a day beside its demand, and what of the days ahead is known.
+
+Belongs here: the policy per covariate, the numbers a model sees, and which days it may see. Does not belong
+here: where the facts come from (``orchestration.covariates``), the models that use them.
+
+Every covariate is one more row beside each series, at the price of the series itself, so there are few of
+them and one that never moves within a series is left out. They carry the meaning and the sense that the
+bundled model was trained with (``pretraining.demand``); their scale does not matter, because the model
+normalises each row by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from forecasting_lib.panel import FloatArray, Panel
+
+IntArray = npt.NDArray[np.int64]
+
+WEEKS_FOR_CLOSED_WEEKDAYS = 8
+"""A location keeps a weekday closed where it was closed on it this many times in a row."""
+
+
+class Ahead(StrEnum):
+    """Where the values of the days ahead come from."""
+
+    ANNOUNCED = "announced"
+    """From plans, each from the day of its announcement on; past only where nothing is ever announced."""
+    CALENDAR = "calendar"
+    """From the calendar, known for good; past only where the calendar does not reach the horizon."""
+    EXPECTED = "expected"
+    """From a rule over the past."""
+    HELD = "held"
+    """The last value, held."""
+
+
+@dataclass(frozen=True)
+class Covariate:
+    """One covariate: what its numbers mean, and where those of the days ahead come from."""
+
+    meaning: str
+    ahead: Ahead
+
+
+COVARIATES: Mapping[str, Covariate] = {
+    "promotion": Covariate(
+        "Depth of the promotion, as a share of the price, and 0 on a day without; 1 where the client names "
+        "no depths. A promotion without one has the median depth.",
+        Ahead.ANNOUNCED,
+    ),
+    "price": Covariate(
+        "Price outside promotions over its median within the series; 1 where no price is known.", Ahead.HELD
+    ),
+    "holiday": Covariate("1 on a public holiday or an event, else 0.", Ahead.CALENDAR),
+    "snap": Covariate("1 where SNAP purchases are allowed, else 0.", Ahead.CALENDAR),
+    "open": Covariate(
+        "0 on a day the location is closed, else 1. Days ahead are closed on a weekday that was closed the "
+        f"last {WEEKS_FOR_CLOSED_WEEKDAYS} times, and on a holiday that was closed when it last occurred.",
+        Ahead.EXPECTED,
+    ),
+}
+"""Every covariate by name, in the order of a panel. Stock and sales are none: nobody knows them ahead."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was known on an as-of date, in long frames without nulls in their keys.
+
+    Attributes:
+        calendar: ``location_id, date, is_holiday, holiday_name, is_snap, is_closed``, one row per location
+            and day through the horizon. ``is_snap`` is null where it means nothing, ``is_closed`` on days
+            after the as-of date.
+        promotions: ``series_id, date, known_date, discount_rate``, one row per series and promoted day
+            through the horizon; the discount is null where none was named.
+        prices: ``series_id, date, unit_price``, one row per series and day on which its price changed.
+    """
+
+    calendar: pl.DataFrame
+    promotions: pl.DataFrame
+    prices: pl.DataFrame
+
+
+def with_covariates(panel: Panel, locations: Sequence[str], facts: Facts, horizon: int) -> Panel:
+    """The panel with every covariate that moves within at least one of its series.
+
+    All values are finite. Covariates of a location are views of one array, not copies per series.
+
+    Args:
+        panel: any panel; covariates it has are replaced.
+        locations: the location of each series, in the panel's order.
+        facts: as known on ``panel.as_of_date``.
+        horizon: days ahead.
+
+    Raises:
+        ValueError: a fact became known after the as-of date.
+    """
+    _require_known(facts, panel.as_of_date)
+    span = _Span.of(panel, horizon)
+    rows = {
+        "promotion": _promotion(span, facts.promotions),
+        "price": _price(span, facts),
+        **_of_locations(span, locations, facts.calendar),
+    }
+    moving = {name: row for name in COVARIATES if (row := rows[name]).moves()}
+    return replace(
+        panel,
+        past_covariates={name: row.past for name, row in moving.items()},
+        future_covariates={name: row.future for name, row in moving.items() if row.future is not None},
+    )
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One covariate of every series: its past, aligned with the histories, and its days ahead if known."""
+
+    past: tuple[FloatArray, ...]
+    future: tuple[FloatArray, ...] | None
+
+    def moves(self) -> bool:
+        """Whether it takes two values within one series."""
+        futures = self.future or (np.empty(0),) * len(self.past)
+        return any(
+            len(values) > 0 and bool((values != values[0]).any())
+            for values in (np.concatenate(parts) for parts in zip(self.past, futures, strict=True))
+        )
+
+
+@dataclass(frozen=True)
+class _Span:
+    """The days of a panel: ``longest`` up to the as-of date and ``horizon`` after it.
+
+    Attributes:
+        as_of_date: the last day of the histories.
+        days: (n,) length of each history.
+        position: series id -> its position in the panel.
+        longest: the longest history.
+        horizon: days ahead.
+    """
+
+    as_of_date: date
+    days: IntArray
+    position: pl.DataFrame
+    longest: int
+    horizon: int
+
+    @classmethod
+    def of(cls, panel: Panel, horizon: int) -> _Span:
+        days = np.array([len(h) for h in panel.history], dtype=np.int64)
+        position = pl.DataFrame({"series_id": panel.series_ids}, schema={"series_id": pl.String})
+        longest = int(days.max(initial=0))
+        return cls(panel.as_of_date, days, position.with_row_index("series"), longest, horizon)
+
+    @property
+    def start_date(self) -> date:
+        return self.as_of_date - timedelta(days=self.longest - 1)
+
+    def split(self, values: FloatArray, days: int) -> tuple[FloatArray, FloatArray]:
+        """Past and days ahead of a series with this many days, from values of the whole span."""
+        return values[self.longest - days : self.longest], values[self.longest :]
+
+    def located(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The rows of the panel's series with ``series`` and ``day``, positions in panel and span."""
+        return (
+            frame.join(self.position, on="series_id")
+            .with_columns((pl.col("date") - self.start_date).dt.total_days().alias("day"))
+            .sort("series", "day")
+        )
+
+
+def _require_known(facts: Facts, as_of_date: date) -> None:
+    later = {
+        "promotions": facts.promotions.filter(pl.col("known_date") > as_of_date).height,
+        "prices": facts.prices.filter(pl.col("date") > as_of_date).height,
+        "closed days": facts.calendar.filter(
+            (pl.col("date") > as_of_date) & pl.col("is_closed").is_not_null()
+        ).height,
+    }
+    known_later = {name: rows for name, rows in later.items() if rows}
+    if known_later:
+        raise ValueError(f"facts that became known after {as_of_date}: {known_later} rows")
+
+
+def _promotion(span: _Span, promotions: pl.DataFrame) -> _Row:
+    depths = promotions.filter(pl.col("discount_rate") > 0)["discount_rate"]
+    usual = float(depths.median()) if len(depths) else 1.0  # type: ignore[arg-type]
+    rows = span.located(promotions).filter(pl.col("day").is_between(0, span.longest + span.horizon - 1))
+    depth = rows.select(
+        pl.when(pl.col("discount_rate") > 0).then("discount_rate").otherwise(usual).cast(pl.Float64)
+    ).to_series()
+    none = np.zeros(span.longest + span.horizon)
+    values = [none] * len(span.days)
+    for series, positions in _by_series(rows["series"]):
+        values[series] = none.copy()
+        values[series][rows["day"].to_numpy()[positions]] = depth.to_numpy()[positions]
+    announced = bool((promotions["known_date"] < promotions["date"]).any())
+    return _row(span, values, known_ahead=announced)
+
+
+def _price(span: _Span, facts: Facts) -> _Row:
+    """The price outside promotions: what a promotion changed stays until the price changes again."""
+    regular = span.located(facts.prices.join(facts.promotions, on=["series_id", "date"], how="anti"))
+    day, price = regular["day"].to_numpy(), regular["unit_price"].cast(pl.Float64).to_numpy()
+    unknown = np.ones(span.longest + span.horizon)
+    values = [unknown] * len(span.days)
+    for series, positions in _by_series(regular["series"]):
+        since = np.maximum(day[positions], 0)
+        since[0] = 0
+        steps = np.diff(np.append(since, span.longest + span.horizon))
+        priced = np.repeat(price[positions], steps)
+        usual = float(np.median(span.split(priced, int(span.days[series]))[0])) if span.days[series] else 0.0
+        if np.isfinite(priced).all() and usual > 0:
+            values[series] = priced / usual
+    return _row(span, values, known_ahead=True)
+
+
+def _of_locations(span: _Span, locations: Sequence[str], calendar: pl.DataFrame) -> dict[str, _Row]:
+    """Holidays, SNAP days and open days: one array per location, shared by its series."""
+    wanted = sorted(set(locations))
+    number = {location: i for i, location in enumerate(wanted)}
+    days = [span.start_date + timedelta(days=i) for i in range(span.longest + span.horizon)]
+    grid = pl.DataFrame({"location_id": wanted}, schema={"location_id": pl.String}).join(
+        pl.DataFrame({"date": days}, schema={"date": pl.Date}), how="cross"
+    )
+    filled = grid.join(calendar, on=["location_id", "date"], how="left", maintain_order="left")
+    expected = expected_closed(calendar, span.as_of_date)
+    filled = filled.join(expected, on=["location_id", "date"], how="left", maintain_order="left")
+    ahead = filled.filter(pl.col("date") > span.as_of_date)
+    has_snap = calendar.filter(pl.col("is_snap").is_not_null())["location_id"].unique()
+    snap_ahead = ahead.filter(pl.col("location_id").is_in(has_snap.implode()))["is_snap"]
+
+    def shared(values: pl.Series, known_ahead: bool) -> _Row:
+        matrix = values.cast(pl.Float64).to_numpy().reshape(len(wanted), len(days))
+        return _row(span, [matrix[number[location]] for location in locations], known_ahead=known_ahead)
+
+    closed = filled.select(pl.coalesce("is_closed", "is_expected_closed", pl.lit(False))).to_series()
+    return {
+        "holiday": shared(filled["is_holiday"].fill_null(False), ahead["is_holiday"].null_count() == 0),
+        "snap": shared(filled["is_snap"].fill_null(False), snap_ahead.null_count() == 0),
+        "open": shared(~closed, True),
+    }
+
+
+def expected_closed(calendar: pl.DataFrame, as_of_date: date) -> pl.DataFrame:
+    """Which days after the as-of date each location is expected to be closed; the rule is ``COVARIATES``'.
+
+    Args:
+        calendar: as in :class:`Facts`.
+        as_of_date: ``is_closed`` of later days is not looked at.
+
+    Returns:
+        ``location_id, date, is_expected_closed``, one row per location and later day of the calendar.
+    """
+    past = calendar.filter((pl.col("date") <= as_of_date) & pl.col("is_closed").is_not_null())
+    ahead = calendar.filter(pl.col("date") > as_of_date).select("location_id", "date", "holiday_name")
+    weekday = pl.col("date").dt.weekday().alias("weekday")
+    weekdays = (
+        past.with_columns(weekday)
+        .sort("date")
+        .group_by("location_id", "weekday")
+        .agg(pl.col("is_closed").tail(WEEKS_FOR_CLOSED_WEEKDAYS).all().alias("keeps_weekday_closed"))
+    )
+    holidays = (
+        past.filter(pl.col("holiday_name").is_not_null())
+        .sort("date")
+        .group_by("location_id", "holiday_name")
+        .agg(pl.col("is_closed").last().alias("was_closed_last_time"))
+    )
+    return (
+        ahead.with_columns(weekday)
+        .join(weekdays, on=["location_id", "weekday"], how="left")
+        .join(holidays, on=["location_id", "holiday_name"], how="left")
+        .select(
+            "location_id",
+            "date",
+            (
+                pl.col("keeps_weekday_closed").fill_null(False)
+                | pl.col("was_closed_last_time").fill_null(False)
+            ).alias("is_expected_closed"),
+        )
+    )
+
+
+def _row(span: _Span, values: Sequence[FloatArray], *, known_ahead: bool) -> _Row:
+    parts = [span.split(series, int(days)) for series, days in zip(values, span.days, strict=True)]
+    return _Row(
+        past=tuple(past for past, _ in parts),
+        future=tuple(future for _, future in parts) if known_ahead else None,
+    )
+
+
+def _by_series(series: pl.Series) -> list[tuple[int, slice]]:
+    """Each series of a sorted column, with the slice of its rows."""
+    numbers, starts = np.unique(series.to_numpy(), return_index=True)
+    ends = np.append(starts, len(series))[1:]
+    return [(int(n), slice(int(a), int(b))) for n, a, b in zip(numbers, starts, ends, strict=True)]
