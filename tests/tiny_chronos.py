@@ -5,18 +5,26 @@ Its forecasts mean nothing; what is tested with it is everything around the numb
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from forecasting_lib.panel import QUANTILE_LEVELS
 
 
-def save_tiny_chronos(directory: Path, *, seed: int = 0, half_precision: bool = False) -> Path:
+def save_tiny_chronos(
+    directory: Path,
+    *,
+    seed: int = 0,
+    half_precision: bool = False,
+    levels: Sequence[float] = QUANTILE_LEVELS,
+) -> Path:
     """Write ``config.json`` and ``model.safetensors`` of a tiny Chronos-2 into a directory, and return it.
 
     Args:
         directory: is created where it does not exist.
         seed: of the random weights.
         half_precision: store the weights as fp16, as a bundled model does to halve its size.
+        levels: quantile levels the model answers with.
     """
     import torch
     from chronos.chronos2 import Chronos2Model
@@ -37,7 +45,7 @@ def save_tiny_chronos(directory: Path, *, seed: int = 0, half_precision: bool = 
             "input_patch_size": 16,
             "input_patch_stride": 16,
             "output_patch_size": 16,
-            "quantiles": list(QUANTILE_LEVELS),
+            "quantiles": list(levels),
             "use_reg_token": True,
             "use_arcsinh": True,
             "max_output_patches": 4,

@@ -39,6 +39,8 @@ class WeightsSource(StrEnum):
     EXPLICIT = "explicit"
     HUB = "hub"
     BUNDLED = "bundled"
+    FINETUNED = "finetuned"
+    """Tuned on one client's own history, and used for that client only."""
 
 
 class WeightsUnavailable(RuntimeError):  # noqa: N818 - the name is the state it reports
@@ -70,6 +72,7 @@ def resolve_weights(
     bundled: Path | None = None,
     offline: bool = False,
     cache_dir: Path | None = None,
+    explicit_from: str = "CHRONOS_MODEL_ID",
 ) -> ResolvedWeights:
     """Find the weights to forecast with.
 
@@ -78,6 +81,7 @@ def resolve_weights(
         bundled: directory of the model that comes with the project; it need not exist.
         offline: True keeps every look-up in the local cache.
         cache_dir: the hub cache; None for the hub library's own.
+        explicit_from: where the user named the explicit choice, for the message.
 
     Raises:
         WeightsUnavailable: the explicit choice cannot be met, or no place has usable weights.
@@ -86,19 +90,19 @@ def resolve_weights(
         wanted = explicit.strip()
         try:
             directory = _named(wanted, offline, cache_dir)
-            return _resolved(WeightsSource.EXPLICIT, wanted, directory)
+            return verified_weights(WeightsSource.EXPLICIT, wanted, directory)
         except WeightsUnavailable as error:
-            raise WeightsUnavailable(f"CHRONOS_MODEL_ID is {wanted!r}: {error}") from error
+            raise WeightsUnavailable(f"{explicit_from} is {wanted!r}: {error}") from error
     try:
         directory = _from_hub(DEFAULT_MODEL_ID, offline, cache_dir)
-        return _resolved(WeightsSource.HUB, DEFAULT_MODEL_ID, directory)
+        return verified_weights(WeightsSource.HUB, DEFAULT_MODEL_ID, directory)
     except WeightsUnavailable as error:
         passed_over = str(error)
     if bundled is None or not bundled.is_dir():
         raise WeightsUnavailable(f"{passed_over} No model is bundled either. {HOW_TO_GET_WEIGHTS}")
     try:
         warning = f"{passed_over} The small bundled model forecasts in its place."
-        return _resolved(WeightsSource.BUNDLED, BUNDLED_MODEL_ID, bundled, (warning,))
+        return verified_weights(WeightsSource.BUNDLED, BUNDLED_MODEL_ID, bundled, (warning,))
     except WeightsUnavailable as error:
         raise WeightsUnavailable(f"{passed_over} The bundled model: {error} {HOW_TO_GET_WEIGHTS}") from error
 
@@ -123,10 +127,14 @@ def tensor_names(directory: Path) -> set[str]:
     return names
 
 
-def _resolved(
+def verified_weights(
     source: WeightsSource, model_id: str, directory: Path, warnings: tuple[str, ...] = ()
 ) -> ResolvedWeights:
-    """The verified result, or WeightsUnavailable with what is wrong with the directory."""
+    """A directory of weights, checked and with its digest.
+
+    Raises:
+        WeightsUnavailable: it is not a whole Chronos-2 model; the message says what is wrong.
+    """
     _require_chronos2(directory)
     tensor_names(directory)
     return ResolvedWeights(source, model_id, directory, _digest(directory), warnings)

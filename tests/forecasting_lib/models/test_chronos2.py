@@ -15,9 +15,9 @@ from safetensors.numpy import load_file, save_file
 from forecasting_lib.models.chronos2 import Chronos2, load_pipeline
 from forecasting_lib.models.guards import Reason, guarded_predict
 from forecasting_lib.models.naive import MovingAverage
-from forecasting_lib.models.quantile_grid import grid_mean
+from forecasting_lib.models.quantile_grid import demand_grid, grid_mean
 from forecasting_lib.models.weights import WeightsUnavailable
-from forecasting_lib.panel import MEDIAN_INDEX, Panel
+from forecasting_lib.panel import MEDIAN_INDEX, QUANTILE_LEVELS, Panel
 from tests.forecasting_lib.models.panels import panel_of, panels_of_any_kind, random_panel
 from tests.tiny_chronos import save_tiny_chronos
 
@@ -135,6 +135,35 @@ def test_any_panel_gives_publishable_numbers(model: Chronos2, panel: Panel) -> N
         assert np.isfinite(numbers).all()
         assert (numbers >= 0).all()
     assert (np.diff(forecast.quantiles, axis=2) >= 0).all()
+
+
+@pytest.mark.parametrize("covariates", [False, True])
+@pytest.mark.parametrize("horizon", [14, 16, 64])
+def test_one_pass_gives_what_the_library_gives(tiny_chronos: Path, covariates: bool, horizon: int) -> None:
+    panel = random_panel(6, longest=700)
+    panel = with_promotions(panel, horizon) if covariates else panel
+    inputs = [
+        {
+            "target": panel.history[i],
+            "past_covariates": {k: v[i] for k, v in panel.past_covariates.items()},
+            "future_covariates": {k: v[i] for k, v in panel.future_covariates.items()},
+        }
+        for i in range(len(panel))
+    ]
+    theirs, _ = load_pipeline(tiny_chronos).predict_quantiles(
+        inputs, prediction_length=horizon, quantile_levels=list(QUANTILE_LEVELS)
+    )
+    ours = Chronos2(tiny_chronos, context_days=9999).predict(panel, horizon).quantiles
+    expected = demand_grid(np.stack([p[0].numpy() for p in theirs]).astype(np.float64))
+    np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_weights_with_other_levels_are_brought_to_the_grid(tiny_chronos: Path, tmp_path: Path) -> None:
+    deciles = [0.01, *(round(0.1 * i, 1) for i in range(1, 10)), 0.99]
+    panel = random_panel(2)
+    forecast = Chronos2(save_tiny_chronos(tmp_path, levels=deciles)).predict(panel, 5)
+    assert np.isfinite(forecast.quantiles).all()
+    assert forecast.quantiles.shape == Chronos2(tiny_chronos).predict(panel, 5).quantiles.shape
 
 
 def test_progress_counts_every_series_once(tiny_chronos: Path) -> None:
