@@ -58,7 +58,11 @@ def run(
     client: Annotated[list[str] | None, typer.Option("--client", help="A client; repeatable.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Every active client.")] = False,
     as_of: Annotated[
-        str | None, typer.Option(metavar="DATE", help="Last day the models may see, such as 2026-03-31.")
+        str | None,
+        typer.Option(
+            metavar="DATE",
+            help="Last day the models may see, such as 2026-03-31; what is known since is scored at once.",
+        ),
     ] = None,
     job: Annotated[
         str, typer.Option(help="client_pipeline, forecast_only, inventory_only or quality_only.")
@@ -76,6 +80,9 @@ def run(
     outcomes = run_clients(
         settings, warehouse, [entry.client_id for entry in wanted], job, as_of=_day(as_of) if as_of else None
     )
+    if as_of and all(outcome.succeeded for outcome in outcomes):
+        # The days after an earlier as-of date are known already: its forecast can be judged at once.
+        outcomes += run_clients(settings, warehouse, [entry.client_id for entry in wanted], "quality_only")
     if not outcomes:
         err.print("There is no active client: 'forecaster client add' adds one, 'forecaster setup' the demo.")
     if not all(outcome.succeeded for outcome in outcomes):
