@@ -23,7 +23,7 @@ def record(
 
     Args:
         connection: the transaction that does what is recorded; both happen, or neither.
-        action: load, reject, restate, publish, score, registry_change, role_change or run_failure.
+        action: load, reject, restate, publish, score, finetune, registry_change, role_change or run_failure.
         subject: what it was done to, such as a file's path or a run's id.
         client_id: the tenant concerned.
         run_id: the Dagster run, where there is one.

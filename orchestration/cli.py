@@ -14,7 +14,7 @@ import typer
 from rich.markup import escape
 from typer.core import TyperGroup
 
-from orchestration.commands import clients, installation, work
+from orchestration.commands import clients, installation, model, work
 from orchestration.commands.terminal import err
 
 
@@ -56,6 +56,7 @@ def main(
 
 
 app.add_typer(clients.app, name="client")
+app.add_typer(model.app, name="model")
 for command, example in (
     (installation.demo, "forecaster demo"),
     (installation.setup, "forecaster setup --client-name 'My Company' --skip-test-data"),

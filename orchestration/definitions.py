@@ -9,6 +9,7 @@ import dagster as dg
 
 from orchestration.clients import CLIENT_REGISTRY, Client
 from orchestration.demand import DEMAND_ASSETS
+from orchestration.finetuning import finetune_job
 from orchestration.forecasting import forecasts
 from orchestration.ingestion import landing_files
 from orchestration.inventory import inventory
@@ -31,7 +32,7 @@ def build_definitions(
     """
     return dg.Definitions(
         assets=[CLIENT_REGISTRY, landing_files, *DEMAND_ASSETS, forecast_quality, forecasts, inventory],
-        jobs=JOBS,
+        jobs=[*JOBS, finetune_job],
         schedules=client_schedules(clients),
         sensors=SENSORS,
         resources={"installation": Installation(), **(resources or {})},

@@ -11,7 +11,7 @@ import dagster as dg
 
 from orchestration.clients import CLIENT_PARTITIONS, CLIENT_TAG
 
-_FOR_ONE_CLIENT = dg.PartitionedConfig(
+FOR_ONE_CLIENT = dg.PartitionedConfig(
     partitions_def=CLIENT_PARTITIONS,
     run_config_for_partition_key_fn=lambda _client_id: {},
     tags_for_partition_key_fn=lambda client_id: {CLIENT_TAG: client_id},
@@ -23,7 +23,7 @@ def _job(name: str, selection: dg.AssetSelection, description: str) -> dg.Unreso
         name,
         selection=selection,
         description=description,
-        config=_FOR_ONE_CLIENT,
+        config=FOR_ONE_CLIENT,
         executor_def=dg.in_process_executor,
     )
 

@@ -26,7 +26,7 @@ import psycopg
 from orchestration.clients import CLIENT_TAG
 from orchestration.warehouse.server import Warehouse
 
-JOBS = ("client_pipeline", "forecast_only", "inventory_only", "quality_only")
+JOBS = ("client_pipeline", "forecast_only", "inventory_only", "quality_only", "finetune")
 
 COMMAND_LINE_TAG = "launched_by"
 COMMAND_LINE = "command line"

@@ -179,15 +179,17 @@ def remove(
     client: Slug,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Erase a client and everything the database holds of it; its landing folder stays."""
+    """Erase a client, all the database holds of it and its tuned weights; its landing folder stays."""
     settings, warehouse = open_warehouse()
     from orchestration.clients import get_client, remove_client
+    from orchestration.weights import erase_client_models
 
     name = get_client(warehouse, client).name
     if not yes:
         typer.confirm(f"Erase {client} ({name}), its deliveries, forecasts and plans?", abort=True)
     with waiting(f"Erasing {client}"):
         erased = remove_client(warehouse, client)
+        erase_client_models(settings, client)
     out.print(f"[green]Removed[/] {client}: {sum(erased.values()):,} rows in {len(erased)} tables.")
     _follow_registry(settings, warehouse)
 
