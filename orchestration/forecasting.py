@@ -10,7 +10,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -21,14 +21,17 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from forecasting_lib.covariates import COVARIATES
 from forecasting_lib.evaluation.metrics import mase_scale, rmsse_scale
 from forecasting_lib.models.guards import guarded_predict
+from forecasting_lib.models.interface import Forecaster
 from forecasting_lib.models.registry import create_model, model_entry
 from forecasting_lib.models.weights import ResolvedWeights, WeightsUnavailable, resolve_weights
-from forecasting_lib.panel import Forecast
+from forecasting_lib.panel import Forecast, Panel
 from orchestration import audit
 from orchestration.checks import forecast_problems
 from orchestration.clients import CLIENT_PARTITIONS, Client, get_client
+from orchestration.covariates import history_with_covariates
 from orchestration.demand import DEMAND_KEYS
 from orchestration.panels import SERIES_COLUMNS, DemandHistory, last_demand_day, read_forecast, read_history
 from orchestration.pictures import forecast_picture
@@ -62,6 +65,16 @@ class PlannedModel:
     model: str
     weights: ResolvedWeights | None = None
     skipped_because: str | None = None
+
+    def forecaster(self, **options: Any) -> Forecaster:
+        """The model itself, with these settings beyond its weights; nothing is loaded before it predicts."""
+        weights = {"path": self.weights.path} if self.weights else {}
+        return create_model(self.model, **weights, **options)
+
+    @property
+    def uses_covariates(self) -> bool:
+        """Whether promotions, prices and holidays reach the forecast."""
+        return self.skipped_because is None and self.forecaster().uses_covariates
 
 
 @dataclass(frozen=True)
@@ -106,13 +119,15 @@ class ForecastRun:
         """Why a model was chosen, not chosen or skipped, as a sentence for the planner."""
         if outcome.plan.skipped_because is not None:
             return f"Skipped: {outcome.plan.skipped_because}"
-        warnings = " ".join(outcome.plan.weights.warnings) if outcome.plan.weights else ""
+        remarks = " ".join(outcome.plan.weights.warnings) if outcome.plan.weights else ""
+        if not outcome.plan.uses_covariates:
+            remarks = f"It does not use promotions, prices or holidays. {remarks}"
         champion = self.champion
         if champion is None or outcome is champion:
             skipped = [o.model for o in self.outcomes[: self.outcomes.index(outcome)]]
             passed_over = f" that ran; {', '.join(skipped)} did not" if skipped else ""
-            return f"Leads: the first model of the client's policy{passed_over}. {warnings}".strip()
-        return f"Published for comparison; {champion.model} comes before it in the policy. {warnings}".strip()
+            return f"Leads: the first model of the client's policy{passed_over}. {remarks}".strip()
+        return f"Published for comparison; {champion.model} comes before it in the policy. {remarks}".strip()
 
 
 def models_to_run(policy: Sequence[str]) -> list[str]:
@@ -140,7 +155,7 @@ def plan_models(client: Client, settings: Settings) -> list[PlannedModel]:
 
 
 def digest_of_inputs(client: Client, history: DemandHistory, plans: Sequence[PlannedModel]) -> str:
-    """SHA-256 of all that a forecast depends on: the histories, the horizon, models, weights and code."""
+    """SHA-256 of all that a forecast depends on: demand, covariates, the horizon, models, weights, code."""
     panel = history.panel
     choices = {
         "as_of_date": panel.as_of_date.isoformat(),
@@ -150,10 +165,13 @@ def digest_of_inputs(client: Client, history: DemandHistory, plans: Sequence[Pla
         "series": history.keys.rows(),
         "ended": history.ended.rows(),
         "lengths": [len(h) for h in panel.history],
+        "past_covariates": list(panel.past_covariates),
+        "future_covariates": list(panel.future_covariates),
     }
     digest = hashlib.sha256(json.dumps(choices).encode())
-    for series in panel.history:
-        digest.update(series.tobytes())
+    for rows in (panel.history, *panel.past_covariates.values(), *panel.future_covariates.values()):
+        for series in rows:
+            digest.update(series.tobytes())
     return digest.hexdigest()
 
 
@@ -182,15 +200,30 @@ def run_models(
             log(f"{plan.model} is skipped: {plan.skipped_because}")
             outcomes.append(ModelOutcome(plan))
             continue
-        options: dict[str, Any] = (
-            {"path": plan.weights.path, "progress": _progress(plan.model, log)} if plan.weights else {}
-        )
+        options = {"progress": _progress(plan.model, log)} if plan.weights else {}
         started = time.monotonic()
-        forecast = guarded_predict(create_model(plan.model, **options), history.panel, client.horizon_days)
+        forecast = guarded_predict(
+            plan.forecaster(**options), panel_for(plan, history.panel), client.horizon_days
+        )
         seconds = time.monotonic() - started
         log(f"{plan.model}: {len(history.panel)} series, {client.horizon_days} days, in {seconds:.1f} s")
         outcomes.append(ModelOutcome(plan, forecast, seconds))
     return outcomes
+
+
+def panel_for(plan: PlannedModel, panel: Panel) -> Panel:
+    """What a model is shown: covariates only where it uses them, for the guards would clean them all."""
+    return panel if plan.uses_covariates else replace(panel, past_covariates={}, future_covariates={})
+
+
+def settings_of(plan: PlannedModel, panel: Panel) -> dict[str, Any]:
+    """The model's settings, and the covariates it was shown with where their days ahead come from."""
+    shown = panel_for(plan, panel)
+    covariates = {
+        name: str(COVARIATES[name].ahead) if name in shown.future_covariates else "past only"
+        for name in shown.past_covariates
+    }
+    return {**model_entry(plan.model).settings, **({"covariates": covariates} if covariates else {})}
 
 
 def run_problems(run: ForecastRun) -> dict[str, list[str]]:
@@ -276,7 +309,7 @@ def _publish_model(connection: psycopg.Connection[Any], run: ForecastRun, outcom
         "code_version": code_version(),
         "input_watermark": run.history.input_watermark,
         "input_digest": run.input_digest,
-        "settings": Jsonb(dict(model_entry(outcome.model).settings)),
+        "settings": Jsonb(settings_of(outcome.plan, run.history.panel)),
         "n_series": 0 if forecast is None else len(forecast.series_ids),
         "n_replaced": 0 if forecast is None else sum(r is not None for r in forecast.reasons),
         "dagster_run_id": run.dagster_run_id,
@@ -353,6 +386,8 @@ def forecasts(
     as_of_date = chosen_as_of(warehouse, client.client_id, config.as_of_date)
     history = read_history(warehouse, client.client_id, as_of_date)
     plans = plan_models(client, installation.settings)
+    if any(plan.uses_covariates for plan in plans):
+        history = history_with_covariates(warehouse, client.client_id, history, client.horizon_days)
     digest = digest_of_inputs(client, history, plans)
     standing = standing_run(warehouse, client.client_id, as_of_date, digest)
     if standing is not None:

@@ -83,13 +83,13 @@ def _register(warehouse: Warehouse, name: str, **fields: Any) -> Client:
     stage(warehouse, client.client_id, "stock_levels", stock)
     promotions = pl.DataFrame(
         {
-            "target_type": ["item", "category"],
-            "target_id": ["tea", "ware"],
-            "location_id": ["north", ""],
-            "start_date": [date(2024, 2, 5), date(2024, 2, 12)],
-            "end_date": [date(2024, 2, 7), date(2024, 2, 12)],
-            "discount_rate": [0.2, 0.1],
-            "announced_date": [date(2024, 1, 20), None],
+            "target_type": ["item", "category", "category", "category"],
+            "target_id": ["tea", "ware", "leaves", "leaves"],
+            "location_id": ["north", "", "", "south"],
+            "start_date": [date(2024, 2, 5), date(2024, 2, 12), date(2024, 2, 7), date(2024, 4, 5)],
+            "end_date": [date(2024, 2, 7), date(2024, 2, 12), date(2024, 2, 7), date(2024, 5, 5)],
+            "discount_rate": [0.2, 0.1, 0.3, 0.3],
+            "announced_date": [date(2024, 1, 20), None, date(2024, 1, 25), date(2024, 3, 8)],
         }
     )
     stage(warehouse, client.client_id, "promotions", promotions)
@@ -276,8 +276,56 @@ def test_promotions_come_from_the_plan_or_from_the_sale(demand: pl.DataFrame) ->
     ).rows() == [
         ("pot", "north", date(2024, 2, 12), Decimal("0.1000"), date(2024, 2, 12)),
         ("tea", "north", date(2024, 1, 11), None, date(2024, 1, 11)),
-        *[("tea", "north", date(2024, 2, day), Decimal("0.2000"), date(2024, 1, 20)) for day in (5, 6, 7)],
+        *[("tea", "north", date(2024, 2, day), Decimal("0.2000"), date(2024, 1, 20)) for day in (5, 6)],
+        ("tea", "north", date(2024, 2, 7), Decimal("0.3000"), date(2024, 1, 20)),
+        ("tea", "south", date(2024, 2, 7), Decimal("0.3000"), date(2024, 1, 25)),
     ]
+
+
+def test_every_announcement_of_a_promoted_day_is_kept_the_horizons_days_included(
+    warehouse: Warehouse, builds: Builds
+) -> None:
+    """The tea's promotion of 5 February is announced again, deeper; another runs past the last day."""
+    rows = fetch(
+        warehouse,
+        """
+        select date, known_date, discount_rate from analytics.promoted_days
+        where client_id = %s and item_id = 'tea' and location_id = 'south' order by 1, 2
+        """,
+        builds.retailer,
+    )
+    assert rows == [
+        (date(2024, 2, 7), date(2024, 1, 25), Decimal("0.3000")),
+        *[(LAST + timedelta(days=ahead), date(2024, 3, 8), Decimal("0.3000")) for ahead in (27, 28)],
+    ]
+    rows = fetch(
+        warehouse,
+        """
+        select date, known_date, discount_rate from analytics.promoted_days
+        where client_id = %s and item_id = 'tea' and location_id = 'north' and date = %s order by 1, 2
+        """,
+        builds.retailer,
+        date(2024, 2, 7),
+    )
+    assert [row[1:] for row in rows] == [
+        (date(2024, 1, 20), Decimal("0.2000")),
+        (date(2024, 1, 25), Decimal("0.3000")),
+    ]
+
+
+def test_the_calendar_goes_on_through_the_horizon_and_does_not_know_who_will_be_closed(
+    warehouse: Warehouse, builds: Builds
+) -> None:
+    rows = fetch(
+        warehouse,
+        """
+        select min(date), max(date), max(date) filter (where is_closed is not null), count(*)
+        from analytics.location_calendar where client_id = %s and location_id = 'south'
+        """,
+        builds.retailer,
+    )
+    first, last = date(2024, 1, 10), LAST + timedelta(days=28)
+    assert rows == [(first, last, LAST, (last - first).days + 1)]
 
 
 def test_public_holidays_come_from_the_clients_country(demand: pl.DataFrame) -> None:

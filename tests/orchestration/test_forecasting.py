@@ -12,6 +12,7 @@ import pytest
 
 from forecasting_lib.models.guards import guarded_predict
 from forecasting_lib.models.naive import MovingAverage
+from forecasting_lib.models.weights import ResolvedWeights, WeightsSource
 from forecasting_lib.panel import Forecast, Panel
 from orchestration.checks import forecast_problems
 from orchestration.clients import Client
@@ -21,8 +22,10 @@ from orchestration.forecasting import (
     PlannedModel,
     digest_of_inputs,
     models_to_run,
+    panel_for,
     plan_models,
     series_rows,
+    settings_of,
 )
 from orchestration.panels import DemandHistory
 from orchestration.settings import Settings
@@ -102,13 +105,50 @@ def test_the_digest_follows_every_input_and_nothing_else(history: DemandHistory)
     assert digest_of_inputs(client(name="Renamed"), history, plans) == base
     panel = history.panel
     restated = replace(panel, history=(panel.history[0] + np.eye(1, 40, 12)[0], *panel.history[1:]))
+    told, told_otherwise = (replace(history, panel=with_promotion(panel, ahead)) for ahead in (0.0, 0.2))
     others = {
+        digest_of_inputs(client(), told, plans),
+        digest_of_inputs(client(), told_otherwise, plans),
         digest_of_inputs(client(horizon_days=6), history, plans),
         digest_of_inputs(client(), history, [PlannedModel("seasonal_naive")]),
         digest_of_inputs(client(), replace(history, panel=restated), plans),
         digest_of_inputs(client(), replace(history, ended=history.ended.clear()), plans),
     }
-    assert len(others | {base}) == 5
+    assert len(others | {base}) == 7
+
+
+def with_promotion(panel: Panel, ahead: float) -> Panel:
+    """The panel with a promotion never seen before, of this depth on every day ahead."""
+    return replace(
+        panel,
+        past_covariates={"promotion": tuple(np.zeros(len(h)) for h in panel.history)},
+        future_covariates={"promotion": (np.full(5, ahead),) * len(panel)},
+    )
+
+
+def test_only_a_model_that_uses_covariates_is_shown_them(history: DemandHistory, tmp_path: Path) -> None:
+    weights = ResolvedWeights(WeightsSource.EXPLICIT, "tiny", tmp_path, "0")
+    user, other = PlannedModel("chronos2", weights), PlannedModel("ma7")
+    panel = with_promotion(history.panel, 0.2)
+    assert (user.uses_covariates, other.uses_covariates) == (True, False)
+    assert panel_for(user, panel) is panel
+    assert not panel_for(other, panel).past_covariates
+    assert settings_of(user, panel)["covariates"] == {"promotion": "announced"}
+    past_only = replace(panel, future_covariates={})
+    assert settings_of(user, past_only)["covariates"] == {"promotion": "past only"}
+    assert settings_of(other, panel) == {"window": 7}
+
+
+def test_a_skipped_model_asks_for_no_covariates() -> None:
+    assert not PlannedModel("chronos2", skipped_because="no weights here.").uses_covariates
+
+
+def test_a_model_without_covariates_says_so(history: DemandHistory) -> None:
+    leading = ModelOutcome(PlannedModel("ma7"), forecast_of(history))
+    other = ModelOutcome(PlannedModel("seasonal_naive"), forecast_of(history))
+    run = run_of(history, leading, other)
+    for outcome in (leading, other):
+        assert run.reason(outcome).endswith("It does not use promotions, prices or holidays.")
 
 
 def damaged(forecast: Forecast, name: str, value: float) -> Forecast:
