@@ -26,7 +26,7 @@ from forecasting_lib.evaluation.metrics import mase_scale, rmsse_scale
 from forecasting_lib.models.guards import guarded_predict
 from forecasting_lib.models.interface import Forecaster
 from forecasting_lib.models.registry import create_model, model_entry
-from forecasting_lib.models.weights import ResolvedWeights, WeightsUnavailable, resolve_weights
+from forecasting_lib.models.weights import ResolvedWeights, WeightsUnavailable
 from forecasting_lib.panel import Forecast, Panel
 from orchestration import audit
 from orchestration.checks import forecast_problems
@@ -42,12 +42,12 @@ from orchestration.table_assets import table_key, table_spec
 from orchestration.warehouse.bulk import insert_frame
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import analytics
+from orchestration.weights import client_weights
 
 RUNS_KEY = table_key(analytics.forecast_runs)
 SERIES_KEY = table_key(analytics.forecast_series)
 RESULTS_KEY = table_key(analytics.forecast_results)
 
-BUNDLED_MODEL = "chronos-2-small-demand"
 BASELINE = "ma7"
 
 
@@ -143,12 +143,7 @@ def plan_models(client: Client, settings: Settings) -> list[PlannedModel]:
             plans.append(PlannedModel(model))
             continue
         try:
-            weights = resolve_weights(
-                settings.chronos_model_id,
-                bundled=settings.bundled_models_dir / BUNDLED_MODEL,
-                offline=settings.hub_offline,
-            )
-            plans.append(PlannedModel(model, weights))
+            plans.append(PlannedModel(model, client_weights(settings, client.client_id)))
         except WeightsUnavailable as error:
             plans.append(PlannedModel(model, skipped_because=str(error)))
     return plans
