@@ -26,7 +26,12 @@ from orchestration.instance import open_instance
 from orchestration.runs import find_job, run_job
 from orchestration.settings import Settings, load_settings
 from orchestration.warehouse.migrate import migrate
-from orchestration.warehouse.server import Warehouse, locate_warehouse, start_embedded
+from orchestration.warehouse.server import (
+    Warehouse,
+    libpq_spelling,
+    locate_warehouse,
+    start_embedded,
+)
 from tests.tcp_postgres import tcp_postgres
 
 SHARED_DATA = Path(os.environ.get("FORECASTER_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -56,7 +61,7 @@ def settings(session_folder: Path) -> Iterator[Settings]:
     base = make_url(server) if server else make_url(start_embedded(home / "postgres", stop_on_exit=True))
     database = f"forecaster_test_{os.getpid()}"
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("DATABASE_URL", base.set(database=database).render_as_string(hide_password=False))
+        environment.setenv("DATABASE_URL", libpq_spelling(base.set(database=database)))
         environment.setenv("FORECASTER_HOME", str(home))
         environment.setenv("FORECASTER_LANDING_DIR", str(home / "landing"))
         environment.setenv("FORECASTER_REPORTS_DIR", str(home / "reports"))
@@ -87,7 +92,7 @@ def embedded_warehouse(settings: Settings) -> Iterator[Warehouse]:
 
 def drop_databases(warehouse: Warehouse) -> None:
     """Remove a test's databases and roles from a server that outlives the test."""
-    admin = make_url(warehouse.admin_url).set(database="postgres").render_as_string(hide_password=False)
+    admin = libpq_spelling(make_url(warehouse.admin_url).set(database="postgres"))
     import psycopg
     from psycopg import sql
 
@@ -131,9 +136,7 @@ def tcp_warehouse(tcp_server: str) -> Iterator[Warehouse]:
     """A migrated warehouse on the TCP server."""
     admin = make_url(tcp_server).set(database="warehouse")
     instance = admin.set(database="dagster")
-    warehouse = Warehouse(
-        admin.render_as_string(hide_password=False), instance.render_as_string(hide_password=False)
-    )
+    warehouse = Warehouse(libpq_spelling(admin), libpq_spelling(instance))
     migrate(warehouse, lambda: build_views(warehouse))
     yield warehouse
     warehouse.engine.dispose()

@@ -85,7 +85,7 @@ class Warehouse:
     def libpq_url(self, *, role: str | None = None) -> str:
         """A ``postgresql://`` URL for psycopg, ADBC and psql, optionally working under a role."""
         options = "-c timezone=UTC" + (f" -c role={role}" if role else "")
-        return _libpq(self._url.update_query_dict({"options": options}))
+        return libpq_spelling(self._url.update_query_dict({"options": options}))
 
     @property
     def pipeline_url(self) -> str:
@@ -132,7 +132,7 @@ class Warehouse:
         }
 
 
-def _libpq(url: URL) -> str:
+def libpq_spelling(url: URL) -> str:
     """A URL in libpq's spelling: SQLAlchemy leaves spaces in passwords and writes them as + in queries."""
     base = url.set(drivername="postgresql", query={}).render_as_string(hide_password=False)
     return f"{base.replace(' ', '%20')}?{urlencode(url.query, doseq=True, quote_via=quote)}"
@@ -217,8 +217,8 @@ def locate_warehouse(settings: Settings) -> Warehouse:
         else default_instance
     )
     return Warehouse(
-        admin_url=_libpq(admin),
-        instance_url=_libpq(instance),
+        admin_url=libpq_spelling(admin),
+        instance_url=libpq_spelling(instance),
     )
 
 
@@ -232,7 +232,7 @@ def create_missing_databases(warehouse: Warehouse) -> list[str]:
     for url in (make_url(warehouse.admin_url), make_url(warehouse.instance_url)):
         if _database_answers(url):
             continue
-        maintenance = _libpq(url.set(database="postgres"))
+        maintenance = libpq_spelling(url.set(database="postgres"))
         with _connect(maintenance, autocommit=True) as connection:
             try:
                 connection.execute(
@@ -256,7 +256,7 @@ def create_missing_databases(warehouse: Warehouse) -> list[str]:
 
 def _database_answers(url: URL) -> bool:
     try:
-        psycopg.connect(_libpq(url), connect_timeout=10).close()
+        psycopg.connect(libpq_spelling(url), connect_timeout=10).close()
     except psycopg.OperationalError as error:
         if "does not exist" in str(error) and "database" in str(error):
             return False

@@ -30,8 +30,13 @@ def stand_in(installation: Settings) -> Iterator[subprocess.Popen[bytes]]:
     path = installation.home / "service.json"
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
+        # A shell's background jobs ignore interrupts, and so would the child of a test run in one.
+        code = (
+            "import signal, time; signal.signal(signal.SIGINT, signal.SIG_DFL);"
+            "print('up', flush=True); time.sleep(600)"
+        )
         process = subprocess.Popen(
-            [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"],
+            [sys.executable, "-c", code],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             pass_fds=(file.fileno(),),
