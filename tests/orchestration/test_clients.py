@@ -62,7 +62,7 @@ def test_a_slug_is_taken_once(warehouse: Warehouse, new_client: NewClient) -> No
         add_client(warehouse, client)
 
 
-def test_an_unknown_client_is_answered_with_the_known_ones(warehouse: Warehouse, new_client: NewClient) -> None:
+def test_an_unknown_client_is_answered_with_the_known(warehouse: Warehouse, new_client: NewClient) -> None:
     known = new_client().client_id
     with pytest.raises(ClientError, match=known):
         get_client(warehouse, "nobody")
@@ -76,7 +76,8 @@ def test_updates_are_validated_and_audited(warehouse: Warehouse, new_client: New
     assert get_client(warehouse, client_id).horizon_days == 14
     with warehouse.transaction() as connection:
         row = connection.execute(
-            "select details from ops.audit_log where client_id = %s order by audit_id desc limit 1", (client_id,)
+            "select details from ops.audit_log where client_id = %s order by audit_id desc limit 1",
+            (client_id,),
         ).fetchone()
     assert row is not None
     assert row[0]["before"]["horizon_days"] == 28

@@ -1,4 +1,4 @@
-"""Tuned weights: kept where they win, used for their own client alone, passed over where they stand no more."""
+"""Tuned weights: kept where they win, used for their own client alone, passed over where they are gone."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ def test_another_client_changes_nothing(
     new_client: NewClient,
     run: Callable[..., str],
 ) -> None:
-    """B has A's items and other numbers: A stays as it was, and A's files give a twin the same, to the bit."""
+    """B has A's items and other numbers: A stays as it was; A's files give a twin the same, to the bit."""
     a = fingerprints(warehouse, pipeline_client.client_id)
     b = new_client(prefix="neighbour", country="IE")
     deliver(settings, b.client_id, {**FIRST, "sales": FIRST["sales"].with_columns(pl.col("units_sold") * 7)})

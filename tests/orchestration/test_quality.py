@@ -153,7 +153,7 @@ def add_forecast(
             insert into analytics.forecast_runs (
                 client_id, run_id, model, as_of_date, horizon_days, status, is_current, is_champion, reason,
                 code_version, input_digest, n_series, dagster_run_id
-            ) values (%s, %s, %s, %s, %s, 'published', true, true, 'first in the policy', '0', '0', %s, 'none')
+            ) values (%s, %s, %s, %s, %s, 'published', true, true, 'first of the policy', '', '', %s, 'none')
             """,
             (client_id, run_id, model, as_of, int(rows["lag_days"].max()), keys.height),  # type: ignore[arg-type]
         )
