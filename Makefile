@@ -9,10 +9,10 @@ INSTALLED := $(VENV)/.installed
 CODE := orchestration forecasting_lib tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test lint format bench clean
+.PHONY: help setup demo up down test lint format bench evaluate-model clean
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 16
 
 setup: $(INSTALLED)  ## virtual environment with the pinned dependencies
 
@@ -44,8 +44,13 @@ format: setup  ## bring the code into shape
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
-bench: setup  ## the tests that measure, with their figures
-	$(BIN)/python -m pytest -m slow -s
+bench: setup  ## each stage beside the least the same work can cost, measured in the same run
+	$(BIN)/python -m tests.bench forecast
+	$(BIN)/python -m tests.bench stages
+	$(BIN)/python -m tests.bench large-model
+
+evaluate-model: setup  ## the model beside its baselines on M5-format files: make evaluate-model DATA=m5/
+	$(BIN)/forecaster model evaluate --data $(DATA)
 
 clean:  ## remove the environment and the caches; data and databases stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -8,7 +8,7 @@ torch and chronos take seconds to import, so both are imported when a model is f
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -127,33 +127,55 @@ class Chronos2:
     def _one_pass(
         self, panel: Panel, batch: list[int], context: int, horizon: int
     ) -> npt.NDArray[np.float32]:
-        """The model's answer from tensors built here, with the rows, padding and groups the library makes."""
+        """The model's answer from arrays built here, with the rows, padding and groups the library makes."""
         import torch
 
-        device, patch_days = self._pipeline.model.device, self._pipeline.model_output_patch_size
+        patch_days = self._pipeline.model_output_patch_size
         patches = -(-horizon // patch_days)
-        rows_each = 1 + len(panel.past_covariates)
-        longest = max(min(len(panel.history[i]), context) for i in batch)
-        past = np.full((len(batch), rows_each, longest), np.nan, dtype=np.float32)
-        future = np.full((len(batch), rows_each, patches * patch_days), np.nan, dtype=np.float32)
-        for row, arrays in enumerate((panel.history, *panel.past_covariates.values())):
-            for position, series in enumerate(batch):
-                recent = arrays[series][-context:]
-                past[position, row, longest - len(recent) :] = recent
-        for row, name in enumerate(panel.past_covariates, start=1):
-            if name in panel.future_covariates:
-                for position, series in enumerate(batch):
-                    future[position, row, :horizon] = panel.future_covariates[name][series][:horizon]
+        rows = model_rows(panel, batch, context, horizon, patches * patch_days)
+        tensors = {
+            name: torch.from_numpy(array).to(self._pipeline.model.device) for name, array in rows.items()
+        }
         with torch.inference_mode():
-            answer = self._pipeline.model(
-                context=torch.from_numpy(past.reshape(-1, longest)).to(device),
-                future_covariates=torch.from_numpy(future.reshape(-1, patches * patch_days)).to(device),
-                group_ids=torch.arange(len(batch)).repeat_interleave(rows_each).to(device),
-                num_output_patches=patches,
-            ).quantile_preds
-            # (series, 21, days) of the rows that are targets, as (series, days, 21)
-            targets: npt.NDArray[np.float32] = answer[::rows_each, :, :horizon].transpose(1, 2).cpu().numpy()
-        return targets
+            answer = self._pipeline.model(**tensors, num_output_patches=patches).quantile_preds
+            # Rows of targets (series, 21, days), as (series, days, 21).
+            targets = answer[:: len(answer) // len(batch), :, :horizon].transpose(1, 2).cpu().numpy()
+        return np.asarray(targets, dtype=np.float32)
+
+
+def model_rows(
+    panel: Panel, batch: Sequence[int], context: int, horizon: int, future_days: int
+) -> dict[str, npt.NDArray[Any]]:
+    """The rows of some series as the model's forward pass takes them: each target, then its covariates.
+
+    Args:
+        panel: any panel.
+        batch: positions of the series.
+        context: most days of the past to show.
+        horizon: days ahead of which covariates are known.
+        future_days: the horizon filled up to whole patches.
+
+    Returns:
+        ``context`` (rows, longest), padded on the left, and ``future_covariates`` (rows, future_days), both
+        float32 with NaN for what is not known; ``group_ids`` (rows,), one number per series.
+    """
+    rows_each = 1 + len(panel.past_covariates)
+    longest = max(min(len(panel.history[i]), context) for i in batch)
+    past = np.full((len(batch), rows_each, longest), np.nan, dtype=np.float32)
+    future = np.full((len(batch), rows_each, future_days), np.nan, dtype=np.float32)
+    for row, arrays in enumerate((panel.history, *panel.past_covariates.values())):
+        for position, series in enumerate(batch):
+            recent = arrays[series][-context:]
+            past[position, row, longest - len(recent) :] = recent
+    for row, name in enumerate(panel.past_covariates, start=1):
+        if name in panel.future_covariates:
+            for position, series in enumerate(batch):
+                future[position, row, :horizon] = panel.future_covariates[name][series][:horizon]
+    return {
+        "context": past.reshape(-1, longest),
+        "future_covariates": future.reshape(-1, future_days),
+        "group_ids": np.repeat(np.arange(len(batch)), rows_each),
+    }
 
 
 def _inputs(panel: Panel, batch: list[int], context: int, horizon: int) -> list[dict[str, Any]]:

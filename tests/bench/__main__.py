@@ -1,0 +1,116 @@
+"""``python -m tests.bench``: what each stage costs beside the least the same work can cost.
+
+Belongs here: the commands and their tables. Every ratio is between two figures of the same run on the same
+machine; the figures themselves say nothing about another one. Does not belong here: assertions; the ratios
+are read by people.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench import forecasting
+
+out = Console(highlight=False, width=110)
+err = Console(stderr=True, highlight=False)
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
+
+
+@app.callback()
+def machine() -> None:
+    """Say where the figures come from."""
+    out.print(f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}")
+
+
+@app.command()
+def forecast(
+    weights: Annotated[
+        Path | None, typer.Option("--weights", help="Directory; without it random weights of the small size.")
+    ] = None,
+    series: Annotated[int, typer.Option("--series", min=8)] = 3_049,
+    days: Annotated[int, typer.Option("--days", min=2, help="Days of every history.")] = 419,
+    covariates: Annotated[int, typer.Option("--covariates", min=0, help="Flags known ahead.")] = 0,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="The best round counts.")] = 3,
+) -> None:
+    """The forecasting stage's model part beside the bare forward pass of the same tensors."""
+    with tempfile.TemporaryDirectory() as folder:
+        if weights is None:
+            weights = Path(folder)
+            forecasting.save_random(forecasting.Architecture(), weights)
+        _forecast(weights, series, days, covariates, rounds)
+
+
+@app.command("large-model")
+def large_model(
+    series: Annotated[int, typer.Option("--series", min=8)] = 200,
+    days: Annotated[int, typer.Option("--days", min=2, help="Days of every history.")] = 512,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="The best round counts.")] = 1,
+) -> None:
+    """The same with random weights of amazon/chronos-2's size."""
+    with tempfile.TemporaryDirectory() as folder:
+        parameters = forecasting.save_random(forecasting.AMAZON_CHRONOS_2, Path(folder))
+        out.print(f"{parameters / 1e6:.1f} million parameters, random")
+        _forecast(Path(folder), series, days, 0, rounds)
+
+
+def _forecast(weights: Path, series: int, days: int, covariates: int, rounds: int) -> None:
+    import torch
+
+    out.print(
+        f"{series} series of {days} days, {covariates} covariates, horizon {forecasting.HORIZON}, "
+        f"{torch.get_num_threads()} threads, {forecasting.CPU_BATCH_ROWS} rows a batch"
+    )
+    panel = forecasting.panel_of(series, days, covariates)
+    with err.status("measuring") as status:
+        found = forecasting.measure(
+            weights, panel, rounds, lambda done: status.update(f"round {done} of {2 * rounds}")
+        )
+    table = Table("", "seconds", "series a second", "share of the floor", box=SIMPLE_HEAD)
+    for name, seconds in (
+        ("forward passes (floor)", found.floor_seconds),
+        ("guards, batches, model, grid", found.stage_seconds),
+    ):
+        share = found.floor_seconds / seconds
+        table.add_row(name, f"{seconds:.2f}", f"{found.series / seconds:,.0f}", f"{share:.1%}")
+    out.print(table)
+    out.print(
+        f"Peak memory {found.peak_bytes / 2**30:.2f} GiB, of which "
+        f"{(found.peak_bytes - found.before_bytes) / 2**30:.2f} GiB for the forecast itself"
+    )
+
+
+@app.command()
+def stages(
+    items: Annotated[int, typer.Option("--items", min=1, help="Items in each of two stores.")] = 500,
+    days: Annotated[int, typer.Option("--days", min=120)] = 447,
+) -> None:
+    """Ingestion, demand build, forecast and scoring on a database of their own, each beside its floor."""
+    from tests.bench import stages as database
+
+    with err.status("starting PostgreSQL") as status:
+        found = database.measure(items, days, status.update)
+    table = Table("stage", "rows", "seconds", "floor", "seconds", "times the floor", box=SIMPLE_HEAD)
+    for stage in found:
+        table.add_row(
+            stage.name,
+            f"{stage.rows:,}",
+            f"{stage.seconds:.2f}",
+            stage.floor,
+            f"{stage.floor_seconds:.2f}",
+            f"{stage.seconds / stage.floor_seconds:.1f}",
+        )
+    out.print(table)
+
+
+if __name__ == "__main__":
+    app()
