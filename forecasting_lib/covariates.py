@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from forecasting_lib.panel import FloatArray, Panel
+from forecasting_lib.panel import FloatArray, Forecast, Panel
 
 IntArray = npt.NDArray[np.int64]
 
@@ -284,6 +284,47 @@ def expected_closed(calendar: pl.DataFrame, as_of_date: date) -> pl.DataFrame:
                 | pl.col("was_closed_last_time").fill_null(False)
             ).alias("is_expected_closed"),
         )
+    )
+
+
+def closed_ahead(
+    calendar: pl.DataFrame, locations: Sequence[str], as_of_date: date, horizon: int
+) -> npt.NDArray[np.bool_]:
+    """The days of the horizon on which each series' location is expected to be closed, (n, horizon).
+
+    Args:
+        calendar: as in :class:`Facts`; a day it does not reach counts as open.
+        locations: location of each of the n series.
+        as_of_date: day 0.
+        horizon: days ahead.
+    """
+    expected = expected_closed(calendar, as_of_date).filter(
+        pl.col("is_expected_closed"), pl.col("date") <= as_of_date + timedelta(days=horizon)
+    )
+    days: dict[str, list[int]] = {}
+    for location, day in expected.select("location_id", "date").iter_rows():
+        days.setdefault(location, []).append((day - as_of_date).days - 1)
+    closed = np.zeros((len(locations), horizon), dtype=np.bool_)
+    for row, location in enumerate(locations):
+        closed[row, days.get(location, [])] = True
+    return closed
+
+
+def without_closed_days(forecast: Forecast, closed: npt.NDArray[np.bool_]) -> Forecast:
+    """The forecast with no demand on closed days, whatever the model said.
+
+    Models are shown closed days as missing, not as zero, and so forecast them like open ones; whoever adds
+    the days up would buy for a closed door.
+
+    Args:
+        forecast: of n series over h days.
+        closed: (n, h), as :func:`closed_ahead` gives it.
+    """
+    return replace(
+        forecast,
+        point=np.where(closed, 0.0, forecast.point),
+        mean=np.where(closed, 0.0, forecast.mean),
+        quantiles=np.where(closed[:, :, None], 0.0, forecast.quantiles),
     )
 
 

@@ -14,10 +14,20 @@ from datetime import date
 
 import polars as pl
 
-from forecasting_lib.covariates import Facts, with_covariates
+from forecasting_lib.covariates import Facts, closed_ahead, with_covariates
 from orchestration.panels import SERIES_COLUMNS, DemandHistory
 from orchestration.warehouse.bulk import read_frame, render
 from orchestration.warehouse.server import Warehouse
+
+
+def history_with_closures(
+    warehouse: Warehouse, client_id: str, history: DemandHistory, horizon: int
+) -> DemandHistory:
+    """The history with the days ahead on which each series' location is expected to be closed."""
+    as_of_date = history.panel.as_of_date
+    calendar = _read_calendar(warehouse, client_id, as_of_date)
+    locations = history.keys["location_id"].to_list()
+    return replace(history, closed_ahead=closed_ahead(calendar, locations, as_of_date, horizon))
 
 
 def history_with_covariates(
@@ -38,24 +48,6 @@ def read_facts(warehouse: Warehouse, client_id: str, keys: pl.DataFrame, as_of_d
         keys: ``series_id, item_id, location_id`` of the series wanted.
         as_of_date: nothing that became known after it leaves the database.
     """
-    calendar = read_frame(
-        warehouse,
-        render(
-            """
-            select
-                location_id,
-                date,
-                is_holiday,
-                holiday_name,
-                is_snap,
-                case when date <= {as_of}::date then is_closed end as is_closed
-            from analytics.location_calendar
-            where client_id = {c}
-            """,
-            c=client_id,
-            as_of=as_of_date,
-        ),
-    )
     promotions = read_frame(
         warehouse,
         render(
@@ -95,7 +87,32 @@ def read_facts(warehouse: Warehouse, client_id: str, keys: pl.DataFrame, as_of_d
             as_of=as_of_date,
         ),
     )
-    return Facts(calendar=calendar, promotions=_of_series(promotions, keys), prices=_of_series(prices, keys))
+    return Facts(
+        calendar=_read_calendar(warehouse, client_id, as_of_date),
+        promotions=_of_series(promotions, keys),
+        prices=_of_series(prices, keys),
+    )
+
+
+def _read_calendar(warehouse: Warehouse, client_id: str, as_of_date: date) -> pl.DataFrame:
+    return read_frame(
+        warehouse,
+        render(
+            """
+            select
+                location_id,
+                date,
+                is_holiday,
+                holiday_name,
+                is_snap,
+                case when date <= {as_of}::date then is_closed end as is_closed
+            from analytics.location_calendar
+            where client_id = {c}
+            """,
+            c=client_id,
+            as_of=as_of_date,
+        ),
+    )
 
 
 def _of_series(rows: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:

@@ -21,7 +21,7 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from forecasting_lib.covariates import COVARIATES
+from forecasting_lib.covariates import COVARIATES, without_closed_days
 from forecasting_lib.evaluation.metrics import mase_scale, rmsse_scale
 from forecasting_lib.models.guards import guarded_predict
 from forecasting_lib.models.interface import Forecaster
@@ -31,7 +31,7 @@ from forecasting_lib.panel import Forecast, Panel
 from orchestration import audit
 from orchestration.checks import forecast_problems
 from orchestration.clients import CLIENT_PARTITIONS, Client, get_client
-from orchestration.covariates import history_with_covariates
+from orchestration.covariates import history_with_closures, history_with_covariates
 from orchestration.demand import DEMAND_KEYS
 from orchestration.panels import SERIES_COLUMNS, DemandHistory, last_demand_day, read_forecast, read_history
 from orchestration.pictures import forecast_picture
@@ -167,6 +167,8 @@ def digest_of_inputs(client: Client, history: DemandHistory, plans: Sequence[Pla
     for rows in (panel.history, *panel.past_covariates.values(), *panel.future_covariates.values()):
         for series in rows:
             digest.update(series.tobytes())
+    if history.closed_ahead is not None:
+        digest.update(history.closed_ahead.tobytes())
     return digest.hexdigest()
 
 
@@ -200,6 +202,8 @@ def run_models(
         forecast = guarded_predict(
             plan.forecaster(**options), panel_for(plan, history.panel), client.horizon_days
         )
+        if history.closed_ahead is not None:
+            forecast = without_closed_days(forecast, history.closed_ahead)
         seconds = time.monotonic() - started
         log(f"{plan.model}: {len(history.panel)} series, {client.horizon_days} days, in {seconds:.1f} s")
         outcomes.append(ModelOutcome(plan, forecast, seconds))
@@ -381,6 +385,7 @@ def forecasts(
     as_of_date = chosen_as_of(warehouse, client.client_id, config.as_of_date)
     history = read_history(warehouse, client.client_id, as_of_date)
     plans = plan_models(client, installation.settings)
+    history = history_with_closures(warehouse, client.client_id, history, client.horizon_days)
     if any(plan.uses_covariates for plan in plans):
         history = history_with_covariates(warehouse, client.client_id, history, client.horizon_days)
     digest = digest_of_inputs(client, history, plans)

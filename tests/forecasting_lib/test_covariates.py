@@ -10,7 +10,16 @@ import numpy as np
 import polars as pl
 import pytest
 
-from forecasting_lib.covariates import COVARIATES, Facts, expected_closed, with_covariates
+from forecasting_lib.covariates import (
+    COVARIATES,
+    Facts,
+    closed_ahead,
+    expected_closed,
+    with_covariates,
+    without_closed_days,
+)
+from forecasting_lib.models.guards import guarded_predict
+from forecasting_lib.models.naive import MovingAverage
 from forecasting_lib.panel import Panel
 
 AS_OF = date(2026, 3, 31)  # a Tuesday
@@ -172,6 +181,25 @@ def test_a_holiday_closed_last_time_is_expected_to_be() -> None:
     closed = pl.when(pl.col("date") <= AS_OF).then(pl.col("date") == day(-70))
     expected = expected_closed(calendar(holiday_name=names, is_closed=closed), AS_OF)
     assert expected.filter("is_expected_closed")["date"].unique().to_list() == [day(2)]
+
+
+def test_nothing_is_forecast_for_a_day_the_door_is_closed() -> None:
+    sundays = pl.when(pl.col("date") <= AS_OF).then(
+        (pl.col("date").dt.weekday() == 7) & (pl.col("location_id") == "south")
+    )
+    closed = closed_ahead(calendar(is_closed=sundays), LOCATIONS, AS_OF, HORIZON)
+    assert np.argwhere(closed).tolist() == [[1, 4], [2, 4]], "the Sunday of the two series in the south"
+
+    forecast = guarded_predict(MovingAverage(), PANEL, HORIZON)
+    shut = without_closed_days(forecast, closed)
+    assert shut.mean[1].tolist() == [1, 1, 1, 1, 0, 1, 1]
+    assert not shut.quantiles[1, 4].any()
+    assert not shut.point[1, 4]
+    assert (shut.mean[0] == forecast.mean[0]).all()
+
+
+def test_a_calendar_that_ends_early_leaves_the_days_behind_it_open() -> None:
+    assert not closed_ahead(calendar(ahead=0), LOCATIONS, AS_OF, HORIZON).any()
 
 
 def test_all_values_are_finite_and_as_long_as_asked() -> None:
