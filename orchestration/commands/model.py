@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.box import SIMPLE_HEAD
+from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from forecasting_lib.models.weights import ResolvedWeights
 
 app = typer.Typer(no_args_is_help=True, help="The Chronos-2 model: its accuracy, its training, its tuning.")
+
+TABLE_WIDTH = 120
+"""Of the figures, on a narrow terminal and in a pipe, too."""
 
 MODEL, ROUNDED = "Chronos-2", "Chronos-2, whole units"
 
@@ -88,8 +92,9 @@ def evaluate(
 
     scores = {name: score_series(held_out, answer) for name, answer in answers.items()}
     table, bars = figures(scores), judge(scores, (MODEL, ROUNDED))
-    out.print(_metrics_table(table))
-    out.print(_bars_table(bars))
+    wide = Console(highlight=False, width=max(out.width, TABLE_WIDTH))
+    wide.print(_metrics_table(table))
+    wide.print(_bars_table(bars))
     promotions = None if skip_promotions else _promotions(resolved)
     if json_file is not None:
         found = {

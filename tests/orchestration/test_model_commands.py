@@ -1,0 +1,103 @@
+"""``forecaster model``: what it prints and writes, and how it answers a mistake."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from typer.testing import CliRunner, Result
+
+from orchestration.cli import app
+from orchestration.clients import Client
+from orchestration.settings import Settings
+from orchestration.weights import client_models_dir
+from tests.tiny_chronos import save_tiny_chronos
+
+
+def forecaster(*arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_chronos(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="module")
+def sales(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("m5")
+    units = np.random.default_rng(0).poisson(3.0, (12, 120))
+    days = {f"d_{i + 1}": units[:, i] for i in range(120)}
+    pl.DataFrame({"id": [f"item_{i}" for i in range(12)], **days}).write_csv(folder / "sales_train.csv")
+    return folder
+
+
+def test_evaluation_prints_the_tables_and_writes_every_figure(
+    weights: Path, sales: Path, tmp_path: Path
+) -> None:
+    result = forecaster(
+        "model", "evaluate", "--data", sales, "--weights", weights, "--max-series", 5, "--skip-statsforecast",
+        "--skip-promotions", "--json", tmp_path / "figures.json",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "5 series, the last 28 days held out" in result.stdout
+    for name in ("MA7", "MA28", "seasonal naive", "HistQ56", "HistQ-DoW8", "WQL / HistQ56"):
+        assert name in result.stdout
+    assert "AutoETS" not in result.stdout
+    written = json.loads((tmp_path / "figures.json").read_text())
+    assert written["series"] == 5
+    figure = written["bars"]["WQL / HistQ56"]["Chronos-2"]
+    assert figure["low"] <= figure["value"] <= figure["high"]
+    assert set(written["metrics"]["MA7"]) == {"wape", "mae", "rmse", "bias", "mase", "rmsse", "total_error"}
+
+
+def test_weights_or_files_that_are_not_there_are_named(weights: Path, sales: Path, tmp_path: Path) -> None:
+    missing = forecaster("model", "evaluate", "--data", sales, "--weights", tmp_path / "nowhere")
+    assert missing.exit_code == 2
+    assert "--weights is" in missing.stderr
+    assert "CHRONOS_MODEL_ID" not in missing.stderr
+    empty = forecaster("model", "evaluate", "--data", tmp_path, "--weights", weights)
+    assert empty.exit_code == 2
+    assert "sales_train" in empty.stderr
+
+
+def test_training_writes_weights_that_can_be_evaluated(sales: Path, tmp_path: Path) -> None:
+    trained = forecaster("model", "train", tmp_path, "--max-windows", 40, "--validations", 1)
+    assert trained.exit_code == 0, trained.output
+    assert "100.0%" in trained.stdout
+    result = forecaster(
+        "model", "evaluate", "--data", sales, "--weights", tmp_path / "best", "--skip-statsforecast",
+        "--skip-promotions",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+
+
+def test_training_without_a_budget_is_refused(tmp_path: Path) -> None:
+    result = forecaster("model", "train", tmp_path)
+    assert result.exit_code == 2
+    assert "max_minutes" in result.stderr
+
+
+def test_tuning_says_the_verdict_and_keeps_the_record(
+    settings: Settings, pipeline_client: Client, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHRONOS_MODEL_ID", str(weights))
+    result = forecaster(
+        "model", "finetune", "--client", pipeline_client.client_id, "--method", "full", "--steps", 1
+    )
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith(("Accepted", "Rejected"))
+    (record,) = client_models_dir(settings, pipeline_client.client_id).glob("*/tuning.json")
+    assert json.loads(record.read_text())["verdict"] == result.stdout.strip()
+
+
+def test_a_cut_without_days_after_it_is_refused(
+    pipeline_client: Client, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHRONOS_MODEL_ID", str(weights))
+    result = forecaster("model", "finetune", "--client", pipeline_client.client_id, "--cut", "2030-01-01")
+    assert result.exit_code == 2
+    assert "No day lies after the cut" in " ".join(result.stderr.split())
