@@ -41,7 +41,7 @@ def forecast(
     series: Annotated[int, typer.Option("--series", min=8)] = 3_049,
     days: Annotated[int, typer.Option("--days", min=2, help="Days of every history.")] = 419,
     covariates: Annotated[int, typer.Option("--covariates", min=0, help="Flags known ahead.")] = 0,
-    rounds: Annotated[int, typer.Option("--rounds", min=1, help="The best round counts.")] = 3,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="The best round counts.")] = 5,
 ) -> None:
     """The forecasting stage's model part beside the bare forward pass of the same tensors."""
     with tempfile.TemporaryDirectory() as folder:
@@ -74,7 +74,7 @@ def _forecast(weights: Path, series: int, days: int, covariates: int, rounds: in
     panel = forecasting.panel_of(series, days, covariates)
     with err.status("measuring") as status:
         found = forecasting.measure(
-            weights, panel, rounds, lambda done: status.update(f"round {done} of {2 * rounds}")
+            weights, panel, rounds, lambda done: status.update(f"round {done} of {rounds}")
         )
     table = Table("", "seconds", "series a second", "share of the floor", box=SIMPLE_HEAD)
     for name, seconds in (

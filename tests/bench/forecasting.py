@@ -9,7 +9,7 @@ from __future__ import annotations
 import resource
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -78,12 +78,8 @@ def measure(weights: Path, panel: Panel, rounds: int, on_round: Callable[[int], 
     model = Chronos2(weights, context_days=CONTEXT, batch_rows=CPU_BATCH_ROWS, device="cpu")
     guarded_predict(model, panel.select(range(8)), HORIZON)
     before = _peak_bytes()
-    stage = [0.0] * rounds
-    floor = [0.0] * rounds
-    for number in range(rounds):
-        stage[number] = _seconds(lambda: guarded_predict(model, panel, HORIZON))
-        on_round(number + 1)
-    peak = _peak_bytes()
+    guarded_predict(model, panel, HORIZON)
+    peak = _peak_bytes()  # before the floor's tensors are made
 
     pipeline = load_pipeline(weights, "cpu")
     patch_days = pipeline.model_output_patch_size
@@ -108,10 +104,11 @@ def measure(weights: Path, panel: Panel, rounds: int, on_round: Callable[[int], 
             for batch in batches:
                 pipeline.model(**batch, num_output_patches=patches)
 
+    stage, floor = [], []
     for number in range(rounds):
-        floor[number] = _seconds(passes)
-        stage[number] = min(stage[number], _seconds(lambda: guarded_predict(model, panel, HORIZON)))
-        on_round(rounds + number + 1)
+        floor.append(_seconds(passes))
+        stage.append(_seconds(lambda: guarded_predict(model, panel, HORIZON)))
+        on_round(number + 1)
     return Throughput(len(panel), min(stage), min(floor), peak, before)
 
 
@@ -120,7 +117,7 @@ def save_random(architecture: Architecture, directory: Path) -> int:
     import torch
 
     torch.manual_seed(7)
-    model = replace(architecture).build()
+    model = architecture.build()
     model.save_pretrained(directory)
     return sum(p.numel() for p in model.parameters())
 
