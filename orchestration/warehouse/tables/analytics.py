@@ -178,7 +178,7 @@ forecast_runs = Table(
     words(
         "model_id", "Hub id or directory of the weights, or the name and settings of a model without weights."
     ),
-    words("weights_source", "explicit, hub, bundled; NULL for a model without weights."),
+    words("weights_source", "explicit, hub, bundled or finetuned; NULL for a model without weights."),
     words("weights_digest", "SHA-256 of the weights; NULL for a model without weights."),
     words("code_version", "Version of this project that computed it.", nullable=False),
     Column(

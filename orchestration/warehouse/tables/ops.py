@@ -179,7 +179,7 @@ audit_log = Table(
     words("run_id", "Dagster run, where there is one."),
     words(
         "action",
-        "load, reject, restate, publish, score, registry_change, role_change, run_failure.",
+        "load, reject, restate, publish, score, finetune, registry_change, role_change, run_failure.",
         nullable=False,
     ),
     words("object", "What it was done to: a file, a run, a client.", nullable=False),

@@ -429,7 +429,7 @@ def upgrade() -> None:
             "weights_source",
             sa.Text(),
             nullable=True,
-            comment="explicit, hub, bundled; NULL for a model without weights.",
+            comment="explicit, hub, bundled or finetuned; NULL for a model without weights.",
         ),
         sa.Column(
             "weights_digest",
@@ -1231,7 +1231,7 @@ def upgrade() -> None:
             "action",
             sa.Text(),
             nullable=False,
-            comment="load, reject, restate, publish, score, registry_change, role_change, run_failure.",
+            comment="load, reject, restate, publish, score, finetune, registry_change, role_change, run_failure.",
         ),
         sa.Column(
             "object", sa.Text(), nullable=False, comment="What it was done to: a file, a run, a client."
