@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 CODE := orchestration forecasting_lib tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test lint format bench evaluate-model clean
+.PHONY: help setup demo up down test bars lint format bench evaluate-model clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -34,6 +34,9 @@ down: setup  ## stop the UI and the embedded PostgreSQL
 
 test: setup  ## the tests, on a PostgreSQL of their own
 	$(BIN)/python -m pytest
+
+bars: setup  ## the long tests that 'make test' leaves out
+	$(BIN)/python -m pytest -m slow
 
 lint: setup  ## style and types
 	$(BIN)/ruff check $(CODE)

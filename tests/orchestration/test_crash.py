@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 
 import dagster as dg
-import pytest
 
 from forecasting_lib.demo import generate_retailer, hold_back_retailer
 from orchestration.clients import Client, sync_partitions
@@ -21,8 +20,8 @@ from orchestration.warehouse.server import Warehouse
 from tests.conftest import SMALL_RETAILER, deliver
 from tests.orchestration.fingerprints import IDENTITY, fingerprints
 
-KILLS = int(os.environ.get("FORECASTER_TEST_KILLS", "3"))
-"""Ten for the full bar; three keep the suite short."""
+KILLS = int(os.environ.get("FORECASTER_TEST_KILLS", "2"))
+"""Ten for the full bar; two keep the suite short."""
 
 
 def start(client_id: str) -> subprocess.Popen[bytes]:
@@ -32,7 +31,6 @@ def start(client_id: str) -> subprocess.Popen[bytes]:
     )
 
 
-@pytest.mark.slow
 def test_a_run_killed_at_random_moments_ends_like_an_undisturbed_one(
     settings: Settings,
     warehouse: Warehouse,

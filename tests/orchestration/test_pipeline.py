@@ -197,14 +197,32 @@ def test_nothing_after_the_as_of_date_is_visible(
     assert seen[0]["analytics.forecast_results"][0] > 0
 
 
+def test_loading_the_code_location_imports_no_torch() -> None:
+    code = (
+        "import sys, orchestration.definitions;"
+        "print([m for m in ('torch', 'chronos', 'transformers', 'statsforecast') if m in sys.modules])"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.strip().splitlines()[-1] == "[]"
+
+
+def test_the_library_imports_neither_dagster_nor_sql() -> None:
+    code = (
+        "import pkgutil, sys, importlib, forecasting_lib\n"
+        "for m in pkgutil.walk_packages(forecasting_lib.__path__, 'forecasting_lib.'):\n"
+        "    if not m.name.endswith('__main__'): importlib.import_module(m.name)\n"
+        "foreign = ('dagster', 'sqlalchemy', 'psycopg', 'orchestration', 'dbt')\n"
+        "print(sorted(m for m in foreign if m in sys.modules))"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.strip().splitlines()[-1] == "[]"
+
+
 def test_restated_sales_are_followed_by_demand_and_scores(
-    settings: Settings, warehouse: Warehouse, new_client: NewClient, run: Callable[..., str]
+    settings: Settings, warehouse: Warehouse, pipeline_client: Client, run: Callable[..., str]
 ) -> None:
-    client = new_client(prefix="restating", country="IE")
-    deliver(settings, client.client_id, FIRST)
-    run(client)
-    deliver(settings, client.client_id, LATER, "_later")
-    run(client)
+    """The last test of this page: it changes what the client delivered."""
+    client = pipeline_client
 
     def scores() -> pl.DataFrame:
         return read_frame(
@@ -238,24 +256,3 @@ def test_restated_sales_are_followed_by_demand_and_scores(
         c=client.client_id,
     )
     assert kept == pytest.approx(added)
-
-
-def test_loading_the_code_location_imports_no_torch() -> None:
-    code = (
-        "import sys, orchestration.definitions;"
-        "print([m for m in ('torch', 'chronos', 'transformers', 'statsforecast') if m in sys.modules])"
-    )
-    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert printed.strip().splitlines()[-1] == "[]"
-
-
-def test_the_library_imports_neither_dagster_nor_sql() -> None:
-    code = (
-        "import pkgutil, sys, importlib, forecasting_lib\n"
-        "for m in pkgutil.walk_packages(forecasting_lib.__path__, 'forecasting_lib.'):\n"
-        "    if not m.name.endswith('__main__'): importlib.import_module(m.name)\n"
-        "foreign = ('dagster', 'sqlalchemy', 'psycopg', 'orchestration', 'dbt')\n"
-        "print(sorted(m for m in foreign if m in sys.modules))"
-    )
-    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert printed.strip().splitlines()[-1] == "[]"

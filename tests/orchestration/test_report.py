@@ -114,8 +114,10 @@ def client(settings: Settings, warehouse: Warehouse) -> Client:
     )
     add_client(warehouse, client)
     add_history(warehouse, client.client_id)
-    materialize(client.client_id, LAST_DAY - timedelta(days=28), forecasts)
-    materialize(client.client_id, None, forecast_quality, forecasts, inventory)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("CHRONOS_MODEL_ID", "no/such-directory")
+        materialize(client.client_id, LAST_DAY - timedelta(days=28), forecasts)
+        materialize(client.client_id, None, forecast_quality, forecasts, inventory)
     return client
 
 
