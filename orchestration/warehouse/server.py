@@ -107,10 +107,6 @@ class Warehouse:
         """A SQLAlchemy engine of the pipeline's role."""
         return create_engine(_sqlalchemy_url(self.pipeline_url, "postgresql+psycopg"), pool_pre_ping=True)
 
-    @cached_property
-    def admin_engine(self) -> Engine:
-        return create_engine(_sqlalchemy_url(self.libpq_url(), "postgresql+psycopg"), pool_pre_ping=True)
-
     @property
     def instance_storage_url(self) -> str:
         """dagster-postgres speaks psycopg2; SQLAlchemy 2.1 would pick psycopg 3 for a bare scheme."""
