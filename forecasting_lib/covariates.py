@@ -310,21 +310,36 @@ def closed_ahead(
     return closed
 
 
-def without_closed_days(forecast: Forecast, closed: npt.NDArray[np.bool_]) -> Forecast:
-    """The forecast with no demand on closed days, whatever the model said.
+def gone_ahead(
+    last_days: Mapping[str, date], items: Sequence[str], as_of_date: date, horizon: int
+) -> npt.NDArray[np.bool_]:
+    """The days of the horizon after each series' item has left the assortment, (n, horizon).
 
-    Models are shown closed days as missing, not as zero, and so forecast them like open ones; whoever adds
-    the days up would buy for a closed door.
+    Args:
+        last_days: last day on sale of the items that are known to leave.
+        items: item of each of the n series.
+        as_of_date: day 0.
+        horizon: days ahead.
+    """
+    days_left = [(last_days[item] - as_of_date).days if item in last_days else horizon for item in items]
+    return np.arange(1, horizon + 1) > np.array(days_left, dtype=np.int64)[:, None]
+
+
+def without_shut_days(forecast: Forecast, shut: npt.NDArray[np.bool_]) -> Forecast:
+    """The forecast with no demand on the days on which a series cannot sell, whatever the model said.
+
+    Models are shown closed days as missing, not as zero, and so forecast them like open ones, and nothing in
+    a history says that an item will leave; whoever adds the days up would buy for a closed door.
 
     Args:
         forecast: of n series over h days.
-        closed: (n, h), as :func:`closed_ahead` gives it.
+        shut: (n, h), of :func:`closed_ahead` and :func:`gone_ahead`.
     """
     return replace(
         forecast,
-        point=np.where(closed, 0.0, forecast.point),
-        mean=np.where(closed, 0.0, forecast.mean),
-        quantiles=np.where(closed[:, :, None], 0.0, forecast.quantiles),
+        point=np.where(shut, 0.0, forecast.point),
+        mean=np.where(shut, 0.0, forecast.mean),
+        quantiles=np.where(shut[:, :, None], 0.0, forecast.quantiles),
     )
 
 

@@ -3,8 +3,9 @@
 Belongs here: the queries, each confined to what was known that day. Does not belong here: what the numbers
 mean and which of them a model sees (``forecasting_lib.covariates``), demand itself (``panels``).
 
-Promotions count from their announcement, closed days and prices up to the as-of date; holidays, events and
-SNAP days are calendar and were always known. Stock is never a covariate.
+Promotions count from their announcement, closed days and prices up to the as-of date, an item's planned last
+day from the delivery that named it; holidays, events and SNAP days are calendar and were always known. Stock
+is never a covariate.
 """
 
 from __future__ import annotations
@@ -14,20 +15,22 @@ from datetime import date
 
 import polars as pl
 
-from forecasting_lib.covariates import Facts, closed_ahead, with_covariates
+from forecasting_lib.covariates import Facts, closed_ahead, gone_ahead, with_covariates
 from orchestration.panels import SERIES_COLUMNS, DemandHistory
 from orchestration.warehouse.bulk import read_frame, render
 from orchestration.warehouse.server import Warehouse
 
 
-def history_with_closures(
+def history_with_shut_days(
     warehouse: Warehouse, client_id: str, history: DemandHistory, horizon: int
 ) -> DemandHistory:
-    """The history with the days ahead on which each series' location is expected to be closed."""
+    """The history with the days ahead on which a series cannot sell, as far as the as-of date could tell."""
     as_of_date = history.panel.as_of_date
     calendar = _read_calendar(warehouse, client_id, as_of_date)
-    locations = history.keys["location_id"].to_list()
-    return replace(history, closed_ahead=closed_ahead(calendar, locations, as_of_date, horizon))
+    closed = closed_ahead(calendar, history.keys["location_id"].to_list(), as_of_date, horizon)
+    last_days = _read_planned_last_days(warehouse, client_id, as_of_date)
+    gone = gone_ahead(last_days, history.keys["item_id"].to_list(), as_of_date, horizon)
+    return replace(history, shut_ahead=closed | gone)
 
 
 def history_with_covariates(
@@ -113,6 +116,40 @@ def _read_calendar(warehouse: Warehouse, client_id: str, as_of_date: date) -> pl
             as_of=as_of_date,
         ),
     )
+
+
+def _read_planned_last_days(warehouse: Warehouse, client_id: str, as_of_date: date) -> dict[str, date]:
+    """The last day on sale of the items that were known to leave after the as-of date.
+
+    A plan was known if its delivery came before any demand of later days, and not together with it: a first
+    delivery of years of history tells nothing about when each of its plans was made.
+    """
+    rows = read_frame(
+        warehouse,
+        render(
+            """
+            select product.item_id, product.end_date
+            from staging.products as product
+            inner join ops.landing_files as told
+                on told.client_id = product.client_id and told.file_id = product.file_id
+            where
+                product.client_id = {c}
+                and product.end_date > {as_of}::date
+                and not exists (
+                    select from ops.landing_files as later
+                    where
+                        later.client_id = {c}
+                        and later.status = 'loaded'
+                        and later.units_loaded is not null
+                        and later.last_date > {as_of}::date
+                        and (later.file_id <= told.file_id or later.run_id = told.run_id)
+                )
+            """,
+            c=client_id,
+            as_of=as_of_date,
+        ),
+    )
+    return dict(rows.select("item_id", "end_date").iter_rows())
 
 
 def _of_series(rows: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:

@@ -21,9 +21,9 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from forecasting_lib.covariates import COVARIATES, without_closed_days
+from forecasting_lib.covariates import COVARIATES, without_shut_days
 from forecasting_lib.evaluation.metrics import mase_scale, rmsse_scale
-from forecasting_lib.models.guards import guarded_predict
+from forecasting_lib.models.guards import guarded_predict, history_notes
 from forecasting_lib.models.interface import Forecaster
 from forecasting_lib.models.registry import create_model, model_entry
 from forecasting_lib.models.weights import ResolvedWeights, WeightsUnavailable
@@ -31,7 +31,7 @@ from forecasting_lib.panel import Forecast, Panel
 from orchestration import audit
 from orchestration.checks import forecast_problems
 from orchestration.clients import CLIENT_PARTITIONS, Client, get_client
-from orchestration.covariates import history_with_closures, history_with_covariates
+from orchestration.covariates import history_with_covariates, history_with_shut_days
 from orchestration.demand import DEMAND_KEYS
 from orchestration.panels import SERIES_COLUMNS, DemandHistory, last_demand_day, read_forecast, read_history
 from orchestration.pictures import forecast_picture
@@ -167,8 +167,8 @@ def digest_of_inputs(client: Client, history: DemandHistory, plans: Sequence[Pla
     for rows in (panel.history, *panel.past_covariates.values(), *panel.future_covariates.values()):
         for series in rows:
             digest.update(series.tobytes())
-    if history.closed_ahead is not None:
-        digest.update(history.closed_ahead.tobytes())
+    if history.shut_ahead is not None:
+        digest.update(history.shut_ahead.tobytes())
     return digest.hexdigest()
 
 
@@ -202,8 +202,8 @@ def run_models(
         forecast = guarded_predict(
             plan.forecaster(**options), panel_for(plan, history.panel), client.horizon_days
         )
-        if history.closed_ahead is not None:
-            forecast = without_closed_days(forecast, history.closed_ahead)
+        if history.shut_ahead is not None:
+            forecast = without_shut_days(forecast, history.shut_ahead)
         seconds = time.monotonic() - started
         log(f"{plan.model}: {len(history.panel)} series, {client.horizon_days} days, in {seconds:.1f} s")
         outcomes.append(ModelOutcome(plan, forecast, seconds))
@@ -238,30 +238,23 @@ def run_problems(run: ForecastRun) -> dict[str, list[str]]:
 def series_rows(forecast: Forecast, history: DemandHistory) -> pl.DataFrame:
     """One row per series: forecast, replaced or excluded, what the model saw, and its error scales."""
     panel = history.panel
+    remarks = [reason or note for reason, note in zip(forecast.reasons, history_notes(panel), strict=True)]
+    statuses = ["forecast" if reason is None else "replaced" for reason in forecast.reasons]
     active = history.keys.select(SERIES_COLUMNS).with_columns(
-        pl.Series("reason", forecast.reasons, dtype=pl.String),
+        pl.Series("status", statuses, dtype=pl.String),
+        pl.Series("reason", remarks, dtype=pl.String),
         pl.Series("history_days", [len(h) for h in panel.history], dtype=pl.Int64),
         pl.Series("observed_days", [int(np.isfinite(h).sum()) for h in panel.history], dtype=pl.Int64),
         pl.Series("mase_scale", [mase_scale(h) or None for h in panel.history], dtype=pl.Float64),
         pl.Series("rmsse_scale", [rmsse_scale(h) or None for h in panel.history], dtype=pl.Float64),
     )
     ended = history.ended.with_columns(
+        pl.lit("excluded").alias("status"),
         pl.lit("ENDED").alias("reason"),
         pl.lit(0, pl.Int64).alias("history_days"),
         pl.lit(0, pl.Int64).alias("observed_days"),
     )
-    return pl.concat(
-        [
-            active.with_columns(
-                pl.when(pl.col("reason").is_null())
-                .then(pl.lit("forecast"))
-                .otherwise(pl.lit("replaced"))
-                .alias("status")
-            ),
-            ended.with_columns(pl.lit("excluded").alias("status")),
-        ],
-        how="diagonal",
-    )
+    return pl.concat([active, ended], how="diagonal")
 
 
 def publish(warehouse: Warehouse, run: ForecastRun) -> None:
@@ -385,7 +378,7 @@ def forecasts(
     as_of_date = chosen_as_of(warehouse, client.client_id, config.as_of_date)
     history = read_history(warehouse, client.client_id, as_of_date)
     plans = plan_models(client, installation.settings)
-    history = history_with_closures(warehouse, client.client_id, history, client.horizon_days)
+    history = history_with_shut_days(warehouse, client.client_id, history, client.horizon_days)
     if any(plan.uses_covariates for plan in plans):
         history = history_with_covariates(warehouse, client.client_id, history, client.horizon_days)
     digest = digest_of_inputs(client, history, plans)

@@ -29,15 +29,15 @@ class DemandHistory:
         keys: ``series_id, item_id, location_id`` of the panel's series, in its order.
         ended: ``item_id, location_id`` of the series whose item had left the assortment by then.
         input_watermark: highest file_id among the deliveries that were visible; None without any.
-        closed_ahead: (n, horizon), the days each series' location is expected to be closed; None where
-            nobody asked.
+        shut_ahead: (n, horizon), the days on which a series cannot sell: its location is expected to be
+            closed, or its item has left as planned. None where nobody asked.
     """
 
     panel: Panel
     keys: pl.DataFrame
     ended: pl.DataFrame
     input_watermark: int | None
-    closed_ahead: npt.NDArray[np.bool_] | None = None
+    shut_ahead: npt.NDArray[np.bool_] | None = None
 
 
 def last_demand_day(warehouse: Warehouse, client_id: str) -> date | None:

@@ -54,7 +54,7 @@ class Reason(StrEnum):
 class Note(StrEnum):
     """What a reader should know about a series whose numbers stand."""
 
-    SHORT_HISTORY = "SHORT_HISTORY"
+    COLD_START = "COLD_START"
     """Fewer than ``MIN_HISTORY_DAYS`` days since the first sale."""
 
 
@@ -115,14 +115,14 @@ def guarded_predict(model: Forecaster, panel: Panel, horizon: int) -> Forecast:
 
 
 def history_notes(panel: Panel) -> tuple[Note | None, ...]:
-    """For each series ``SHORT_HISTORY`` where its first sale is less than ``MIN_HISTORY_DAYS`` days old.
+    """For each series ``COLD_START`` where its first sale is less than ``MIN_HISTORY_DAYS`` days old.
 
     A series that never sold has no note: :func:`guarded_predict` gives its reason.
     """
     histories = _Histories.of(panel)
     age = histories.days - histories.first_sale
     short = (histories.first_sale >= 0) & (age < MIN_HISTORY_DAYS)
-    return tuple(Note.SHORT_HISTORY if is_short else None for is_short in short)
+    return tuple(Note.COLD_START if is_short else None for is_short in short)
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from forecasting_lib.covariates import (
     Facts,
     closed_ahead,
     expected_closed,
+    gone_ahead,
     with_covariates,
-    without_closed_days,
+    without_shut_days,
 )
 from forecasting_lib.models.guards import guarded_predict
 from forecasting_lib.models.naive import MovingAverage
@@ -191,11 +192,19 @@ def test_nothing_is_forecast_for_a_day_the_door_is_closed() -> None:
     assert np.argwhere(closed).tolist() == [[1, 4], [2, 4]], "the Sunday of the two series in the south"
 
     forecast = guarded_predict(MovingAverage(), PANEL, HORIZON)
-    shut = without_closed_days(forecast, closed)
+    shut = without_shut_days(forecast, closed)
     assert shut.mean[1].tolist() == [1, 1, 1, 1, 0, 1, 1]
     assert not shut.quantiles[1, 4].any()
     assert not shut.point[1, 4]
     assert (shut.mean[0] == forecast.mean[0]).all()
+
+
+def test_nothing_is_forecast_for_an_item_that_has_left() -> None:
+    last_days = {"tea": day(2), "rice": day(0), "oil": day(99)}
+    gone = gone_ahead(last_days, ["tea", "rice", "oil", "salt"], AS_OF, HORIZON)
+    assert gone.sum(axis=1).tolist() == [HORIZON - 2, HORIZON, 0, 0]
+    assert gone[0].tolist() == [False, False, *[True] * (HORIZON - 2)], "the last day still sells"
+    assert gone_ahead({}, [], AS_OF, HORIZON).shape == (0, HORIZON)
 
 
 def test_a_calendar_that_ends_early_leaves_the_days_behind_it_open() -> None:

@@ -11,13 +11,13 @@ import numpy as np
 import polars as pl
 import pytest
 
-from forecasting_lib.covariates import without_closed_days
+from forecasting_lib.covariates import without_shut_days
 from forecasting_lib.demo import generate_retailer, hold_back_retailer
 from forecasting_lib.models.chronos2 import Chronos2
 from forecasting_lib.models.guards import guarded_predict
 from forecasting_lib.panel import FloatArray, Panel
 from orchestration.clients import Client, add_client, sync_partitions, validated
-from orchestration.covariates import history_with_closures, history_with_covariates
+from orchestration.covariates import history_with_covariates, history_with_shut_days
 from orchestration.panels import read_forecast, read_history
 from orchestration.runs import find_job, run_job
 from orchestration.settings import Settings
@@ -159,10 +159,10 @@ def test_nothing_that_became_known_later_moves_the_forecast(warehouse: Warehouse
     horizon = runs.client.horizon_days
     asked_again = guarded_predict(Chronos2(runs.weights), runs.after_later_days, horizon)
     history = read_history(warehouse, runs.client.client_id, asked_again.as_of_date)
-    closed = history_with_closures(warehouse, runs.client.client_id, history, horizon).closed_ahead
-    assert closed is not None
-    assert closed.any(), "the generated retailer has a store that closes on Sundays"
-    asked_again = without_closed_days(asked_again, closed)
+    shut = history_with_shut_days(warehouse, runs.client.client_id, history, horizon).shut_ahead
+    assert shut is not None
+    assert shut.any(), "the generated retailer has a store that closes on Sundays"
+    asked_again = without_shut_days(asked_again, shut)
     np.testing.assert_array_equal(published.mean, asked_again.mean)
     np.testing.assert_array_equal(published.quantiles, asked_again.quantiles)
 

@@ -99,6 +99,14 @@ def test_every_series_is_forecast_or_listed_with_the_reason(history: DemandHisto
     assert rows["b"]["mase_scale"] is None, "a scale of zero is undefined, not zero"
 
 
+def test_a_forecast_from_a_few_days_stands_and_says_so(history: DemandHistory) -> None:
+    young = replace(
+        history, panel=replace(history.panel, history=(np.arange(1.0, 14.0), np.ones(14), np.empty(0)))
+    )
+    rows = series_rows(forecast_of(young), young).sort("item_id")
+    assert rows.select("status", "reason").rows()[:2] == [("forecast", "COLD_START"), ("forecast", None)]
+
+
 def test_the_digest_follows_every_input_and_nothing_else(history: DemandHistory) -> None:
     plans = [PlannedModel("ma7")]
     base = digest_of_inputs(client(), history, plans)

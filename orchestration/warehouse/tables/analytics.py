@@ -219,7 +219,8 @@ forecast_series = Table(
     *_series_key(),
     words("status", "forecast: the model's own; replaced: a guard's; excluded: no forecast.", nullable=False),
     words(
-        "reason", "Why it was replaced or excluded: code of docs/data-model.md; NULL where the model's own."
+        "reason",
+        "Why it was replaced or excluded, or what to know of it: code of docs/data-model.md; else NULL.",
     ),
     whole("history_days", "Days of history the model saw.", nullable=False),
     whole("observed_days", "Of these, days that were not masked.", nullable=False),

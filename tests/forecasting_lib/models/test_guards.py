@@ -211,4 +211,4 @@ def test_an_answer_in_another_order_is_refused() -> None:
 
 def test_a_first_sale_less_than_14_days_ago_is_noted() -> None:
     old, young = [1.0] + [0.0] * 13, [0.0] * 50 + [1.0] + [0.0] * 12
-    assert history_notes(panel_of(old, young, [], [0.0])) == (None, Note.SHORT_HISTORY, None, None)
+    assert history_notes(panel_of(old, young, [], [0.0])) == (None, Note.COLD_START, None, None)
