@@ -20,7 +20,7 @@ PATCH_DAYS = 16
 
 @dataclass(frozen=True)
 class Architecture:
-    """Sizes of a Chronos-2 model; the defaults make 1.43 million parameters.
+    """Sizes of a Chronos-2 model; the defaults make 1.69 million parameters.
 
     Attributes:
         context_days: the longest history it reads; earlier days are cut off.
@@ -29,7 +29,7 @@ class Architecture:
 
     d_model: int = 128
     d_ff: int = 512
-    layers: int = 4
+    layers: int = 5
     heads: int = 4
     d_head: int = 32
     context_days: int = 512

@@ -17,15 +17,16 @@ from forecasting_lib.pretraining.demand import DemandWindows, draw_covariate_cou
 FloatRows = npt.NDArray[np.float32]
 
 CONTEXT_DAYS = (64, 128, 256, 512)
-EARLY_SHARES = (0.28, 0.40, 0.25, 0.07)
-LATE_SHARES = (0.08, 0.20, 0.32, 0.40)
-"""Shares of the rows by context, at the start and at the end of training; in between, linear. A short
+EARLY_SHARES = (0.24, 0.36, 0.28, 0.12)
+LATE_SHARES = (0.06, 0.14, 0.26, 0.54)
+"""Shares of the batches by context, at the start and at the end of training; in between, linear. A short
 context teaches the basics at a fifth of the price, the long ones are what the product sends."""
 
-EARLY_LESSONS, LATE_LESSONS = 0.6, 0.15
+EARLY_LESSONS, LATE_LESSONS = 0.6, 0.06
 """Shares of the batches that are lessons: every window is told of one and the same kind of covariate,
 which has an effect. Amid all kinds at once a small model takes far longer to find out that the rows
-beside the target mean anything; from the middle of training on, the mix prevails."""
+beside the target mean anything; from the middle of training on, the mix prevails, because its windows
+without covariates, slow items most of all, are what most of a client's series look like."""
 
 LESSON_SHARES = {
     "promotion": 0.50,
@@ -38,7 +39,11 @@ LESSON_SHARES = {
 }
 
 OUTPUT_PATCHES = (1, 2, 3, 4, 6)
-OUTPUT_PATCH_SHARES = (0.08, 0.60, 0.12, 0.12, 0.08)
+OUTPUT_PATCH_SHARES = (0.06, 0.52, 0.14, 0.14, 0.14)
+
+FUTURE_DRAWS = 8
+"""How often the horizon of a training window is observed. The loss is averaged over the draws: the model
+learns the same quantiles from a gradient with less of the noise of single days."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class Batch:
 
     Attributes:
         context: (rows, context) float32 with NaN.
-        future_target: (rows, horizon); NaN on covariate rows and on days that do not count.
+        future_target: (draws, rows, horizon); NaN on covariate rows and on days that do not count.
         future_covariates: (rows, horizon); NaN on target rows and where the future is unknown.
         group_ids: (rows,) rows of the same window share an id.
         is_target: (rows,)
@@ -63,7 +68,7 @@ class Batch:
 
     @property
     def output_patches(self) -> int:
-        return int(self.future_target.shape[1]) // PATCH_DAYS
+        return int(self.future_target.shape[-1]) // PATCH_DAYS
 
 
 def batch_from_windows(windows: DemandWindows, context_days: int) -> Batch:
@@ -88,9 +93,11 @@ def batch_from_windows(windows: DemandWindows, context_days: int) -> Batch:
     spread = np.where(observed, np.abs(context - mean[:, None]), 0.0).max(axis=1)
     has_scale = (count >= 3) & (spread > 1e-6 * (1.0 + np.abs(mean)))
     counts_in_loss = is_target & has_scale
+    future_target = np.full((len(windows.futures), *future.shape), np.nan, dtype=np.float32)
+    future_target[:, counts_in_loss] = windows.futures[:, window_of_row[order][counts_in_loss]]
     return Batch(
         context=context,
-        future_target=np.where(counts_in_loss[:, None], future, np.nan).astype(np.float32),
+        future_target=future_target,
         future_covariates=np.where(known_ahead[:, None], future, np.nan).astype(np.float32),
         group_ids=window_of_row[order],
         is_target=is_target,
@@ -98,10 +105,14 @@ def batch_from_windows(windows: DemandWindows, context_days: int) -> Batch:
     )
 
 
-def training_batch(seed: int, index: int, progress: float, tokens: int, max_rows: int) -> Batch:
+def training_batch(
+    seed: int, index: int, progress: float, tokens: int, max_rows: int, *, rank: int = 0
+) -> Batch:
     """Batch number ``index`` of the endless stream of this seed.
 
     Args:
+        rank: which of the processes that train together asks; their batches have one shape and differ in
+            their windows.
         progress: 0 at the start of training, 1 at its end; moves the mix towards long contexts.
         tokens: about how many patches the batch holds: long contexts come in fewer rows.
         max_rows: upper bound of rows, because group attention grows with their square.
@@ -114,7 +125,9 @@ def training_batch(seed: int, index: int, progress: float, tokens: int, max_rows
     lesson = None
     if rng.random() < EARLY_LESSONS + (LATE_LESSONS - EARLY_LESSONS) * min(1.0, 2.0 * progress):
         lesson = str(rng.choice(list(LESSON_SHARES), p=list(LESSON_SHARES.values())))
+    rng = np.random.default_rng([seed, index, 1 + rank])
     counts = draw_covariate_counts(rng, rows) if lesson is None else np.ones(rows, dtype=np.int64)
     fitting = counts[np.cumsum(1 + counts) <= rows]
-    windows = generate(rng, fitting, context_days, patches * PATCH_DAYS, first_kind=lesson)
+    horizon_days = patches * PATCH_DAYS
+    windows = generate(rng, fitting, context_days, horizon_days, first_kind=lesson, draws=FUTURE_DRAWS)
     return batch_from_windows(windows, context_days)

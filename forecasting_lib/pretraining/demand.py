@@ -26,11 +26,11 @@ an open/closed flag, a calendar flag such as a pay-day or benefit day, and a con
 
 _PROMOTION, _DISCOUNT, _PRICE, _EVENT, _OPEN, _PAYDAY, _DRIVER = range(len(COVARIATE_KINDS))
 _KIND_SHARES = np.array([0.34, 0.12, 0.14, 0.15, 0.08, 0.07, 0.10])
-_UNSEEN_EFFECT_SHARES = np.array([0.10, 0.03, 0.06, 0.18, 0.04, 0.08, 0.0])
+_UNSEEN_EFFECT_SHARES = np.array([0.15, 0.03, 0.10, 0.25, 0.04, 0.20, 0.0])
 """How often an effect of that kind acts on a window that is not told of it."""
 
-_COVARIATE_COUNT_SHARES = np.array([0.55, 0.27, 0.12, 0.06])
-"""Shares of windows with 0, 1, 2 and 3 known covariates."""
+_COVARIATE_COUNT_SHARES = np.array([0.58, 0.23, 0.11, 0.05, 0.03])
+"""Shares of windows with 0, 1, 2, 3 and 4 known covariates."""
 
 _CALENDAR_YEARS = 60
 _LOG_RATE_BOUNDS = (-9.0, 11.0)
@@ -42,6 +42,8 @@ class DemandWindows:
 
     Attributes:
         target: (n, days) float32, units a day; NaN marks a masked day or a day before the listing.
+        futures: (draws, n, horizon) float32, the horizon drawn several times over from the same expected
+            demand; the first draw is the end of ``target``.
         covariates: (m, days) float32, the known covariates in the order of their windows.
         covariate_window: (m,) the window of each covariate row, ascending.
         covariate_kind: (m,) its position in ``COVARIATE_KINDS``.
@@ -50,6 +52,7 @@ class DemandWindows:
     """
 
     target: npt.NDArray[np.float32]
+    futures: npt.NDArray[np.float32]
     covariates: npt.NDArray[np.float32]
     covariate_window: Index
     covariate_kind: Index
@@ -67,7 +70,7 @@ class _Calendar:
 
 
 def draw_covariate_counts(rng: np.random.Generator, windows: int) -> Index:
-    """How many known covariates each of these windows has, (windows,), 0 to 3; 45 % have at least one."""
+    """How many known covariates each of these windows has, (windows,), 0 to 4; 42 % have at least one."""
     return rng.choice(len(_COVARIATE_COUNT_SHARES), size=windows, p=_COVARIATE_COUNT_SHARES)
 
 
@@ -78,16 +81,19 @@ def generate(
     horizon_days: int,
     *,
     first_kind: str | None = None,
+    draws: int = 1,
 ) -> DemandWindows:
     """Draw one window per element of ``covariate_counts``.
 
     Args:
         rng: the only source of chance; equal generators give equal windows.
-        covariate_counts: (n,) number of known covariates of each window, 0 to 3.
+        covariate_counts: (n,) number of known covariates of each window, 0 to 4.
         context_days: days a model will see; effects are made to show in them at least once or twice.
         horizon_days: days it will forecast; most effects also act in them.
         first_kind: makes this kind the first covariate of every window that has one, always with an
             effect and always known ahead: for tests of that kind.
+        draws: how often the horizon is observed; the draws differ by chance alone, not in what is expected
+            or lost.
     """
     n, days = len(covariate_counts), context_days + horizon_days
     calendar = _draw_calendar(rng, n, days)
@@ -121,13 +127,15 @@ def generate(
         effect[rows] += np.where(acts, log_effect, 0.0)
 
     # Items worth a promotion or a price sell more than the others.
-    worth = rng.uniform(0.2, 2.2, (n, 1)) * (covariate_counts > 0)[:, None]
+    worth = rng.uniform(0.0, 1.8, (n, 1)) * (covariate_counts > 0)[:, None]
     base = _base_log_rate(rng, calendar, n, days) + worth
     log_rate = np.clip(base + effect, *_LOG_RATE_BOUNDS)
     rate = np.where(closed | _closed_weekdays(rng, calendar), 0.0, np.exp(log_rate))
     rate = _aggregate(rng, rate, covariate_counts)
-    target = _observe(rng, rate)
-    target, listed = _lose(rng, target, context_days)
+    observed_day = np.concatenate([np.arange(days), np.tile(np.arange(context_days, days), draws - 1)])
+    target = _observe(rng, rate, observed_day)
+    target, listed = _lose(rng, target, observed_day, context_days)
+    futures = target[:, context_days:].reshape(n, draws, horizon_days).swapaxes(0, 1)
 
     window, kind_of_row = np.nonzero(known)
     covariates = np.where(listed[window], values[window, kind_of_row], np.nan)
@@ -135,7 +143,8 @@ def generate(
     if first_kind is not None:
         known_ahead |= kind_of_row == COVARIATE_KINDS.index(first_kind)
     return DemandWindows(
-        target=target.astype(np.float32),
+        target=target[:, :days].astype(np.float32),
+        futures=futures.astype(np.float32),
         covariates=covariates.astype(np.float32),
         covariate_window=window,
         covariate_kind=kind_of_row,
@@ -176,21 +185,27 @@ def _draw_kinds(
 
 
 def _base_log_rate(rng: np.random.Generator, calendar: _Calendar, n: int, days: int) -> Array:
-    """Level, trend, wandering, level shifts, weekly and yearly season: (n, days)."""
+    """Level, trend, wandering, level shifts, bursts, weekly and yearly season: (n, days).
+
+    Most wandering is rough (a random walk, a mean-reverting process): the level of real demand moves, but
+    the direction it moved in says little about where it goes. Smooth, extrapolable movement is the exception.
+    """
     t = np.arange(days) / 365.25
     speed = rng.random((n, 1))
     level = np.where(
-        speed < 0.72,
-        rng.normal(-0.1, 1.2, (n, 1)),
-        np.where(speed < 0.90, rng.uniform(1.0, 4.6, (n, 1)), rng.uniform(3.5, 9.0, (n, 1))),
+        speed < 0.78,
+        rng.normal(-0.4, 1.3, (n, 1)),
+        np.where(speed < 0.92, rng.uniform(1.0, 4.6, (n, 1)), rng.uniform(3.5, 9.0, (n, 1))),
     )
     trend = rng.normal(0.0, 0.25, (n, 1)) * (rng.random((n, 1)) < 0.6) * (t - t[-1])
     total: Array = (
         level
         + trend
         + _random_walk(rng, n, days)
+        + _mean_reversion(rng, n, days)
         + _gaussian_process(rng, n, days)
         + _level_shifts(rng, n, days)
+        + _bursts(rng, n, days)
         + _weekly(rng, calendar)
         + _yearly(rng, calendar)
     )
@@ -202,22 +217,35 @@ def _log_uniform(rng: np.random.Generator, low: float, high: float, shape: tuple
 
 
 def _random_walk(rng: np.random.Generator, n: int, days: int) -> Array:
-    daily_sd = _log_uniform(rng, 0.003, 0.06, (n, 1)) * (rng.random((n, 1)) < 0.65)
+    daily_sd = _log_uniform(rng, 0.003, 0.06, (n, 1)) * (rng.random((n, 1)) < 0.6)
     return np.cumsum(rng.standard_normal((n, days)) * daily_sd, axis=1)
+
+
+def _mean_reversion(rng: np.random.Generator, n: int, days: int) -> Array:
+    """An Ornstein-Uhlenbeck process (a Gaussian process with an exponential kernel), started in its law."""
+    out = np.zeros((n, days))
+    rows = np.flatnonzero(rng.random(n) < 0.5)
+    keep = np.exp(-1.0 / _log_uniform(rng, 3.0, 150.0, (rows.size,)))
+    steps = rng.standard_normal((days, rows.size))
+    steps[1:] *= np.sqrt(1.0 - keep**2)
+    for day in range(1, days):
+        steps[day] += keep * steps[day - 1]
+    out[rows] = _log_uniform(rng, 0.05, 0.55, (rows.size, 1)) * steps.T
+    return out
 
 
 def _gaussian_process(rng: np.random.Generator, n: int, days: int) -> Array:
     """A draw from a mixture of stationary kernels, by random Fourier features (Rahimi & Recht, 2007).
 
-    Long periods carry more variance; one window in ten is exactly periodic with a period of its own.
+    Long periods carry more variance; one in five is exactly periodic with a period of its own.
     """
     features = 6
     out: Array = np.zeros((n, days))
-    rows = np.flatnonzero(rng.random(n) < 0.5)
+    rows = np.flatnonzero(rng.random(n) < 0.2)
     size = (rows.size, features, 1)
     period = _log_uniform(rng, 5.0, 900.0, size)
     own_period = rng.uniform(4.0, 60.0, (rows.size, 1, 1)) / np.arange(1, features + 1)[None, :, None]
-    period = np.where(rng.random((rows.size, 1, 1)) < 0.1, own_period, period)
+    period = np.where(rng.random((rows.size, 1, 1)) < 0.2, own_period, period)
     amplitude = rng.standard_normal(size) * (period / 300.0) ** 0.4
     strength = _log_uniform(rng, 0.05, 0.45, (rows.size, 1))
     phase = rng.uniform(0.0, 2 * np.pi, size)
@@ -232,6 +260,19 @@ def _level_shifts(rng: np.random.Generator, n: int, days: int) -> Array:
         rows = np.flatnonzero(rng.random(n) < share)
         at = rng.integers(0, days, (rows.size, 1))
         out[rows] += rng.normal(0.0, 0.7, (rows.size, 1)) * (np.arange(days) >= at)
+    return out
+
+
+def _bursts(rng: np.random.Generator, n: int, days: int) -> Array:
+    """Spells of busier or quieter demand that nothing announces."""
+    out = np.zeros((n, days))
+    rows = np.flatnonzero(rng.random(n) < 0.12)
+    spell, number = _episodes(
+        rng, rows.size, days, days,
+        gap_days=(15.0, 150.0), duration_days=(2.0, 30.0), horizon_share=0.0, least=1,
+    )  # fmt: skip
+    strengths = rng.uniform(0.2, 1.8, (rows.size, 32)) * np.where(rng.random((rows.size, 1)) < 0.7, 1.0, -1.0)
+    out[rows] = spell * np.take_along_axis(strengths, np.minimum(number, 31), axis=1)
     return out
 
 
@@ -260,8 +301,9 @@ def _yearly(rng: np.random.Generator, calendar: _Calendar) -> Array:
     n = calendar.day_of_year.shape[0]
     angle = 2 * np.pi * calendar.day_of_year / 365.25
     out = np.zeros(angle.shape)
-    for harmonic, scale in ((1, 0.3), (2, 0.15), (3, 0.08)):
-        amplitude = rng.normal(0.0, scale, (n, 1))
+    strength = _log_uniform(rng, 0.05, 0.5, (n, 1))
+    for harmonic, scale in ((1, 1.0), (2, 0.5), (3, 0.3)):
+        amplitude = strength * rng.normal(0.0, scale, (n, 1))
         out += amplitude * np.cos(harmonic * angle + rng.uniform(0, 2 * np.pi, (n, 1)))
     sharp = np.flatnonzero(rng.random(n) < 0.06)
     peak = rng.uniform(0, 2 * np.pi, (sharp.size, 1))
@@ -447,17 +489,20 @@ def _aggregate(rng: np.random.Generator, rate: Array, covariate_counts: Index) -
     return rate
 
 
-def _observe(rng: np.random.Generator, rate: Array) -> Array:
+def _observe(rng: np.random.Generator, rate: Array, observed_day: Index) -> Array:
     """Turn expected demand into Poisson, negative binomial, zero-inflated, lumpy or continuous demand.
 
     The negative binomial is a Poisson with a gamma-distributed rate; lumpy demand is a compound
-    Poisson with geometric sizes; packs multiply a count. Every family keeps the mean.
+    Poisson with geometric sizes; packs multiply a count. Every family keeps the mean. A day named twice in
+    ``observed_day`` is drawn twice.
     """
+    # Relative noise falls with volume: many buyers average out.
+    steadiness = 1.0 + 0.3 * np.sqrt(rate.mean(axis=1, keepdims=True))
+    rate = rate[:, observed_day]
     n, days = rate.shape
     family = rng.random((n, 1))
     negative_binomial = (family >= 0.22) & (family < 0.80)
-    # Relative noise falls with volume: many buyers average out.
-    shape = _log_uniform(rng, 0.25, 25.0, (n, 1)) * (1.0 + 0.3 * np.sqrt(rate.mean(axis=1, keepdims=True)))
+    shape = _log_uniform(rng, 0.25, 25.0, (n, 1)) * steadiness
     gamma_rows = np.flatnonzero(negative_binomial[:, 0])
     noisy = rate.copy()
     noisy[gamma_rows] *= (
@@ -485,14 +530,19 @@ def _observe(rng: np.random.Generator, rate: Array) -> Array:
     return np.where(continuous, amounts, counts)
 
 
-def _lose(rng: np.random.Generator, target: Array, context_days: int) -> tuple[Array, Mask]:
-    """Outliers, stock-outs, ended items and late listings; also returns (n, days) whether listed."""
-    n, days = target.shape
-    day = np.arange(days)
+def _lose(
+    rng: np.random.Generator, target: Array, observed_day: Index, context_days: int
+) -> tuple[Array, Mask]:
+    """Outliers, stock-outs, ended items and late listings; also returns (n, days) whether listed.
+
+    What befalls a day befalls every draw of it, outliers apart.
+    """
+    n, observations = target.shape
+    days = int(observed_day.max()) + 1
 
     wild = np.flatnonzero(rng.random(n) < 0.12)
-    hit = rng.random((wild.size, days)) < rng.uniform(0.001, 0.012, (wild.size, 1))
-    factor = np.where(hit, rng.uniform(2.0, 15.0, (wild.size, days)), 1.0)
+    hit = rng.random((wild.size, observations)) < rng.uniform(0.001, 0.012, (wild.size, 1))
+    factor = np.where(hit, rng.uniform(2.0, 15.0, (wild.size, observations)), 1.0)
     target[wild] = np.rint(target[wild] * factor) if wild.size else target[wild]
 
     short = np.flatnonzero(rng.random(n) < 0.30)
@@ -502,16 +552,17 @@ def _lose(rng: np.random.Generator, target: Array, context_days: int) -> tuple[A
         horizon_share=0.1, least=0,
     )  # fmt: skip
     marked = rng.random((short.size, 1)) < 0.35
-    target[short] = np.where(out, np.where(marked, np.nan, 0.0), target[short])
+    target[short] = np.where(out[:, observed_day], np.where(marked, np.nan, 0.0), target[short])
 
     ended = np.flatnonzero(rng.random(n) < 0.03)
     last = rng.integers(context_days // 2, days, (ended.size, 1))
-    target[ended] = np.where(day > last, 0.0, target[ended])
+    target[ended] = np.where(observed_day > last, 0.0, target[ended])
 
     late = rng.random((n, 1)) < 0.28
     listing = np.where(late, rng.uniform(0.0, 0.88, (n, 1)) * context_days, 0.0).astype(np.int64)
-    listed = day >= listing
+    listed = observed_day >= listing
     growing = (rng.random((n, 1)) < 0.25) & late
-    ramp = np.where(growing, 1.0 - np.exp(-(day - listing + 1) / rng.uniform(4.0, 40.0, (n, 1))), 1.0)
+    grown = 1.0 - np.exp(-(observed_day - listing + 1) / rng.uniform(4.0, 40.0, (n, 1)))
+    ramp = np.where(growing, grown, 1.0)
     thinned = np.where(growing & listed, np.rint(target * ramp), target)
-    return np.where(listed, thinned, np.nan), listed
+    return np.where(listed, thinned, np.nan), listed[:, :days]

@@ -9,13 +9,16 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from forecasting_lib.pretraining.architecture import Architecture
 from forecasting_lib.pretraining.batches import Batch, training_batch
+from forecasting_lib.pretraining.crew import Crew, assemble
 from forecasting_lib.pretraining.export import export_weights
 from forecasting_lib.pretraining.validation import Scores, score
 
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
 CHECKPOINT_FILE = "checkpoint.pt"
 PROGRESS_FILE = "progress.jsonl"
 EXPORT_FOLDER = "best"
+
+_THE_END = -1.0
+"""What the leader tells its crew instead of a progress when it stops."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +46,12 @@ class TrainingConfig:
         max_minutes: time to spend, over all resumptions.
         peak_learning_rate: reached after ``warmup_steps``, then a cosine down to a fiftieth of it.
         ema_decay: of the moving average of the weights, which is what is validated and exported.
-        tokens: patches a batch holds, about.
-        max_rows: most rows of a batch, covariates included.
+        tokens: patches a process's batch holds, about.
+        max_rows: most rows of a process's batch, covariates included.
         validations: how often to validate, checkpoint and export over the whole budget.
-        threads: CPU threads; 1 leaves the machine to others.
+        processes: that train together, each on its own batches; two processes of one thread do twice the work
+            of one, where two threads of one process do a quarter more.
+        threads: CPU threads of a process.
         device: ``cpu`` or ``cuda``.
     """
 
@@ -56,15 +64,18 @@ class TrainingConfig:
     warmup_steps: int = 300
     ema_decay: float = 0.999
     gradient_norm: float = 1.0
-    tokens: int = 1_000
+    tokens: int = 1_500
     max_rows: int = 64
     validations: int = 24
+    processes: int = 1
     threads: int = 1
     device: str = "cpu"
 
     def __post_init__(self) -> None:
         if self.max_windows is None and self.max_minutes is None:
             raise ValueError("give max_windows, max_minutes or both: training has no other end")
+        if self.processes > 1 and self.device != "cpu":
+            raise ValueError(f"several processes train on a CPU, not on {self.device}")
 
     def progress(self, windows: int, seconds: float) -> float:
         """Share of the budget that is spent, 0 to 1: of the two budgets, the one nearer its end."""
@@ -84,7 +95,7 @@ class Progress:
     """One line of the progress file, written at every validation.
 
     Attributes:
-        loss: mean training loss since the line before.
+        loss: mean training loss since the line before, of the leading process's batches.
         seconds: time spent so far, over all resumptions, validations left out.
         generator_share: share of that stretch's time that went into making demand.
     """
@@ -136,13 +147,13 @@ class _State:
         """Take up a checkpoint.
 
         Raises:
-            ValueError: it was made with another seed or architecture.
+            ValueError: it was made with another seed, architecture or number of processes.
         """
         import torch
 
         saved = torch.load(path, map_location=config.device, weights_only=True)
         wanted = asdict(config)
-        for key in ("seed", "architecture"):
+        for key in ("seed", "architecture", "processes"):
             if saved["config"][key] != wanted[key]:
                 raise ValueError(
                     f"{path} was trained with {key} {saved['config'][key]}, not {wanted[key]}; "
@@ -175,9 +186,18 @@ def train(
         The directory of the best weights.
 
     Raises:
-        ValueError: the checkpoint belongs to another seed or architecture.
+        ValueError: the checkpoint belongs to another seed, architecture or number of processes.
         FloatingPointError: the loss is no longer finite.
     """
+    state = _resume(config, directory)
+    with assemble(config.processes, partial(_follow, config, directory)) as crew, _numerics(config):
+        _lead(state, crew, config, directory, on_progress, should_stop)
+    return directory / EXPORT_FOLDER
+
+
+@contextmanager
+def _numerics(config: TrainingConfig) -> Iterator[None]:
+    """The threads and the precision of training, for as long as it lasts."""
     import torch
 
     threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
@@ -186,52 +206,67 @@ def train(
     # eager attention and linear layers on processors with bf16 or TF32 units.
     torch.set_float32_matmul_precision("medium")
     try:
-        _train(config, directory, on_progress, should_stop)
+        yield
     finally:
         torch.set_num_threads(threads)
         torch.set_float32_matmul_precision(precision)
-    return directory / EXPORT_FOLDER
 
 
-def _train(
+def _lead(
+    state: _State,
+    crew: Crew,
     config: TrainingConfig,
     directory: Path,
     on_progress: Callable[[Progress], None] | None,
     should_stop: Callable[[], bool],
 ) -> None:
+    losses: list[torch.Tensor] = []
+    generating = stretch = 0.0
 
+    def validate(share: float) -> None:
+        _validate(
+            state, config, directory, share=share, losses=losses,
+            generator_share=generating / stretch, on_progress=on_progress,
+        )  # fmt: skip
+
+    share = config.progress(state.windows, state.seconds)
+    while share < 1.0 and not should_stop():
+        crew.agree(share)
+        started = time.perf_counter()
+        batch = training_batch(config.seed, state.step, share, config.tokens, config.max_rows)
+        generating += time.perf_counter() - started
+        losses.append(_step(state, crew, batch, config, share))
+        took = time.perf_counter() - started
+        state.seconds += took
+        stretch += took
+        before, share = share, config.progress(state.windows, state.seconds)
+        if int(before * config.validations) != int(share * config.validations):
+            validate(share)
+            losses, generating, stretch = [], 0.0, 0.0
+    crew.agree(_THE_END)
+    if losses:
+        validate(share)
+
+
+def _follow(config: TrainingConfig, directory: Path, crew: Crew) -> None:
+    """Take the same steps as the leader, on other windows, until it says that the end has come."""
+    state = _resume(config, directory)
+    with _numerics(config):
+        while (share := crew.agree(0.0)) != _THE_END:
+            batch = training_batch(
+                config.seed, state.step, share, config.tokens, config.max_rows, rank=crew.rank
+            )
+            _step(state, crew, batch, config, share)
+
+
+def _resume(config: TrainingConfig, directory: Path) -> _State:
+    """The state of the directory's checkpoint, or a fresh one."""
     directory.mkdir(parents=True, exist_ok=True)
     state = _fresh_state(config)
     checkpoint = directory / CHECKPOINT_FILE
     if checkpoint.exists():
         state.load(checkpoint, config)
-
-    losses: list[torch.Tensor] = []
-    generating = stretch = 0.0
-    share = config.progress(state.windows, state.seconds)
-    while share < 1.0 and not should_stop():
-        started = time.perf_counter()
-        batch = training_batch(config.seed, state.step, share, config.tokens, config.max_rows)
-        generating += time.perf_counter() - started
-        losses.append(_step(state, batch, config, share))
-        took = time.perf_counter() - started
-        state.step, state.windows, state.seconds = (
-            state.step + 1, state.windows + batch.windows, state.seconds + took,
-        )  # fmt: skip
-        stretch += took
-        before, share = share, config.progress(state.windows, state.seconds)
-        if int(before * config.validations) == int(share * config.validations):
-            continue
-        _validate(
-            state, config, directory, share=share, losses=losses,
-            generator_share=generating / stretch, on_progress=on_progress,
-        )  # fmt: skip
-        losses, generating, stretch = [], 0.0, 0.0
-    if losses:
-        _validate(
-            state, config, directory, share=share, losses=losses,
-            generator_share=generating / stretch, on_progress=on_progress,
-        )  # fmt: skip
+    return state
 
 
 def _fresh_state(config: TrainingConfig) -> _State:
@@ -254,8 +289,30 @@ def _fresh_state(config: TrainingConfig) -> _State:
     return _State(model, average, optimizer)
 
 
-def _step(state: _State, batch: Batch, config: TrainingConfig, share: float) -> torch.Tensor:
-    """One optimiser step; the loss is a tensor, so that a GPU is not waited for."""
+@contextmanager
+def loss_over(model: Chronos2Model, futures: torch.Tensor) -> Iterator[None]:
+    """Within the block the model's own loss is its mean over several draws of the future.
+
+    Args:
+        futures: (draws, rows, horizon); the first is what the model is called with.
+    """
+    import torch
+
+    loss_of_one = model._compute_loss
+
+    def loss_of_several(**called_with: Any) -> torch.Tensor:
+        losses = [loss_of_one(**{**called_with, "future_target": future}) for future in futures]
+        return torch.stack(losses).mean()
+
+    model._compute_loss = loss_of_several
+    try:
+        yield
+    finally:
+        del model._compute_loss
+
+
+def _step(state: _State, crew: Crew, batch: Batch, config: TrainingConfig, share: float) -> torch.Tensor:
+    """One optimiser step of the crew; the loss is a tensor, so that a GPU is not waited for."""
     import torch
 
     learning_rate = config.learning_rate(state.step, share)
@@ -264,24 +321,30 @@ def _step(state: _State, batch: Batch, config: TrainingConfig, share: float) -> 
     state.model.train()
     rows = {
         "context": batch.context,
-        "future_target": batch.future_target,
         "future_covariates": batch.future_covariates,
         "group_ids": batch.group_ids,
     }
-    out = state.model(
-        **{name: torch.from_numpy(array).to(config.device) for name, array in rows.items()},
-        num_output_patches=batch.output_patches,
-    )
+    futures = torch.from_numpy(batch.future_target).to(config.device)
+    with loss_over(state.model, futures):
+        out = state.model(
+            **{name: torch.from_numpy(array).to(config.device) for name, array in rows.items()},
+            future_target=futures[0],
+            num_output_patches=batch.output_patches,
+        )
     # The library averages over all rows; covariate rows have no loss, so undo their dilution.
     loss = out.loss * (len(batch.group_ids) / batch.windows)
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()
+    windows = torch.tensor([float(batch.windows)], device=config.device)
+    crew.average([windows, *(p.grad for p in state.model.parameters() if p.grad is not None)])
     torch.nn.utils.clip_grad_norm_(state.model.parameters(), config.gradient_norm)
     state.optimizer.step()
     decay = min(config.ema_decay, (1 + state.step) / (10 + state.step))
     with torch.no_grad():
         current = state.model.state_dict()
         torch._foreach_lerp_(list(state.average.values()), [current[n] for n in state.average], 1.0 - decay)
+    state.step += 1
+    state.windows += batch.windows if crew.size == 1 else round(float(windows[0]) * crew.size)
     detached: torch.Tensor = loss.detach()
     return detached
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting_lib.panel import QUANTILE_LEVELS
-from forecasting_lib.pretraining.batches import Batch, batch_from_windows
+from forecasting_lib.pretraining.batches import FUTURE_DRAWS, Batch, batch_from_windows
 from forecasting_lib.pretraining.demand import draw_covariate_counts, generate
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ FloatArray = npt.NDArray[np.float64]
 
 HORIZON_DAYS = 32
 HELD_OUT_SEED = 20_260_000
-"""Generators seeded ``[HELD_OUT_SEED, 0, i]``: three words, so that no two-word training seed meets it."""
+"""First word of the held-out generators' seeds; a training run with this seed would see its own exam."""
 
 _SCORED = [i for i, level in enumerate(QUANTILE_LEVELS) if round(level * 10, 6).is_integer()]
 _LEVELS = np.array(QUANTILE_LEVELS)[_SCORED]
@@ -48,27 +48,28 @@ def weighted_quantile_loss(actual: FloatArray, quantiles: FloatArray, weight: Fl
     """Mean over 0.1 ... 0.9 of twice the pinball loss over the sum of actuals.
 
     Args:
-        actual: (n, h); NaN days do not count.
+        actual: (n, h) or (draws, n, h); NaN days do not count.
         quantiles: (n, 9, h) at 0.1 ... 0.9.
         weight: (n, h) multiplies both the loss and the actual of a day.
     """
     counts = np.isfinite(actual)
-    truth = np.where(counts, actual, 0.0)[:, None, :]
+    truth = np.where(counts, actual, 0.0)[..., None, :]
     miss = truth - quantiles
     level = _LEVELS[None, :, None]
-    loss = 2.0 * np.maximum(level * miss, (level - 1.0) * miss).mean(axis=1)
+    loss = 2.0 * np.maximum(level * miss, (level - 1.0) * miss).mean(axis=-2)
     kept = counts * weight
-    return float((loss * kept).sum() / (truth[:, 0] * kept).sum())
+    return float((loss * kept).sum() / (truth[..., 0, :] * kept).sum())
 
 
-def held_out_batches(windows: int = 448, part: int = 56) -> list[Batch]:
+def held_out_batches(windows: int = 896, part: int = 56) -> list[Batch]:
     """Mixed windows of contexts 128, 256 and 512, the last of them twice as many."""
     batches = []
     for i in range(windows // part):
         rng = np.random.default_rng([HELD_OUT_SEED, 0, i])
         context_days = (512, 128, 512, 256)[i % 4]
         counts = draw_covariate_counts(rng, part)
-        batches.append(batch_from_windows(generate(rng, counts, context_days, HORIZON_DAYS), context_days))
+        drawn = generate(rng, counts, context_days, HORIZON_DAYS, draws=FUTURE_DRAWS)
+        batches.append(batch_from_windows(drawn, context_days))
     return batches
 
 
@@ -77,7 +78,9 @@ def promotion_batches(windows: int = 192, part: int = 48) -> list[Batch]:
     batches = []
     for i in range(windows // part):
         rng = np.random.default_rng([HELD_OUT_SEED, 1, i])
-        drawn = generate(rng, np.ones(part, dtype=np.int64), 256, HORIZON_DAYS, first_kind="promotion")
+        drawn = generate(
+            rng, np.ones(part, dtype=np.int64), 256, HORIZON_DAYS, first_kind="promotion", draws=FUTURE_DRAWS
+        )
         batches.append(batch_from_windows(drawn, 256))
     return batches
 
@@ -95,7 +98,7 @@ def predict(model: Chronos2Model, batch: Batch, *, with_covariates: bool = True)
             group_ids=torch.from_numpy(batch.group_ids[rows]).to(device),
             num_output_patches=batch.output_patches,
         )
-    quantiles = out.quantile_preds[:, :, : batch.future_target.shape[1]].cpu().numpy().astype(np.float64)
+    quantiles = out.quantile_preds[:, :, : batch.future_target.shape[-1]].cpu().numpy().astype(np.float64)
     return np.sort(np.maximum(quantiles[batch.is_target[rows]], 0.0), axis=1)[:, _SCORED]
 
 
@@ -120,7 +123,7 @@ def score(model: Chronos2Model) -> Scores:
 
 
 def _actual(batch: Batch) -> FloatArray:
-    return batch.future_target[batch.is_target].astype(np.float64)
+    return batch.future_target[:, batch.is_target].astype(np.float64)
 
 
 def _scale(batch: Batch) -> FloatArray:
@@ -139,4 +142,4 @@ def _history_quantiles(batch: Batch) -> FloatArray:
     empty = ~np.isfinite(recent).any(axis=1)
     recent[empty] = 0.0
     quantiles = np.nanquantile(recent, _LEVELS, axis=1).T
-    return np.repeat(quantiles[:, :, None], batch.future_target.shape[1], axis=2)
+    return np.repeat(quantiles[:, :, None], batch.future_target.shape[-1], axis=2)

@@ -192,7 +192,10 @@ def train(
     validations: Annotated[
         int, typer.Option("--validations", help="How often to validate, save and export.")
     ] = 24,
-    threads: Annotated[int, typer.Option("--threads", help="CPU threads.")] = 1,
+    processes: Annotated[
+        int, typer.Option("--processes", min=1, help="Processes that train together; one a core.")
+    ] = 1,
+    threads: Annotated[int, typer.Option("--threads", help="CPU threads of a process.")] = 1,
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
     seed: Annotated[int, typer.Option("--seed", help="Seed of the weights and of the demand.")] = 7,
 ) -> None:
@@ -215,6 +218,7 @@ def train(
             seed=seed,
             peak_learning_rate=peak_learning_rate,
             validations=validations,
+            processes=processes,
             threads=threads,
             device=device,
         )

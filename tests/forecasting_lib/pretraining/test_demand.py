@@ -27,6 +27,21 @@ def test_another_seed_gives_other_windows() -> None:
     assert not np.array_equal(_draw(1, 40)[1].target, _draw(2, 40)[1].target, equal_nan=True)
 
 
+def test_the_draws_of_a_future_differ_by_chance_alone() -> None:
+    rng = np.random.default_rng(12)
+    drawn = generate(rng, np.zeros(400, dtype=np.int64), CONTEXT, HORIZON, draws=20)
+    assert drawn.futures.shape == (20, 400, HORIZON)
+    np.testing.assert_array_equal(drawn.futures[0], drawn.target[:, CONTEXT:])
+    masked = np.isnan(drawn.futures)
+    assert (masked == masked[0]).all(), "a masked day is masked in every draw"
+    sold = np.where(masked, 0.0, drawn.futures).sum(axis=2)
+    one, others = sold[0], sold[1:].mean(axis=0)
+    busy = others > 30
+    assert busy.sum() > 100
+    assert np.abs(np.median(one[busy] / others[busy]) - 1.0) < 0.05
+    assert (one[busy] != others[busy]).mean() > 0.9
+
+
 def test_every_window_has_as_many_covariate_rows_as_asked() -> None:
     counts, drawn = _draw(3, 200)
     assert drawn.target.shape == (200, CONTEXT + HORIZON)

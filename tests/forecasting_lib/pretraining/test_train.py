@@ -12,7 +12,13 @@ import pytest
 
 from forecasting_lib.pretraining.architecture import Architecture
 from forecasting_lib.pretraining.export import METRICS_FILE, export_weights, weights_digest
-from forecasting_lib.pretraining.train import CHECKPOINT_FILE, PROGRESS_FILE, TrainingConfig, train
+from forecasting_lib.pretraining.train import (
+    CHECKPOINT_FILE,
+    PROGRESS_FILE,
+    TrainingConfig,
+    loss_over,
+    train,
+)
 from forecasting_lib.pretraining.validation import held_out_batches, predict
 
 TINY = TrainingConfig(
@@ -58,6 +64,54 @@ def test_a_run_that_was_stopped_ends_with_the_weights_of_one_that_was_not(
     for weights in ("model", "average"):
         for name, tensor in whole[weights].items():
             assert torch.equal(resumed[weights][name], tensor), name
+
+
+def test_the_loss_is_the_mean_of_the_models_own_over_the_draws() -> None:
+    import torch
+
+    model = TINY.architecture.build(attention="eager").eval()
+    batch = held_out_batches(windows=8, part=8)[0]
+    rows = {
+        "context": torch.from_numpy(batch.context),
+        "future_covariates": torch.from_numpy(batch.future_covariates),
+        "group_ids": torch.from_numpy(batch.group_ids),
+        "num_output_patches": batch.output_patches,
+    }
+    draws = torch.from_numpy(batch.future_target)
+    with torch.no_grad():
+        alone = [float(model(**rows, future_target=draw).loss) for draw in draws]
+        with loss_over(model, draws):
+            together = float(model(**rows, future_target=draws[0]).loss)
+        after = float(model(**rows, future_target=draws[1]).loss)
+    assert together == pytest.approx(np.mean(alone), rel=1e-6)
+    assert after == alone[1], "and only within the block"
+
+
+def test_two_processes_resume_like_one(tmp_path: Path) -> None:
+    """Both hold the same weights: resumed from the leader's, they end where an unbroken run does."""
+    import torch
+
+    pair = replace(TINY, processes=2, max_windows=400)
+    train(pair, tmp_path / "whole")
+    asked = iter(range(1000))
+    train(pair, tmp_path / "broken", should_stop=lambda: next(asked) >= 4)
+    train(pair, tmp_path / "broken")
+    whole, broken = (
+        torch.load(tmp_path / name / CHECKPOINT_FILE, weights_only=True) for name in ("whole", "broken")
+    )
+    assert whole["windows"] == broken["windows"] >= 400
+    for name, tensor in whole["model"].items():
+        assert torch.equal(broken["model"][name], tensor), name
+
+
+def test_a_checkpoint_of_a_crew_is_not_taken_up_alone(trained: Path) -> None:
+    with pytest.raises(ValueError, match="processes"):
+        train(replace(TINY, processes=2), trained)
+
+
+def test_several_processes_are_for_a_cpu() -> None:
+    with pytest.raises(ValueError, match="cuda"):
+        replace(TINY, processes=2, device="cuda")
 
 
 def test_the_export_loads_with_the_library_and_predicts_as_the_average_does(
