@@ -32,8 +32,8 @@ up: setup  ## the Dagster UI on http://127.0.0.1:3000, with daemon, sensors and 
 down: setup  ## stop the UI and the embedded PostgreSQL
 	$(BIN)/forecaster down
 
-test: setup  ## the tests, on a PostgreSQL of their own
-	$(BIN)/python -m pytest
+test: setup  ## the tests, each process on a PostgreSQL of its own
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 bars: setup  ## the long tests that 'make test' leaves out
 	$(BIN)/python -m pytest -m slow
