@@ -44,15 +44,15 @@ def promotion_ratio(model: Chronos2Model, draws: int = DRAWS, seed: int = SEED) 
 
 def _losses(model: Chronos2Model, batch: Batch) -> FloatArray:
     """(2, windows): the scaled quantile loss on promotion days, flags given and not given."""
-    actual = batch.future_target[batch.is_target].astype(np.float64)
+    actual = batch.future_target[:, batch.is_target].astype(np.float64)
     context = batch.context[batch.is_target].astype(np.float64)
     level = np.nan_to_num(np.nanmean(np.abs(context), axis=1))
     scale = np.divide(1.0, level, out=np.zeros_like(level), where=level > 1e-3)
     counted = (batch.future_covariates[~batch.is_target] > 0.5) & np.isfinite(actual)
-    truth = np.where(counted, actual, 0.0)[:, None, :]
+    truth = np.where(counted, actual, 0.0)[:, :, None, :]
     losses = []
     for given in (True, False):
         miss = truth - predict(model, batch, with_covariates=given)
-        loss = 2 * np.maximum(_SHARES * miss, (_SHARES - 1) * miss).mean(axis=1)
-        losses.append((loss * counted).sum(axis=1) * scale)
+        loss = 2 * np.maximum(_SHARES * miss, (_SHARES - 1) * miss).mean(axis=2)
+        losses.append((loss * counted).sum(axis=(0, 2)) * scale)
     return np.stack(losses)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from forecasting_lib.models.guards import Reason
+from forecasting_lib.models.guards import Note, Reason
 from orchestration.warehouse.tables import metadata
 from orchestration.warehouse.tables.__main__ import PAGE, column_reference, main, with_reference
 from orchestration.warehouse.tables.analytics import PARTITIONED
@@ -41,9 +41,9 @@ def test_a_page_without_markers_is_refused() -> None:
         with_reference("# A page without a place for columns\n")
 
 
-def test_the_reasons_are_those_of_the_guards_and_of_ended_items() -> None:
+def test_the_reasons_are_those_of_the_guards_of_ended_items_and_of_cold_starts() -> None:
     codes = re.findall(r"^\| `([A-Z_]+)` \|", section("Reasons for a replaced or excluded forecast"), re.M)
-    assert codes == [*map(str, Reason), "ENDED"]
+    assert codes == [*map(str, Reason), "ENDED", *map(str, Note)]
 
 
 def test_the_grain_table_has_the_keys_of_the_tables() -> None:
