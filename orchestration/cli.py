@@ -6,7 +6,6 @@ command (``commands``).
 
 from __future__ import annotations
 
-import os
 import sys
 import warnings
 from typing import Annotated, Any
@@ -52,9 +51,6 @@ def main(
     ] = False,
 ) -> None:
     """Demand forecasts, purchase proposals and their measured accuracy, from files to tables."""
-    # Read by torch's threads when it is loaded. Waiting threads that spin starve the others of a busy
-    # machine: with two cores and one other process a tenth of the series a second was left.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Said by a dependency on every start where no session manager runs, as in a container.
     warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
 

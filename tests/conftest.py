@@ -34,8 +34,6 @@ from orchestration.warehouse.server import (
 )
 from tests.tcp_postgres import tcp_postgres
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch is loaded, as the command line does
-
 SHARED_DATA = Path(os.environ.get("FORECASTER_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
