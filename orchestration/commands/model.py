@@ -1,4 +1,4 @@
-"""The commands for the model itself: ``forecaster model`` evaluate, train and finetune."""
+"""The commands for the model itself: ``forecaster model`` evaluate, train, card and finetune."""
 
 from __future__ import annotations
 
@@ -28,8 +28,6 @@ app = typer.Typer(no_args_is_help=True, help="The Chronos-2 model: its accuracy,
 
 TABLE_WIDTH = 120
 """Of the figures, on a narrow terminal and in a pipe, too."""
-
-MODEL, ROUNDED = "Chronos-2", "Chronos-2, whole units"
 
 
 @app.command(epilog="Example: forecaster model evaluate --data m5/ --json figures.json")
@@ -62,6 +60,7 @@ def evaluate(
     """
     from forecasting_lib.evaluation.baselines import Answer, classic_baselines, simple_baselines
     from forecasting_lib.evaluation.benchmark import figures, judge, score_series
+    from forecasting_lib.evaluation.card import RAW, WHOLE
     from forecasting_lib.evaluation.m5_files import read_m5
     from forecasting_lib.models.guards import guarded_predict
     from forecasting_lib.models.registry import create_model
@@ -87,11 +86,11 @@ def evaluate(
                 raise typer.BadParameter(str(error), param_hint="--skip-statsforecast") from error
     with counting("Chronos-2", len(panel)) as show:
         model = create_model("chronos2", path=resolved.path, progress=lambda done, _total: show(done))
-        answers[MODEL] = Answer.of(guarded_predict(model, panel, horizon))
-    answers[ROUNDED] = answers[MODEL].rounded()
+        answers[RAW] = Answer.of(guarded_predict(model, panel, horizon))
+    answers[WHOLE] = answers[RAW].rounded()
 
     scores = {name: score_series(held_out, answer) for name, answer in answers.items()}
-    table, bars = figures(scores), judge(scores, (MODEL, ROUNDED))
+    table, bars = figures(scores), judge(scores, (RAW, WHOLE))
     wide = Console(highlight=False, width=max(out.width, TABLE_WIDTH))
     wide.print(_metrics_table(table))
     wide.print(_bars_table(bars))
@@ -150,11 +149,13 @@ def _metrics_table(table: Mapping[str, Mapping[str, Interval]]) -> Table:
 
 
 def _bars_table(bars: Mapping[str, Mapping[str, Interval]]) -> Table:
+    from forecasting_lib.evaluation.card import RAW, WHOLE
+
     shown = Table("ratio", box=SIMPLE_HEAD)
-    for model in (MODEL, ROUNDED):
+    for model in (RAW, WHOLE):
         shown.add_column(f"{model} (95 %)", justify="right")
     for bar, row in bars.items():
-        shown.add_row(bar, *(_figure(row[model]) for model in (MODEL, ROUNDED)))
+        shown.add_row(bar, *(_figure(row[model]) for model in (RAW, WHOLE)))
     return shown
 
 
@@ -242,6 +243,39 @@ def train(
     with err.status("Training; the first line follows the first validation") as status:
         best = train_weights(config, directory, show, lambda: bool(stopping))
     out.print(f"best weights: {best}")
+
+
+@app.command(epilog="Example: forecaster model card runs/small/best figures.json")
+def card(
+    directory: Annotated[
+        Path, typer.Argument(help="Weights with their metrics.json.", exists=True, file_okay=False)
+    ],
+    evaluations: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Figures of 'forecaster model evaluate --json'.", exists=True, dir_okay=False),
+    ] = None,
+) -> None:
+    """Write the model card of trained weights, README.md beside them, from what was measured.
+
+    The evaluations named go into metrics.json first; those already in it stay.
+    """
+    from forecasting_lib.evaluation.card import model_card, with_evaluation
+    from forecasting_lib.pretraining.export import METRICS_FILE
+
+    try:
+        metrics = json.loads((directory / METRICS_FILE).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise typer.BadParameter(
+            f"{directory} has no {METRICS_FILE}: name the best/ folder of a training", param_hint="DIRECTORY"
+        ) from error
+    for path in evaluations or ():
+        try:
+            metrics = with_evaluation(metrics, json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, KeyError, TypeError) as error:
+            raise typer.BadParameter(f"{path}: {error}", param_hint="EVALUATIONS") from error
+    (directory / METRICS_FILE).write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
+    (directory / "README.md").write_text(model_card(directory.resolve().name, metrics), encoding="utf-8")
+    out.print(f"Wrote {directory / 'README.md'}")
 
 
 @app.command(epilog="Example: forecaster model finetune --client acme --method lora --steps 200")

@@ -68,6 +68,14 @@ def test_training_writes_weights_that_can_be_evaluated(sales: Path, tmp_path: Pa
     trained = forecaster("model", "train", tmp_path, "--max-windows", 40, "--validations", 1)
     assert trained.exit_code == 0, trained.output
     assert "100.0%" in trained.stdout
+    carded = forecaster("model", "card", tmp_path / "best")
+    assert carded.exit_code == 0, carded.output
+    assert "# best" in (tmp_path / "best" / "README.md").read_text()
+    stranger = tmp_path / "figures.json"
+    stranger.write_text(json.dumps({"weights": {"digest": "f" * 64}}))
+    refused = forecaster("model", "card", tmp_path / "best", stranger)
+    assert refused.exit_code == 2
+    assert "evaluate these" in " ".join(refused.stderr.split())
     result = forecaster(
         "model", "evaluate", "--data", sales, "--weights", tmp_path / "best", "--skip-statsforecast",
         "--skip-promotions",
