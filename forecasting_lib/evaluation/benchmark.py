@@ -161,6 +161,9 @@ class Interval:
     low: float
     high: float
 
+    def __str__(self) -> str:
+        return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
+
 
 def figures(
     scores: Mapping[str, SeriesScores], draws: int = DRAWS, seed: int = SEED

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from forecasting_lib.evaluation.benchmark import Interval
+from forecasting_lib.pretraining.architecture import PATCH_DAYS
+
 RAW, WHOLE = "Chronos-2", "Chronos-2, whole units"
 """The model's two rows in an evaluation: as it answers, and with its quantiles rounded to whole units."""
 
@@ -70,8 +73,8 @@ def model_card(name: str, metrics: Mapping[str, Any]) -> str:
     evaluation = dict(metrics.get("evaluation", {}))
     ratio = evaluation.pop("promotion_ratio", None)
     millions = f"{metrics['parameters'] / 1e6:.2f} million"
-    one_pass_days = 16 * architecture["max_output_patches"]
-    processes = config.get("processes", 1)
+    one_pass_days = PATCH_DAYS * architecture["max_output_patches"]
+    processes = config["processes"]
     machine = f"{processes} process{'es' if processes > 1 else ''}, {config['device']}"
     return f"""---
 license: apache-2.0
@@ -99,7 +102,7 @@ that architecture and format, and is loaded by the same `Chronos2Pipeline.from_p
 
 Chosen by held-out synthetic demand: WQL {scores["wql"]:.4f}, {scores["wql"] / scores["wql_history"]:.3f}
 of the empirical quantiles of the last 56 days. WQL on synthetic promotion days with the promotion given over
-not given: {_figure(ratio) if ratio else f"{scores['promotion_ratio']:.3f}"}.
+not given: {Interval(**ratio) if ratio else f"{scores['promotion_ratio']:.3f}"}.
 
 {_evaluations(evaluation)}
 ## Limits
@@ -131,8 +134,8 @@ def _evaluations(evaluation: Mapping[str, Any]) -> str:
 |---|---|---|---|---|
 """
         + "".join(
-            f"| {bar} | {_figure(figures[RAW])} | {_figure(figures[WHOLE])} | {_goal(data, bar, missed)} |\n"
-            for bar, figures in found["bars"].items()
+            f"| {bar} | {Interval(**row[RAW])} | {Interval(**row[WHOLE])} | {_goal(data, bar, missed)} |\n"
+            for bar, row in found["bars"].items()
         )
         for data, found in evaluation.items()
     ]
@@ -157,7 +160,3 @@ def _verdict(evaluation: Mapping[str, Any]) -> str:
         return ""
     missed = missed_goals(evaluation)
     return f"* It meets {goals - len(missed)} of the {goals} goals above.\n"
-
-
-def _figure(interval: Mapping[str, float]) -> str:
-    return f"{interval['value']:.3f} ({interval['low']:.3f} to {interval['high']:.3f})"

@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from forecasting_lib.evaluation.benchmark import DRAWS, SEED, Interval
-from forecasting_lib.evaluation.metrics import WQL_LEVELS
 from forecasting_lib.panel import FloatArray
 from forecasting_lib.pretraining.batches import Batch
-from forecasting_lib.pretraining.validation import predict, promotion_batches
+from forecasting_lib.pretraining.validation import (
+    futures_of,
+    predict,
+    promotion_batches,
+    quantile_loss,
+    scale_of,
+)
 
 if TYPE_CHECKING:
     from chronos.chronos2 import Chronos2Model
-
-_SHARES = np.asarray(WQL_LEVELS)[None, :, None]
 
 
 def promotion_ratio(model: Chronos2Model, draws: int = DRAWS, seed: int = SEED) -> Interval:
@@ -44,15 +47,7 @@ def promotion_ratio(model: Chronos2Model, draws: int = DRAWS, seed: int = SEED) 
 
 def _losses(model: Chronos2Model, batch: Batch) -> FloatArray:
     """(2, windows): the scaled quantile loss on promotion days, flags given and not given."""
-    actual = batch.future_target[:, batch.is_target].astype(np.float64)
-    context = batch.context[batch.is_target].astype(np.float64)
-    level = np.nan_to_num(np.nanmean(np.abs(context), axis=1))
-    scale = np.divide(1.0, level, out=np.zeros_like(level), where=level > 1e-3)
-    counted = (batch.future_covariates[~batch.is_target] > 0.5) & np.isfinite(actual)
-    truth = np.where(counted, actual, 0.0)[:, :, None, :]
-    losses = []
-    for given in (True, False):
-        miss = truth - predict(model, batch, with_covariates=given)
-        loss = 2 * np.maximum(_SHARES * miss, (_SHARES - 1) * miss).mean(axis=2)
-        losses.append((loss * counted).sum(axis=(0, 2)) * scale)
-    return np.stack(losses)
+    actual, scale = futures_of(batch), scale_of(batch)
+    promoted = batch.future_covariates[~batch.is_target] > 0.5
+    answers = [predict(model, batch, with_covariates=given) for given in (True, False)]
+    return np.stack([(quantile_loss(actual, q) * promoted * scale).sum(axis=(0, 2)) for q in answers])

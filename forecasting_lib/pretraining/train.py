@@ -335,7 +335,7 @@ def _step(state: _State, crew: Crew, batch: Batch, config: TrainingConfig, share
     loss = out.loss * (len(batch.group_ids) / batch.windows)
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    windows = torch.tensor([float(batch.windows)], device=config.device)
+    windows = torch.tensor([float(batch.windows)])
     crew.average([windows, *(p.grad for p in state.model.parameters() if p.grad is not None)])
     torch.nn.utils.clip_grad_norm_(state.model.parameters(), config.gradient_norm)
     state.optimizer.step()
@@ -344,7 +344,7 @@ def _step(state: _State, crew: Crew, batch: Batch, config: TrainingConfig, share
         current = state.model.state_dict()
         torch._foreach_lerp_(list(state.average.values()), [current[n] for n in state.average], 1.0 - decay)
     state.step += 1
-    state.windows += batch.windows if crew.size == 1 else round(float(windows[0]) * crew.size)
+    state.windows += round(float(windows[0]) * crew.size)
     detached: torch.Tensor = loss.detach()
     return detached
 

@@ -52,13 +52,24 @@ def weighted_quantile_loss(actual: FloatArray, quantiles: FloatArray, weight: Fl
         quantiles: (n, 9, h) at 0.1 ... 0.9.
         weight: (n, h) multiplies both the loss and the actual of a day.
     """
-    counts = np.isfinite(actual)
-    truth = np.where(counts, actual, 0.0)[..., None, :]
-    miss = truth - quantiles
+    loss = quantile_loss(actual, quantiles)
+    return float((loss * weight).sum() / (np.nan_to_num(actual) * weight).sum())
+
+
+def quantile_loss(actual: FloatArray, quantiles: FloatArray) -> FloatArray:
+    """Mean over 0.1 ... 0.9 of twice the pinball loss of each day; 0 on NaN days.
+
+    Args:
+        actual: (n, h) or (draws, n, h).
+        quantiles: (n, 9, h) at 0.1 ... 0.9.
+
+    Returns:
+        In the shape and the unit of the actuals.
+    """
+    miss = actual[..., None, :] - quantiles
     level = _LEVELS[None, :, None]
     loss = 2.0 * np.maximum(level * miss, (level - 1.0) * miss).mean(axis=-2)
-    kept = counts * weight
-    return float((loss * kept).sum() / (truth[..., 0, :] * kept).sum())
+    return np.asarray(np.where(np.isfinite(actual), loss, 0.0))
 
 
 def held_out_batches(windows: int = 896, part: int = 56) -> list[Batch]:
@@ -105,15 +116,17 @@ def predict(model: Chronos2Model, batch: Batch, *, with_covariates: bool = True)
 def score(model: Chronos2Model) -> Scores:
     """Score the weights on the held-out windows; the windows are made anew, identical every time."""
     model.eval()
-    mixed = [(_actual(b), predict(model, b), _history_quantiles(b), _scale(b)) for b in held_out_batches()]
+    mixed = [
+        (futures_of(b), predict(model, b), _history_quantiles(b), scale_of(b)) for b in held_out_batches()
+    ]
     losses = [(weighted_quantile_loss(a, q, s), weighted_quantile_loss(a, h, s)) for a, q, h, s in mixed]
     given, hidden = [], []
     for batch in promotion_batches():
         promoted = batch.future_covariates[~batch.is_target] > 0.5
-        weight = _scale(batch) * promoted
-        given.append(weighted_quantile_loss(_actual(batch), predict(model, batch), weight))
+        weight = scale_of(batch) * promoted
+        given.append(weighted_quantile_loss(futures_of(batch), predict(model, batch), weight))
         hidden.append(
-            weighted_quantile_loss(_actual(batch), predict(model, batch, with_covariates=False), weight)
+            weighted_quantile_loss(futures_of(batch), predict(model, batch, with_covariates=False), weight)
         )
     return Scores(
         wql=float(np.mean([model_loss for model_loss, _ in losses])),
@@ -122,11 +135,12 @@ def score(model: Chronos2Model) -> Scores:
     )
 
 
-def _actual(batch: Batch) -> FloatArray:
+def futures_of(batch: Batch) -> FloatArray:
+    """The targets' days ahead, (draws, n, h); NaN where they do not count."""
     return batch.future_target[:, batch.is_target].astype(np.float64)
 
 
-def _scale(batch: Batch) -> FloatArray:
+def scale_of(batch: Batch) -> FloatArray:
     """One over the mean of each context, (n, 1); a context of zeros weighs nothing."""
     mean = np.nan_to_num(_nanmean(np.abs(batch.context[batch.is_target].astype(np.float64))))
     return np.divide(1.0, mean, out=np.zeros_like(mean), where=mean > 1e-3)[:, None]

@@ -131,7 +131,7 @@ def _promotions(resolved: ResolvedWeights) -> Interval:
     with waiting("Synthetic demand with known promotions"):
         ratio: Interval = promotion_ratio(load_pipeline(resolved.path).model)
     out.print(
-        f"WQL on promotion days, known promotions given / not given (synthetic, held out): {_figure(ratio)}",
+        f"WQL on promotion days, known promotions given / not given (synthetic, held out): {ratio}",
         soft_wrap=True,
     )
     return ratio
@@ -155,12 +155,8 @@ def _bars_table(bars: Mapping[str, Mapping[str, Interval]]) -> Table:
     for model in (RAW, WHOLE):
         shown.add_column(f"{model} (95 %)", justify="right")
     for bar, row in bars.items():
-        shown.add_row(bar, *(_figure(row[model]) for model in (RAW, WHOLE)))
+        shown.add_row(bar, *(str(row[model]) for model in (RAW, WHOLE)))
     return shown
-
-
-def _figure(interval: Interval) -> str:
-    return f"{interval.value:.3f} ({interval.low:.3f} to {interval.high:.3f})"
 
 
 @contextmanager

@@ -29,7 +29,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 @app.callback()
 def machine() -> None:
     """Say where the figures come from."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line sets it
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as orchestration does, which only 'stages' imports
     out.print(f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}")
 
 
