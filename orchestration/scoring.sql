@@ -10,7 +10,7 @@ insert into analytics.forecast_quality (
     category, scored_at, actuals_through, input_watermark, is_current, n_rows, n_series, n_masked,
     n_undefined, n_positive, sum_actual_qty, sum_forecast_qty, sum_abs_error_qty, sum_squared_error,
     sum_abs_pct_error, sum_pinball_qty, sum_mase, n_mase, sum_rmsse, n_rmsse, n_inside_50, n_inside_80,
-    n_inside_90, n_inside_98, mape, mape_row_share, wape, mae_qty, rmse_qty, bias, bias_qty, mase, rmsse, wql,
+    n_inside_90, n_inside_98, n_on_bound_90, mape, mape_row_share, wape, mae_qty, rmse_qty, bias, bias_qty, mase, rmsse, wql,
     coverage_50, coverage_80, coverage_90, coverage_98
 )
 with closed_day as (
@@ -79,7 +79,8 @@ series_and_bucket as (
         count(*) filter (where actual_qty between q25 and q75) as n_inside_50,
         count(*) filter (where actual_qty between q10 and q90) as n_inside_80,
         count(*) filter (where actual_qty between q05 and q95) as n_inside_90,
-        count(*) filter (where actual_qty between q01 and q99) as n_inside_98
+        count(*) filter (where actual_qty between q01 and q99) as n_inside_98,
+        count(*) filter (where actual_qty in (q05, q95)) as n_on_bound_90
     from scored_day
     group by item_id, location_id, rollup (lag_bucket)
 ),
@@ -135,7 +136,8 @@ rolled_up as (
         sum(n_inside_50) as n_inside_50,
         sum(n_inside_80) as n_inside_80,
         sum(n_inside_90) as n_inside_90,
-        sum(n_inside_98) as n_inside_98
+        sum(n_inside_98) as n_inside_98,
+        sum(n_on_bound_90) as n_on_bound_90
     from scaled
     group by grouping sets (
         (lag_bucket, item_id, location_id),
@@ -191,6 +193,7 @@ select
     n_inside_80,
     n_inside_90,
     n_inside_98,
+    n_on_bound_90,
     sum_abs_pct_error / nullif(n_positive, 0),
     n_positive::float8 / nullif(n_rows, 0),
     sum_abs_error_qty / nullif(sum_actual_qty, 0),

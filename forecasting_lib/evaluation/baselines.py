@@ -51,17 +51,6 @@ class Answer:
         """The answer of a model of the interface, quantiles included."""
         return cls(forecast.point, forecast.mean, forecast.quantiles[:, :, DECILES])
 
-    def rounded(self) -> Answer:
-        """The same with whole deciles, and so a whole median: for demand in whole units. The mean stays.
-
-        Raises:
-            ValueError: there are no deciles.
-        """
-        if self.deciles is None:
-            raise ValueError("a forecast without quantiles has none to round")
-        deciles = np.rint(self.deciles)
-        return Answer(deciles[:, :, MEDIAN], self.mean, deciles)
-
 
 def simple_baselines(panel: Panel, horizon: int) -> dict[str, Answer]:
     """Every baseline that is an average or a repetition of recent days, by name.

@@ -1,7 +1,7 @@
 """The model card of trained weights, written from their metrics so that no figure is typed by hand.
 
 Belongs here: the text, the goals a release is judged by. Does not belong here: measuring (``benchmark``,
-``known_promotions``), files.
+``synthetic``), files.
 """
 
 from __future__ import annotations
@@ -13,7 +13,11 @@ from forecasting_lib.evaluation.benchmark import Interval
 from forecasting_lib.pretraining.architecture import PATCH_DAYS
 
 RAW, WHOLE = "Chronos-2", "Chronos-2, whole units"
-"""The model's two rows in an evaluation: as it answers, and with its quantiles rounded to whole units."""
+"""The model's two rows in an evaluation: as it answers, and with its quantiles in whole units."""
+
+PROMOTIONS = "WQL on promotion days, known promotions given / not given"
+WHOLE_UNITS = "WQL of counts, quantiles in whole units / as answered"
+"""The ratios on held-out synthetic demand."""
 
 GOALS: Mapping[str, Mapping[str, float]] = {
     "m5_ca1_3049x447": {
@@ -54,11 +58,8 @@ def with_evaluation(metrics: Mapping[str, Any], evaluation: Mapping[str, Any]) -
         raise ValueError(f"the evaluation is of weights {evaluated[:12]}, not of {own[:12]}: evaluate these")
     kept = {key: evaluation[key] for key in ("series", "horizon_days", "metrics", "bars")}
     known = metrics.get("evaluation", {})
-    ratio = evaluation["promotion_ratio"] or known.get("promotion_ratio")
-    return {
-        **metrics,
-        "evaluation": {**known, evaluation["data"]: kept, **({"promotion_ratio": ratio} if ratio else {})},
-    }
+    synthetic = {**metrics.get("synthetic", {}), **evaluation["synthetic"]}
+    return {**metrics, "evaluation": {**known, evaluation["data"]: kept}, "synthetic": synthetic}
 
 
 def model_card(name: str, metrics: Mapping[str, Any]) -> str:
@@ -70,8 +71,7 @@ def model_card(name: str, metrics: Mapping[str, Any]) -> str:
     """
     training, config = metrics["training"], metrics["config"]
     scores, architecture = training["scores"], config["architecture"]
-    evaluation = dict(metrics.get("evaluation", {}))
-    ratio = evaluation.pop("promotion_ratio", None)
+    evaluation = metrics.get("evaluation", {})
     millions = f"{metrics['parameters'] / 1e6:.2f} million"
     one_pass_days = PATCH_DAYS * architecture["max_output_patches"]
     processes = config["processes"]
@@ -101,10 +101,9 @@ that architecture and format, and is loaded by the same `Chronos2Pipeline.from_p
 ## Figures
 
 Chosen by held-out synthetic demand: WQL {scores["wql"]:.4f}, {scores["wql"] / scores["wql_history"]:.3f}
-of the empirical quantiles of the last 56 days. WQL on synthetic promotion days with the promotion given over
-not given: {Interval(**ratio) if ratio else f"{scores['promotion_ratio']:.3f}"}.
+of the empirical quantiles of the last 56 days.
 
-{_evaluations(evaluation)}
+{_synthetic(metrics.get("synthetic", {}))}{_evaluations(evaluation)}
 ## Limits
 
 {_verdict(evaluation)}* Daily demand only. It was not trained on hours, weeks or prices of shares.
@@ -125,6 +124,11 @@ def missed_goals(evaluation: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+def _synthetic(ratios: Mapping[str, Any]) -> str:
+    rows = "".join(f"| {name} | {Interval(**ratio)} |\n" for name, ratio in ratios.items())
+    return f"| synthetic, held out | |\n|---|---|\n{rows}\n" if rows else ""
+
+
 def _evaluations(evaluation: Mapping[str, Any]) -> str:
     if not evaluation:
         return ""
@@ -141,8 +145,8 @@ def _evaluations(evaluation: Mapping[str, Any]) -> str:
     ]
     introduction = """Genuine data chose nothing; these were computed once, after training, by
 `forecaster model evaluate`: the last 28 days held out, no covariates; in brackets 95 % paired bootstrap
-intervals over series. *Raw* is the model's output, *whole* has its quantiles rounded to whole units; the
-pipeline publishes raw. *Goal* is the project's own, judged on *whole*.
+intervals over series. *Raw* is the model's output; *whole* has the quantiles of counts in whole units and is
+what the pipeline publishes. *Goal* is the project's own, judged on *whole*.
 """
     return "\n".join([introduction, *tables])
 

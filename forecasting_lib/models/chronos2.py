@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from forecasting_lib.models.quantile_grid import demand_grid, grid_mean
+from forecasting_lib.models.quantile_grid import demand_grid, grid_mean, whole_units
 from forecasting_lib.models.weights import WeightsUnavailable, tensor_names
 from forecasting_lib.panel import MEDIAN_INDEX, QUANTILE_LEVELS, FloatArray, Forecast, Panel
 
@@ -36,8 +36,9 @@ CUDA_BATCH_ROWS = 256
 class Chronos2:
     """Chronos-2 in single precision, each series forecast on its own history and covariates alone.
 
-    ``point`` is the median and ``mean`` the integral of the grid; quantiles are clipped at 0 and sorted
-    before either is taken. A series without an observed day in its context is answered with NaN.
+    Quantiles are clipped at 0 and sorted, and ``mean`` is their integral. Where a history is in whole units,
+    they are then brought to whole units, too. ``point`` is the median of what is published. A series without
+    an observed day in its context is answered with NaN.
 
     Args:
         path: directory with ``config.json`` and the weights, as ``weights.resolve_weights`` returns it.
@@ -46,6 +47,7 @@ class Chronos2:
         batch_rows: rows of a forward pass, one per series and per covariate; None chooses for the device.
         device: a torch device, ``cpu`` or ``cuda``; None takes a GPU where there is one.
         progress: told after every batch how far the forecast is.
+        in_whole_units: False leaves the quantiles of counts between the counts, as the model answers.
 
     Raises:
         WeightsUnavailable: at the first forecast, where the directory does not load as Chronos-2.
@@ -56,6 +58,7 @@ class Chronos2:
     batch_rows: int | None = None
     device: str | None = None
     progress: Progress | None = None
+    in_whole_units: bool = True
     name: ClassVar[str] = "chronos2"
     uses_covariates: ClassVar[bool] = True
 
@@ -88,11 +91,15 @@ class Chronos2:
             if self.progress is not None:
                 self.progress(start + len(batch), len(by_length))
         quantiles = demand_grid(grid)
+        mean = grid_mean(quantiles)
+        if self.in_whole_units:
+            counts = np.array([is_counted(history) for history in panel.history], dtype=np.bool_)
+            quantiles[counts] = whole_units(quantiles[counts])
         return Forecast(
             series_ids=panel.series_ids,
             as_of_date=panel.as_of_date,
             point=quantiles[:, :, MEDIAN_INDEX].copy(),
-            mean=grid_mean(quantiles),
+            mean=mean,
             quantiles=quantiles,
             reasons=(None,) * len(panel),
         )
@@ -141,6 +148,12 @@ class Chronos2:
             # Rows of targets (series, 21, days), as (series, days, 21).
             targets = answer[:: len(answer) // len(batch), :, :horizon].transpose(1, 2).cpu().numpy()
         return np.asarray(targets, dtype=np.float32)
+
+
+def is_counted(history: npt.NDArray[np.floating[Any]]) -> bool:
+    """Whether every observed day of a history (days,) is a whole number of units."""
+    observed = history[~np.isnan(history)]
+    return bool((observed == np.rint(observed)).all())
 
 
 def model_rows(

@@ -15,6 +15,7 @@ from forecasting_lib.panel import QUANTILE_LEVELS, FloatArray
 _LEVELS = np.asarray(QUANTILE_LEVELS)
 _LOWEST, _HIGHEST = QUANTILE_LEVELS[0], QUANTILE_LEVELS[-1]
 _TAIL_FROM = QUANTILE_LEVELS[-2]
+_STEEPNESS = 8.0
 
 
 def _mean_weights() -> FloatArray:
@@ -63,6 +64,24 @@ def grid_mean(quantiles: FloatArray) -> FloatArray:
         (...), in the unit of the quantiles. Never below the lowest quantile.
     """
     return np.asarray(quantiles @ _MEAN_WEIGHTS, dtype=np.float64)
+
+
+def whole_units(quantiles: FloatArray) -> FloatArray:
+    """The grid of demand that comes in whole units: every quantile goes to the nearest whole number.
+
+    A quantile of a count is a whole number, and a network that cannot jump answers with something between
+    two. Within a sixteenth of a unit of the middle a ramp takes the place of the jump, which would turn the
+    last digits of the model's arithmetic, different from batch to batch, into a unit.
+
+    Args:
+        quantiles: (..., 21), units a day, at least 0.
+
+    Returns:
+        (..., 21); in order where the quantiles were.
+    """
+    below = np.floor(quantiles)
+    share = np.clip((quantiles - below - 0.5) * _STEEPNESS + 0.5, 0.0, 1.0)
+    return np.asarray(below + share, dtype=np.float64)
 
 
 def empirical_quantiles(samples: FloatArray) -> FloatArray:

@@ -33,7 +33,13 @@ class ModelEntry:
 REGISTRY: Mapping[str, ModelEntry] = {
     "ma7": ModelEntry(MovingAverage, "mean of the last seven days", 0, settings={"window": 7}),
     "seasonal_naive": ModelEntry(SeasonalNaive, "the last week repeated", 1, settings={"period": 7}),
-    "chronos2": ModelEntry(Chronos2, "Chronos-2, pretrained, with covariates", 9, needs_weights=True),
+    "chronos2": ModelEntry(
+        Chronos2,
+        "Chronos-2, pretrained, with covariates",
+        9,
+        needs_weights=True,
+        settings={"in_whole_units": True},
+    ),
 }
 
 

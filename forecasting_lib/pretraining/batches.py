@@ -16,13 +16,13 @@ from forecasting_lib.pretraining.demand import DemandWindows, draw_covariate_cou
 
 FloatRows = npt.NDArray[np.float32]
 
-CONTEXT_DAYS = (64, 128, 256, 512)
+CONTEXT_DAYS = (70, 126, 252, 504)
 EARLY_SHARES = (0.24, 0.36, 0.28, 0.12)
 LATE_SHARES = (0.06, 0.14, 0.26, 0.54)
 """Shares of the batches by context, at the start and at the end of training; in between, linear. A short
 context teaches the basics at a fifth of the price, the long ones are what the product sends."""
 
-EARLY_LESSONS, LATE_LESSONS = 0.6, 0.06
+EARLY_LESSONS, LATE_LESSONS = 0.4, 0.06
 """Shares of the batches that are lessons: every window is told of one and the same kind of covariate,
 which has an effect. Amid all kinds at once a small model takes far longer to find out that the rows
 beside the target mean anything; from the middle of training on, the mix prevails, because its windows
@@ -38,7 +38,7 @@ LESSON_SHARES = {
     "driver": 0.04,
 }
 
-OUTPUT_PATCHES = (1, 2, 3, 4, 6)
+OUTPUT_PATCHES = (1, 2, 3, 4, 7)
 OUTPUT_PATCH_SHARES = (0.06, 0.52, 0.14, 0.14, 0.14)
 
 FUTURE_DRAWS = 8

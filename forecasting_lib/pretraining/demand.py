@@ -32,6 +32,11 @@ _UNSEEN_EFFECT_SHARES = np.array([0.15, 0.03, 0.10, 0.25, 0.04, 0.20, 0.0])
 _COVARIATE_COUNT_SHARES = np.array([0.58, 0.23, 0.11, 0.05, 0.03])
 """Shares of windows with 0, 1, 2, 3 and 4 known covariates."""
 
+_ABSENCES = ((0.50, (25.0, 250.0), (1.0, 30.0)), (0.14, (150.0, 600.0), (25.0, 200.0)))
+"""How items are missing from the shelf: the share of windows, days between spells, days of a spell. Empty
+shelves of days or weeks, and absences of a season or a supplier. Together about one item-day in twelve, as
+the world average of retail is (Gruen, Corsten & Bharadwaj, 2002: 8.3 %)."""
+
 _CALENDAR_YEARS = 60
 _LOG_RATE_BOUNDS = (-9.0, 11.0)
 
@@ -108,16 +113,19 @@ def generate(
         if not rows.size:
             continue
         acts = acting[rows, kind][:, None]
+        told = known[rows, kind]
         if kind in (_PROMOTION, _DISCOUNT):
-            value, log_effect, lift = _promotions(rng, calendar, rows, context_days, graded=kind == _DISCOUNT)
+            value, log_effect, lift = _promotions(
+                rng, calendar, rows, told, context_days, graded=kind == _DISCOUNT
+            )
             promotion_effect[rows] += np.where(acts, lift, 0.0)
         elif kind == _PRICE:
-            value, log_effect = _prices(rng, rows.size, days, context_days)
+            value, log_effect = _prices(rng, told, days, context_days)
         elif kind == _EVENT:
-            value, log_effect, shut = _events(rng, calendar, rows, context_days)
+            value, log_effect, shut = _events(rng, calendar, rows, told, context_days)
             closed[rows] |= shut & acts
         elif kind == _OPEN:
-            value, log_effect, shut = _closures(rng, rows.size, days, context_days)
+            value, log_effect, shut = _closures(rng, told, days, context_days)
             closed[rows] |= shut & acts
         elif kind == _PAYDAY:
             value, log_effect = _paydays(rng, calendar, rows)
@@ -267,10 +275,7 @@ def _bursts(rng: np.random.Generator, n: int, days: int) -> Array:
     """Spells of busier or quieter demand that nothing announces."""
     out = np.zeros((n, days))
     rows = np.flatnonzero(rng.random(n) < 0.12)
-    spell, number = _episodes(
-        rng, rows.size, days, days,
-        gap_days=(15.0, 150.0), duration_days=(2.0, 30.0), horizon_share=0.0, least=1,
-    )  # fmt: skip
+    spell, number = _episodes(rng, rows.size, days, gap_days=(15.0, 150.0), duration_days=(2.0, 30.0))
     strengths = rng.uniform(0.2, 1.8, (rows.size, 32)) * np.where(rng.random((rows.size, 1)) < 0.7, 1.0, -1.0)
     out[rows] = spell * np.take_along_axis(strengths, np.minimum(number, 31), axis=1)
     return out
@@ -301,7 +306,7 @@ def _yearly(rng: np.random.Generator, calendar: _Calendar) -> Array:
     n = calendar.day_of_year.shape[0]
     angle = 2 * np.pi * calendar.day_of_year / 365.25
     out = np.zeros(angle.shape)
-    strength = _log_uniform(rng, 0.05, 0.5, (n, 1))
+    strength = _log_uniform(rng, 0.08, 0.7, (n, 1))
     for harmonic, scale in ((1, 1.0), (2, 0.5), (3, 0.3)):
         amplitude = strength * rng.normal(0.0, scale, (n, 1))
         out += amplitude * np.cos(harmonic * angle + rng.uniform(0, 2 * np.pi, (n, 1)))
@@ -313,41 +318,67 @@ def _yearly(rng: np.random.Generator, calendar: _Calendar) -> Array:
     return out * (rng.random((n, 1)) < 0.75)
 
 
+@dataclass(frozen=True)
+class _Arrangement:
+    """Episodes put where they can be learnt from: two within the context, one in the horizon.
+
+    Only what a window is told of is arranged. What it is not told of comes when it comes, before the cut as
+    after it: to a model that cannot see it coming, the days ahead must look like the days behind.
+
+    Attributes:
+        told: (n,) the rows to arrange.
+        horizon_share: of these rows, the share with an episode that begins in the horizon or at its edge.
+    """
+
+    told: Mask
+    context_days: int
+    horizon_share: float
+
+
 def _episodes(
     rng: np.random.Generator,
     n: int,
     days: int,
-    context_days: int,
     *,
     gap_days: tuple[float, float],
     duration_days: tuple[float, float],
-    horizon_share: float,
-    least: int = 2,
+    arrangement: _Arrangement | None = None,
 ) -> tuple[Mask, Index]:
-    """Episodes at random days, ``least`` of them within the context: mask and episode number, (n, days)."""
-    most = 28
+    """Episodes at random days: mask and episode number, (n, days)."""
+    most, least = 28, 2
     gap = _log_uniform(rng, *gap_days, (n, 1))
-    count = np.clip(days / gap, least, most - 1)
+    count = np.minimum(rng.poisson(days / gap), most - 1)
     duration = _log_uniform(rng, *duration_days, (n, 1))
-    start = rng.random((n, most)) * days
-    start[:, :least] = rng.uniform(0.15, 0.95, (n, least)) * context_days
-    ahead = rng.uniform(context_days - 1, days - 1, n)
-    start[:, -1] = np.where(rng.random(n) < horizon_share, ahead, np.inf)
+    start = rng.random((n, most)) * (days + duration) - duration
+    start[:, -1] = np.inf
+    if arrangement is not None:
+        told, context_days = arrangement.told, arrangement.context_days
+        count = np.where(told[:, None], np.maximum(count, least), count)
+        early = rng.uniform(0.15, 0.95, (n, least)) * context_days
+        start[:, :least] = np.where(told[:, None], early, start[:, :least])
+        ahead = rng.uniform(context_days - 1, days - 1, n)
+        start[:, -1] = np.where(told & (rng.random(n) < arrangement.horizon_share), ahead, np.inf)
     used = np.arange(most) < count
     used[:, -1] = np.isfinite(start[:, -1])
     row, column = np.nonzero(used)
-    first = start[row, column].astype(np.int64)
     length = np.maximum(1, (duration[row, 0] * rng.uniform(0.7, 1.3, row.size)).round()).astype(np.int64)
+    first = np.floor(start[row, column]).astype(np.int64)
     edges = np.zeros((n, days + 1), dtype=np.int64)
-    np.add.at(edges, (row, first), 1)
-    np.add.at(edges, (row, np.minimum(first + length, days)), -1)
+    np.add.at(edges, (row, np.clip(first, 0, days)), 1)
+    np.add.at(edges, (row, np.clip(first + length, 0, days)), -1)
     mask = np.cumsum(edges[:, :days], axis=1) > 0
     begins = mask & ~np.pad(mask, ((0, 0), (1, 0)))[:, :-1]
     return mask, np.cumsum(begins, axis=1)
 
 
 def _promotions(
-    rng: np.random.Generator, calendar: _Calendar, rows: Index, context_days: int, *, graded: bool
+    rng: np.random.Generator,
+    calendar: _Calendar,
+    rows: Index,
+    told: Mask,
+    context_days: int,
+    *,
+    graded: bool,
 ) -> tuple[Array, Array, Array]:
     """Promotions that lift demand, with a dip after each.
 
@@ -357,8 +388,9 @@ def _promotions(
     """
     n, days = rows.size, calendar.weekday.shape[1]
     mask, number = _episodes(
-        rng, n, days, context_days, gap_days=(8.0, 60.0), duration_days=(1.0, 16.0), horizon_share=0.8
-    )
+        rng, n, days, gap_days=(8.0, 60.0), duration_days=(1.0, 16.0),
+        arrangement=_Arrangement(told, context_days, 0.8),
+    )  # fmt: skip
     weekly = rng.random(n) < 0.15
     on_days = rng.random((n, 7)) < rng.uniform(0.15, 0.5, (n, 1))
     mask[weekly] = np.take_along_axis(on_days[weekly], calendar.weekday[rows][weekly], axis=1)
@@ -390,16 +422,19 @@ def _promotions(
     return value, lift - dip * after * ~mask, lift
 
 
-def _prices(rng: np.random.Generator, n: int, days: int, context_days: int) -> tuple[Array, Array]:
+def _prices(rng: np.random.Generator, told: Mask, days: int, context_days: int) -> tuple[Array, Array]:
     """A price that moves in steps, with temporary cuts for half of the windows, and its elasticity."""
+    n = told.size
     _, number = _episodes(
-        rng, n, days, context_days, gap_days=(20.0, 150.0), duration_days=(5.0, 90.0), horizon_share=0.6
-    )
+        rng, n, days, gap_days=(20.0, 150.0), duration_days=(5.0, 90.0),
+        arrangement=_Arrangement(told, context_days, 0.6),
+    )  # fmt: skip
     steps = np.cumsum(rng.normal(0.0, 0.12, (n, 64)), axis=1)
     stepped = np.take_along_axis(steps, np.minimum(number, 63), axis=1)
     cuts, cut_number = _episodes(
-        rng, n, days, context_days, gap_days=(10.0, 60.0), duration_days=(2.0, 14.0), horizon_share=0.7
-    )
+        rng, n, days, gap_days=(10.0, 60.0), duration_days=(2.0, 14.0),
+        arrangement=_Arrangement(told, context_days, 0.7),
+    )  # fmt: skip
     depths = -rng.uniform(0.05, 0.5, (n, 64))
     depth = np.take_along_axis(depths, np.minimum(cut_number, 63), axis=1) * cuts
     log_price = stepped + depth * (rng.random((n, 1)) < 0.5)
@@ -409,7 +444,7 @@ def _prices(rng: np.random.Generator, n: int, days: int, context_days: int) -> t
 
 
 def _events(
-    rng: np.random.Generator, calendar: _Calendar, rows: Index, context_days: int
+    rng: np.random.Generator, calendar: _Calendar, rows: Index, told: Mask, context_days: int
 ) -> tuple[Array, Array, Mask]:
     """Holidays and events with a ramp before them; for some windows the shop is shut on the day.
 
@@ -418,10 +453,12 @@ def _events(
     """
     n, days = rows.size, calendar.weekday.shape[1]
     irregular, _ = _episodes(
-        rng, n, days, context_days, gap_days=(12.0, 70.0), duration_days=(1.0, 3.0), horizon_share=0.7
-    )
+        rng, n, days, gap_days=(12.0, 70.0), duration_days=(1.0, 3.0),
+        arrangement=_Arrangement(told, context_days, 0.7),
+    )  # fmt: skip
     dates = rng.integers(1, 366, (n, 12))
-    dates[:, 0] = calendar.day_of_year[rows, rng.integers(context_days - 1, days, n)]
+    ahead = calendar.day_of_year[rows, rng.integers(context_days - 1, days, n)]
+    dates[:, 0] = np.where(told, ahead, dates[:, 0])
     wanted = np.arange(12) < rng.integers(3, 13, (n, 1))
     day_of_year = calendar.day_of_year[rows]
     yearly = np.zeros((n, days), dtype=bool)
@@ -441,11 +478,15 @@ def _events(
     return mask.astype(np.float64), strength * mask + ramp * before * ~mask, shut
 
 
-def _closures(rng: np.random.Generator, n: int, days: int, context_days: int) -> tuple[Array, Array, Mask]:
+def _closures(
+    rng: np.random.Generator, told: Mask, days: int, context_days: int
+) -> tuple[Array, Array, Mask]:
     """Days closed, often followed by pent-up demand; the covariate is 1 on open days."""
+    n = told.size
     shut, _ = _episodes(
-        rng, n, days, context_days, gap_days=(7.0, 60.0), duration_days=(1.0, 5.0), horizon_share=0.8
-    )
+        rng, n, days, gap_days=(7.0, 60.0), duration_days=(1.0, 5.0),
+        arrangement=_Arrangement(told, context_days, 0.8),
+    )  # fmt: skip
     rebound = rng.uniform(0.1, 0.7, (n, 1)) * (rng.random((n, 1)) < 0.5)
     after = np.zeros((n, days))
     after[:, 1:] = shut[:, :-1] & ~shut[:, 1:]
@@ -545,14 +586,11 @@ def _lose(
     factor = np.where(hit, rng.uniform(2.0, 15.0, (wild.size, observations)), 1.0)
     target[wild] = np.rint(target[wild] * factor) if wild.size else target[wild]
 
-    short = np.flatnonzero(rng.random(n) < 0.30)
-    out, _ = _episodes(
-        rng, short.size, days, context_days,
-        gap_days=(40.0, 400.0), duration_days=(3.0, min(70.0, context_days / 3)),
-        horizon_share=0.1, least=0,
-    )  # fmt: skip
-    marked = rng.random((short.size, 1)) < 0.35
-    target[short] = np.where(out[:, observed_day], np.where(marked, np.nan, 0.0), target[short])
+    for share, gap_days, duration_days in _ABSENCES:
+        short = np.flatnonzero(rng.random(n) < share)
+        out, _ = _episodes(rng, short.size, days, gap_days=gap_days, duration_days=duration_days)
+        marked = rng.random((short.size, 1)) < 0.3
+        target[short] = np.where(out[:, observed_day], np.where(marked, np.nan, 0.0), target[short])
 
     ended = np.flatnonzero(rng.random(n) < 0.03)
     last = rng.integers(context_days // 2, days, (ended.size, 1))

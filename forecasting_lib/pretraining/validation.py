@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FloatArray = npt.NDArray[np.float64]
 
-HORIZON_DAYS = 32
+HORIZON_DAYS = 28
 HELD_OUT_SEED = 20_260_000
 """First word of the held-out generators' seeds; a training run with this seed would see its own exam."""
 
@@ -73,11 +73,11 @@ def quantile_loss(actual: FloatArray, quantiles: FloatArray) -> FloatArray:
 
 
 def held_out_batches(windows: int = 896, part: int = 56) -> list[Batch]:
-    """Mixed windows of contexts 128, 256 and 512, the last of them twice as many."""
+    """Mixed windows of contexts 126, 252 and 504, the last of them twice as many."""
     batches = []
     for i in range(windows // part):
         rng = np.random.default_rng([HELD_OUT_SEED, 0, i])
-        context_days = (512, 128, 512, 256)[i % 4]
+        context_days = (504, 126, 504, 252)[i % 4]
         counts = draw_covariate_counts(rng, part)
         drawn = generate(rng, counts, context_days, HORIZON_DAYS, draws=FUTURE_DRAWS)
         batches.append(batch_from_windows(drawn, context_days))
@@ -85,14 +85,14 @@ def held_out_batches(windows: int = 896, part: int = 56) -> list[Batch]:
 
 
 def promotion_batches(windows: int = 192, part: int = 48) -> list[Batch]:
-    """Windows of 256 days of context with one known covariate, a promotion flag that has an effect."""
+    """Windows of 252 days of context with one known covariate, a promotion flag that has an effect."""
     batches = []
     for i in range(windows // part):
         rng = np.random.default_rng([HELD_OUT_SEED, 1, i])
         drawn = generate(
-            rng, np.ones(part, dtype=np.int64), 256, HORIZON_DAYS, first_kind="promotion", draws=FUTURE_DRAWS
+            rng, np.ones(part, dtype=np.int64), 252, HORIZON_DAYS, first_kind="promotion", draws=FUTURE_DRAWS
         )
-        batches.append(batch_from_windows(drawn, 256))
+        batches.append(batch_from_windows(drawn, 252))
     return batches
 
 
@@ -120,19 +120,21 @@ def score(model: Chronos2Model) -> Scores:
         (futures_of(b), predict(model, b), _history_quantiles(b), scale_of(b)) for b in held_out_batches()
     ]
     losses = [(weighted_quantile_loss(a, q, s), weighted_quantile_loss(a, h, s)) for a, q, h, s in mixed]
-    given, hidden = [], []
-    for batch in promotion_batches():
-        promoted = batch.future_covariates[~batch.is_target] > 0.5
-        weight = scale_of(batch) * promoted
-        given.append(weighted_quantile_loss(futures_of(batch), predict(model, batch), weight))
-        hidden.append(
-            weighted_quantile_loss(futures_of(batch), predict(model, batch, with_covariates=False), weight)
-        )
+    promoted = np.concatenate([promotion_losses(model, batch) for batch in promotion_batches()], axis=1)
+    given, hidden = promoted.sum(axis=1)
     return Scores(
         wql=float(np.mean([model_loss for model_loss, _ in losses])),
         wql_history=float(np.mean([history_loss for _, history_loss in losses])),
-        promotion_ratio=float(np.sum(given) / np.sum(hidden)),
+        promotion_ratio=float(given / hidden),
     )
+
+
+def promotion_losses(model: Chronos2Model, batch: Batch) -> FloatArray:
+    """(2, windows): the scaled loss on promotion days, with the flags given and not given."""
+    actual, scale = futures_of(batch), scale_of(batch)
+    promoted = batch.future_covariates[~batch.is_target] > 0.5
+    answers = [predict(model, batch, with_covariates=given) for given in (True, False)]
+    return np.stack([(quantile_loss(actual, q) * promoted * scale).sum(axis=(0, 2)) for q in answers])
 
 
 def futures_of(batch: Batch) -> FloatArray:

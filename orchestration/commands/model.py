@@ -47,8 +47,8 @@ def evaluate(
     skip_statsforecast: Annotated[
         bool, typer.Option("--skip-statsforecast", help="Leave out AutoETS and Theta, the slowest baselines.")
     ] = False,
-    skip_promotions: Annotated[
-        bool, typer.Option("--skip-promotions", help="Leave out the test on synthetic promotions.")
+    skip_synthetic: Annotated[
+        bool, typer.Option("--skip-synthetic", help="Leave out the two ratios on held-out synthetic demand.")
     ] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="File for all figures.")] = None,
 ) -> None:
@@ -62,8 +62,8 @@ def evaluate(
     from forecasting_lib.evaluation.benchmark import figures, judge, score_series
     from forecasting_lib.evaluation.card import RAW, WHOLE
     from forecasting_lib.evaluation.m5_files import read_m5
+    from forecasting_lib.models.chronos2 import Chronos2
     from forecasting_lib.models.guards import guarded_predict
-    from forecasting_lib.models.registry import create_model
 
     try:
         held_out = read_m5(data, horizon, max_series)
@@ -84,17 +84,19 @@ def evaluate(
                 answers |= classic_baselines(panel, horizon)
             except ModuleNotFoundError as error:
                 raise typer.BadParameter(str(error), param_hint="--skip-statsforecast") from error
-    with counting("Chronos-2", len(panel)) as show:
-        model = create_model("chronos2", path=resolved.path, progress=lambda done, _total: show(done))
-        answers[RAW] = Answer.of(guarded_predict(model, panel, horizon))
-    answers[WHOLE] = answers[RAW].rounded()
+    for name, in_whole_units in ((RAW, False), (WHOLE, True)):
+        with counting(name, len(panel)) as show:
+            model = Chronos2(
+                resolved.path, progress=lambda done, _total: show(done), in_whole_units=in_whole_units
+            )
+            answers[name] = Answer.of(guarded_predict(model, panel, horizon))
 
     scores = {name: score_series(held_out, answer) for name, answer in answers.items()}
     table, bars = figures(scores), judge(scores, (RAW, WHOLE))
     wide = Console(highlight=False, width=max(out.width, TABLE_WIDTH))
     wide.print(_metrics_table(table))
     wide.print(_bars_table(bars))
-    promotions = None if skip_promotions else _promotions(resolved)
+    synthetic = {} if skip_synthetic else _synthetic(resolved)
     if json_file is not None:
         found = {
             "data": data.name,
@@ -103,7 +105,7 @@ def evaluate(
             "weights": {"model_id": resolved.model_id, "digest": resolved.digest},
             "metrics": {m: {k: asdict(v) for k, v in row.items()} for m, row in table.items()},
             "bars": {bar: {m: asdict(v) for m, v in row.items()} for bar, row in bars.items()},
-            "promotion_ratio": None if promotions is None else asdict(promotions),
+            "synthetic": {name: asdict(ratio) for name, ratio in synthetic.items()},
         }
         json_file.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
         err.print(f"All figures with their intervals: {json_file}")
@@ -124,17 +126,18 @@ def _weights(wanted: str | None) -> ResolvedWeights:
         raise typer.BadParameter(str(error)) from error
 
 
-def _promotions(resolved: ResolvedWeights) -> Interval:
-    from forecasting_lib.evaluation.known_promotions import promotion_ratio
+def _synthetic(resolved: ResolvedWeights) -> dict[str, Interval]:
+    """The ratios of losses on held-out synthetic demand, by name, and print them."""
+    from forecasting_lib.evaluation.card import PROMOTIONS, WHOLE_UNITS
+    from forecasting_lib.evaluation.synthetic import promotion_ratio, whole_units_ratio
     from forecasting_lib.models.chronos2 import load_pipeline
 
-    with waiting("Synthetic demand with known promotions"):
-        ratio: Interval = promotion_ratio(load_pipeline(resolved.path).model)
-    out.print(
-        f"WQL on promotion days, known promotions given / not given (synthetic, held out): {ratio}",
-        soft_wrap=True,
-    )
-    return ratio
+    with waiting("Synthetic demand"):
+        model = load_pipeline(resolved.path).model
+        ratios = {PROMOTIONS: promotion_ratio(model), WHOLE_UNITS: whole_units_ratio(model)}
+    for name, ratio in ratios.items():
+        out.print(f"{name} (synthetic, held out): {ratio}", soft_wrap=True)
+    return ratios
 
 
 def _metrics_table(table: Mapping[str, Mapping[str, Interval]]) -> Table:

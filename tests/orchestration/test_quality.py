@@ -307,6 +307,7 @@ def test_every_metric_of_a_series_agrees_with_the_calculation_by_hand(
     assert row["coverage_80"] == pytest.approx(2 / 3)
     assert row["coverage_90"] == pytest.approx(3 / 3)
     assert row["coverage_98"] == pytest.approx(3 / 3)
+    assert row["n_on_bound_90"] == 2, "4 on the upper bound, 0 on the lower"
     assert row["n_undefined"] == 0
 
 
@@ -751,9 +752,10 @@ def accuracy(**changes: Any) -> pl.DataFrame:
         "n_rows": 280,
         "bias": 0.05,
         "coverage_90": 0.9,
+        "within_90": 0.9,
         **changes,
     }
-    schema = {"bias": pl.Float64, "coverage_90": pl.Float64}
+    schema = {"bias": pl.Float64, "coverage_90": pl.Float64, "within_90": pl.Float64}
     return pl.DataFrame([row], schema_overrides=schema)
 
 
@@ -762,12 +764,17 @@ def test_a_champion_far_from_the_total_or_from_its_interval_is_named() -> None:
     assert coverage_problems(accuracy()) == []
     assert "30% too little" in bias_problems(accuracy(bias=-0.3))[0]
     assert "held 80.0%" in coverage_problems(accuracy(coverage_90=0.8))[0]
+    assert "held 97.0%" in coverage_problems(accuracy(coverage_90=0.97, within_90=0.95))[0]
+
+
+def test_an_interval_of_counts_is_not_too_wide_because_days_lie_on_its_bounds() -> None:
+    assert coverage_problems(accuracy(coverage_90=0.97, within_90=0.6)) == []
 
 
 def test_a_model_that_does_not_lead_or_has_no_score_raises_no_warning() -> None:
     for frame in (
         accuracy(bias=-0.9, coverage_90=0.1, is_champion=False),
-        accuracy(bias=None, coverage_90=None),
+        accuracy(bias=None, coverage_90=None, within_90=None),
     ):
         assert bias_problems(frame) == []
         assert coverage_problems(frame) == []

@@ -504,6 +504,10 @@ forecast_quality = Table(
         whole(f"n_inside_{p}", f"Actuals inside the central {p} % interval.", nullable=False)
         for p in (50, 80, 90, 98)
     ],
+    whole(
+        "n_on_bound_90",
+        "Actuals exactly on a bound of the central 90 % interval, inside all the same; NULL before 0003.",
+    ),
     model("mape", "Mean absolute percentage error over positive actuals; NULL where there are none."),
     model("mape_row_share", "Share of rows MAPE is over."),
     model("wape", "Sum of absolute errors over the sum of actuals; NULL where that is zero."),

@@ -153,17 +153,6 @@ def test_quantiles_by_weekday_follow_the_weekday() -> None:
     np.testing.assert_array_equal(answer.mean, answer.point)
 
 
-def test_rounding_makes_whole_deciles_and_leaves_the_mean() -> None:
-    held_out = random_held_out()
-    answer = recent_quantiles(held_out.panel, 14, season=1, seasons=55)
-    rounded = answer.rounded()
-    assert rounded.deciles is not None
-    np.testing.assert_array_equal(rounded.deciles, np.rint(rounded.deciles))
-    np.testing.assert_array_equal(rounded.mean, answer.mean)
-    with pytest.raises(ValueError, match="none to round"):
-        Answer(answer.point, answer.mean).rounded()
-
-
 def test_without_statsforecast_the_message_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "statsforecast", None)
     with pytest.raises(ModuleNotFoundError, match="pip install"):

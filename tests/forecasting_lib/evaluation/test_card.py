@@ -23,7 +23,7 @@ def evaluation(whole: float, digest: str = METRICS["weights_sha256"]) -> dict[st
     bars = {bar.name: {RAW: interval(0.5), WHOLE: interval(whole)} for bar in BARS}
     return {
         "data": "m5_280x1941", "series": 280, "horizon_days": 28, "metrics": {}, "bars": bars,
-        "weights": {"digest": digest}, "promotion_ratio": None,
+        "weights": {"digest": digest}, "synthetic": {},
     }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 from forecasting_lib.models.chronos2 import Chronos2, load_pipeline
 from forecasting_lib.models.guards import Reason, guarded_predict
 from forecasting_lib.models.naive import MovingAverage
-from forecasting_lib.models.quantile_grid import demand_grid, grid_mean
+from forecasting_lib.models.quantile_grid import demand_grid, grid_mean, whole_units
 from forecasting_lib.models.weights import WeightsUnavailable
 from forecasting_lib.panel import MEDIAN_INDEX, QUANTILE_LEVELS, Panel
 from tests.forecasting_lib.models.panels import panel_of, panels_of_any_kind, random_panel
@@ -26,7 +26,8 @@ NAN = float("nan")
 
 @pytest.fixture(scope="module")
 def model(tiny_chronos: Path) -> Chronos2:
-    return Chronos2(tiny_chronos)
+    """A model that publishes what it answers; the panels here are of counts."""
+    return Chronos2(tiny_chronos, in_whole_units=False)
 
 
 def with_promotions(panel: Panel, horizon: int, *, seed: int = 0) -> Panel:
@@ -51,15 +52,30 @@ def test_point_is_the_median_and_mean_the_integral_of_the_grid(model: Chronos2) 
     assert (forecast.mean != forecast.point).any()
 
 
-def test_the_same_panel_gives_the_same_numbers(model: Chronos2, tiny_chronos: Path) -> None:
+def test_the_same_panel_gives_the_same_numbers(model: Chronos2) -> None:
     panel = random_panel(7)
     first = model.predict(panel, 28)
     np.testing.assert_array_equal(model.predict(panel, 28).quantiles, first.quantiles)
-    np.testing.assert_array_equal(Chronos2(tiny_chronos).predict(panel, 28).quantiles, first.quantiles)
+    np.testing.assert_array_equal(replace(model).predict(panel, 28).quantiles, first.quantiles)
 
 
+def test_counts_are_forecast_in_whole_units_and_amounts_as_answered(tiny_chronos: Path) -> None:
+    counts = random_panel(6)
+    panel = panel_of(*counts.history, *(h + 0.25 for h in counts.history))
+    published, answered = (
+        Chronos2(tiny_chronos, in_whole_units=whole).predict(panel, 28) for whole in (True, False)
+    )
+    assert (published.quantiles[:6] != answered.quantiles[:6]).any()
+    np.testing.assert_array_equal(published.quantiles[:6], whole_units(answered.quantiles[:6]))
+    np.testing.assert_array_equal(published.quantiles[6:], answered.quantiles[6:])
+    np.testing.assert_array_equal(published.mean, answered.mean)
+    np.testing.assert_array_equal(published.point, published.quantiles[:, :, MEDIAN_INDEX])
+
+
+@pytest.mark.parametrize("whole", [False, True])
 @pytest.mark.parametrize("covariates", [False, True])
-def test_a_series_does_not_depend_on_its_batch(model: Chronos2, covariates: bool) -> None:
+def test_a_series_does_not_depend_on_its_batch(model: Chronos2, covariates: bool, whole: bool) -> None:
+    model = replace(model, in_whole_units=whole)
     panel = random_panel(9, longest=400)
     panel = with_promotions(panel, 14) if covariates else panel
     together = model.predict(panel, 14)
@@ -153,7 +169,8 @@ def test_one_pass_gives_what_the_library_gives(tiny_chronos: Path, covariates: b
     theirs, _ = load_pipeline(tiny_chronos).predict_quantiles(
         inputs, prediction_length=horizon, quantile_levels=list(QUANTILE_LEVELS)
     )
-    ours = Chronos2(tiny_chronos, context_days=9999).predict(panel, horizon).quantiles
+    model = Chronos2(tiny_chronos, context_days=9999, in_whole_units=False)
+    ours = model.predict(panel, horizon).quantiles
     expected = demand_grid(np.stack([p[0].numpy() for p in theirs]).astype(np.float64))
     np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-4)
 

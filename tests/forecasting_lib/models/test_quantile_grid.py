@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from forecasting_lib.models.quantile_grid import demand_grid, empirical_quantiles, grid_mean
+from forecasting_lib.models.quantile_grid import demand_grid, empirical_quantiles, grid_mean, whole_units
 from forecasting_lib.panel import QUANTILE_LEVELS
 
 LEVELS = np.array(QUANTILE_LEVELS)
@@ -25,6 +25,24 @@ def test_demand_grid_sorts_and_clips_without_touching_its_input() -> None:
     assert grid[0] == 0.0
     assert grid[-1] == 3.0
     np.testing.assert_array_equal(crossing, before)
+
+
+def test_whole_units_are_the_nearest_ones() -> None:
+    assert whole_units(np.array([0.0, 0.2, 0.43, 0.57, 1.0, 7.9])).tolist() == [0, 0, 0, 1, 1, 8]
+
+
+@given(arrays(np.float64, 21, elements=st.floats(0.0, 1e6)))
+def test_whole_units_keep_the_order_and_stay_within_half_a_unit(values: np.ndarray) -> None:
+    grid = demand_grid(values)
+    whole = whole_units(grid)
+    assert (np.diff(whole) >= 0).all()
+    assert np.abs(whole - grid).max() <= 0.5
+
+
+@given(st.floats(0.0, 1e3))
+def test_whole_units_never_turn_noise_into_a_unit(value: float) -> None:
+    noisy = whole_units(np.array([value, value + 1e-6]))
+    assert abs(noisy[1] - noisy[0]) < 1e-5
 
 
 def test_demand_grid_has_no_negative_zero() -> None:

@@ -72,7 +72,7 @@ def test_demand_is_never_negative_or_infinite_and_mostly_whole() -> None:
 def test_slow_movers_stock_outs_and_late_listings_occur() -> None:
     _, drawn = _draw(7, 400)
     observed = np.isfinite(drawn.target)
-    zeros = np.array([(row[seen] == 0).mean() for row, seen in zip(drawn.target, observed, strict=True)])
+    zeros = (drawn.target == 0).sum(axis=1) / np.maximum(observed.sum(axis=1), 1)
     listed_late = ~observed[:, 0]
     gaps = (~observed & (np.cumsum(observed, axis=1) > 0)).any(axis=1)
     assert 0.25 < (zeros > 0.5).mean() < 0.60
@@ -109,6 +109,27 @@ def test_the_recorded_lift_acts_on_promotion_days() -> None:
     off = listed & (drawn.covariates == 0.0)
     assert (drawn.promotion_lift[off] == 1.0).mean() > 0.97, "only untold discounts lift other days"
     assert np.median(drawn.promotion_lift[listed & (drawn.covariates == 1.0)]) > 1.8
+
+
+def test_what_a_window_is_not_told_of_is_as_frequent_before_the_cut_as_after() -> None:
+    untold = generate(np.random.default_rng(13), np.zeros(8_000, dtype=np.int64), CONTEXT, HORIZON)
+    lifted = untold.promotion_lift > 1.0
+    before, after = lifted[:, :CONTEXT].mean(), lifted[:, CONTEXT:].mean()
+    assert before > 0.02
+    assert after == pytest.approx(before, rel=0.1)
+    _, told = _draw(13, 2_000, first_kind="promotion")
+    flags = told.covariates == 1.0
+    assert flags[:, CONTEXT:].any(axis=1).mean() > 0.75
+
+
+def test_about_one_item_day_in_twelve_is_missing_from_the_shelf() -> None:
+    """Of items that sell every day, to tell an empty shelf from a quiet day."""
+    _, drawn = _draw(14, 8_000)
+    listed = np.cumsum(np.isfinite(drawn.target), axis=1) > 0
+    busy = (drawn.target > 15).sum(axis=1) > 0.5 * listed.sum(axis=1)
+    missing = ~(drawn.target[busy] > 0) & listed[busy]
+    assert busy.sum() > 800
+    assert 0.05 < missing.mean() < 0.12
 
 
 def test_closed_days_sell_nothing() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from forecasting_lib.pretraining.architecture import Architecture
 from forecasting_lib.pretraining.validation import (
+    HORIZON_DAYS,
     held_out_batches,
     predict,
     promotion_batches,
@@ -46,7 +47,7 @@ def test_predictions_are_sorted_and_never_negative() -> None:
     torch.manual_seed(0)
     model = Architecture(d_model=16, d_ff=32, layers=1, heads=2, d_head=8).build().eval()
     quantiles = predict(model, held_out_batches(8, 8)[0])
-    assert quantiles.shape == (8, 9, 32)
+    assert quantiles.shape == (8, 9, HORIZON_DAYS)
     assert quantiles.min() >= 0.0
     assert (np.diff(quantiles, axis=1) >= 0.0).all()
 
