@@ -1,7 +1,7 @@
 """How good weights are on synthetic demand that training never sees.
 
 Belongs here: the held-out windows, the weighted quantile loss on them, the promotion test.
-Does not belong here: genuine data, which choose nothing.
+Does not belong here: genuine data, which choose no weights.
 """
 
 from __future__ import annotations
