@@ -9,7 +9,7 @@ torch and chronos take seconds to import, so both are imported when a model is f
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -91,18 +91,15 @@ class Chronos2:
             if self.progress is not None:
                 self.progress(start + len(batch), len(by_length))
         quantiles = demand_grid(grid)
-        mean = grid_mean(quantiles)
-        if self.in_whole_units:
-            counts = np.array([is_counted(history) for history in panel.history], dtype=np.bool_)
-            quantiles[counts] = whole_units(quantiles[counts])
-        return Forecast(
+        forecast = Forecast(
             series_ids=panel.series_ids,
             as_of_date=panel.as_of_date,
             point=quantiles[:, :, MEDIAN_INDEX].copy(),
-            mean=mean,
+            mean=grid_mean(quantiles),
             quantiles=quantiles,
             reasons=(None,) * len(panel),
         )
+        return counts_in_whole_units(forecast, panel) if self.in_whole_units else forecast
 
     def _batch_rows(self) -> int:
         if self.batch_rows is not None:
@@ -148,6 +145,26 @@ class Chronos2:
             # Rows of targets (series, 21, days), as (series, days, 21).
             targets = answer[:: len(answer) // len(batch), :, :horizon].transpose(1, 2).cpu().numpy()
         return np.asarray(targets, dtype=np.float32)
+
+
+def counts_in_whole_units(forecast: Forecast, panel: Panel) -> Forecast:
+    """The forecast with whole quantiles and medians where the history is in whole units; means stay.
+
+    Args:
+        forecast: of the panel's series; one that carries a reason is not the model's and stays as it is.
+        panel: what it was made from.
+    """
+    counts = np.array(
+        [
+            reason is None and is_counted(history)
+            for reason, history in zip(forecast.reasons, panel.history, strict=True)
+        ],
+        dtype=np.bool_,
+    )
+    quantiles = forecast.quantiles.copy()
+    quantiles[counts] = whole_units(quantiles[counts])
+    point = np.where(counts[:, None], quantiles[:, :, MEDIAN_INDEX], forecast.point)
+    return replace(forecast, point=point, quantiles=quantiles)
 
 
 def is_counted(history: npt.NDArray[np.floating[Any]]) -> bool:

@@ -62,7 +62,7 @@ def evaluate(
     from forecasting_lib.evaluation.benchmark import figures, judge, score_series
     from forecasting_lib.evaluation.card import RAW, WHOLE
     from forecasting_lib.evaluation.m5_files import read_m5
-    from forecasting_lib.models.chronos2 import Chronos2
+    from forecasting_lib.models.chronos2 import Chronos2, counts_in_whole_units
     from forecasting_lib.models.guards import guarded_predict
 
     try:
@@ -84,12 +84,11 @@ def evaluate(
                 answers |= classic_baselines(panel, horizon)
             except ModuleNotFoundError as error:
                 raise typer.BadParameter(str(error), param_hint="--skip-statsforecast") from error
-    for name, in_whole_units in ((RAW, False), (WHOLE, True)):
-        with counting(name, len(panel)) as show:
-            model = Chronos2(
-                resolved.path, progress=lambda done, _total: show(done), in_whole_units=in_whole_units
-            )
-            answers[name] = Answer.of(guarded_predict(model, panel, horizon))
+    with counting("Chronos-2", len(panel)) as show:
+        model = Chronos2(resolved.path, progress=lambda done, _total: show(done), in_whole_units=False)
+        answered = guarded_predict(model, panel, horizon)
+    answers[RAW] = Answer.of(answered)
+    answers[WHOLE] = Answer.of(counts_in_whole_units(answered, panel))
 
     scores = {name: score_series(held_out, answer) for name, answer in answers.items()}
     table, bars = figures(scores), judge(scores, (RAW, WHOLE))
