@@ -1,7 +1,7 @@
 """Covariates: what a model is told of a day beside its demand, and what of the days ahead is known.
 
 Belongs here: the policy per covariate, the numbers a model sees, and which days it may see. Does not belong
-here: where the facts come from (``orchestration.covariates``), the models that use them.
+here: where the facts come from (``orchestration.reading.known_facts``), the models that use them.
 
 Every covariate is one more row beside each series, at the price of the series itself, so there are few of
 them and one that never moves within a series is left out. They carry the meaning and the sense that the

@@ -17,9 +17,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from forecasting_lib.evaluation.baselines import DECILES
-from forecasting_lib.evaluation.held_out import HeldOut
-from forecasting_lib.evaluation.metrics import WQL_LEVELS, mase_scale
+from forecasting_lib.accuracy.held_out import HeldOut
+from forecasting_lib.accuracy.metrics import WQL_LEVELS, mase_scale
+from forecasting_lib.benchmark.baselines import DECILES
 from forecasting_lib.models.chronos2 import Chronos2, load_pipeline
 from forecasting_lib.models.guards import guarded_predict
 from forecasting_lib.panel import Forecast, Panel

@@ -80,10 +80,10 @@ def _sentence(error: Exception) -> str:
     from orchestration.clients import ClientError
     from orchestration.demo_setup import DemoError
     from orchestration.landing.contracts import FileRefusedError
-    from orchestration.psql import PsqlError
-    from orchestration.report import ReportError
-    from orchestration.runs import RunError
-    from orchestration.service import ServiceError
+    from orchestration.reporting.report import ReportError
+    from orchestration.running.psql import PsqlError
+    from orchestration.running.runs import RunError
+    from orchestration.running.service import ServiceError
     from orchestration.warehouse.server import WarehouseError
 
     if isinstance(

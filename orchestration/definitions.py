@@ -8,17 +8,16 @@ from typing import Any
 import dagster as dg
 
 from orchestration.clients import CLIENT_REGISTRY, Client
-from orchestration.demand import DEMAND_ASSETS
-from orchestration.finetuning import finetune_job
-from orchestration.forecasting import forecasts
-from orchestration.ingestion import landing_files
-from orchestration.inventory import inventory
 from orchestration.jobs import JOBS
-from orchestration.quality import forecast_quality
 from orchestration.resources import Installation
 from orchestration.schedules import client_schedules, registered_clients
 from orchestration.sensors import SENSORS
 from orchestration.settings import load_settings
+from orchestration.stages.demand import DEMAND_ASSETS
+from orchestration.stages.forecasting import forecasts
+from orchestration.stages.ingestion import landing_files
+from orchestration.stages.inventory import inventory
+from orchestration.stages.quality import forecast_quality
 
 
 def build_definitions(
@@ -32,7 +31,7 @@ def build_definitions(
     """
     return dg.Definitions(
         assets=[CLIENT_REGISTRY, landing_files, *DEMAND_ASSETS, forecast_quality, forecasts, inventory],
-        jobs=[*JOBS, finetune_job],
+        jobs=JOBS,
         schedules=client_schedules(clients),
         sensors=SENSORS,
         resources={"installation": Installation(), **(resources or {})},

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dagster as dg
 
 from orchestration.clients import CLIENT_PARTITIONS, CLIENT_TAG
+from orchestration.stages.finetuning import tune_weights
 
 FOR_ONE_CLIENT = dg.PartitionedConfig(
     partitions_def=CLIENT_PARTITIONS,
@@ -30,7 +31,7 @@ def _job(name: str, selection: dg.AssetSelection, description: str) -> dg.Unreso
 
 client_pipeline = _job(
     "client_pipeline",
-    dg.AssetSelection.all(),
+    dg.AssetSelection.groups("ingestion", "demand", "quality", "forecasting", "inventory"),
     "Everything for one client: load new files, build demand, score, forecast, plan.",
 )
 forecast_only = _job(
@@ -49,4 +50,12 @@ quality_only = _job(
     "Rebuild demand from what is staged and score the forecasts whose actuals have landed.",
 )
 
-JOBS = (client_pipeline, forecast_only, inventory_only, quality_only)
+
+@dg.job(name="finetune", config=FOR_ONE_CLIENT, executor_def=dg.in_process_executor)
+def finetune() -> None:
+    """Tune the model on one client's history; a later forecast uses it if it beat the base."""
+    tune_weights()
+
+
+JOBS = (client_pipeline, forecast_only, inventory_only, quality_only, finetune)
+"""Every job there is: what is launched, watched and offered is derived from this."""

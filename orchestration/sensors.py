@@ -15,7 +15,6 @@ import dagster as dg
 
 from orchestration import audit
 from orchestration.clients import CLIENT_PARTITIONS, CLIENT_TAG, list_clients, partition_changes
-from orchestration.finetuning import finetune_job
 from orchestration.jobs import JOBS, client_pipeline
 from orchestration.landing.discovery import scan, settled
 from orchestration.resources import Installation
@@ -102,7 +101,7 @@ def client_registry(context: dg.SensorEvaluationContext, installation: Installat
 
 @dg.run_failure_sensor(
     name="run_failures",
-    monitored_jobs=[*JOBS, finetune_job],
+    monitored_jobs=list(JOBS),
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Writes every failed run to the audit log and, where one is configured, to a webhook.",
 )

@@ -21,10 +21,10 @@ from sqlalchemy import make_url
 
 from forecasting_lib.demo import RetailerConfig, generate_retailer, hold_back_retailer
 from orchestration.clients import Client, add_client, sync_partitions, validated
-from orchestration.demand import build_views
-from orchestration.instance import open_instance
-from orchestration.runs import find_job, run_job
+from orchestration.running.instance import open_instance
+from orchestration.running.runs import find_job, run_job
 from orchestration.settings import Settings, load_settings
+from orchestration.stages.demand import build_views
 from orchestration.warehouse.migrate import migrate
 from orchestration.warehouse.server import (
     Warehouse,

@@ -182,7 +182,7 @@ def remove(
     """Erase a client, all the database holds of it and its tuned weights; its landing folder stays."""
     settings, warehouse = open_warehouse()
     from orchestration.clients import get_client, remove_client
-    from orchestration.weights import erase_client_models
+    from orchestration.reading.tuned_weights import erase_client_models
 
     name = get_client(warehouse, client).name
     if not yes:
@@ -238,8 +238,8 @@ def _with_column_map(fields: dict[str, Any], before: dict[str, dict[str, str]]) 
 def _follow_registry(settings: Settings, warehouse: Warehouse) -> None:
     """Make the partitions and a running UI follow the registry, and say what happened."""
     with waiting("Updating Dagster's partitions"):
-        from orchestration.instance import follow_registry
-        from orchestration.service import reload_definitions, running_service
+        from orchestration.running.instance import follow_registry
+        from orchestration.running.service import reload_definitions, running_service
 
         follow_registry(settings, warehouse)
     service = running_service(settings)

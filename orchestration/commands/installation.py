@@ -12,7 +12,7 @@ from orchestration.commands.terminal import err, open_warehouse, out, run_client
 
 if TYPE_CHECKING:
     from orchestration.clients import Client
-    from orchestration.service import Service
+    from orchestration.running.service import Service
     from orchestration.settings import Settings
     from orchestration.warehouse.server import Warehouse
 
@@ -82,8 +82,8 @@ def demo() -> None:
     err.rule("With the 28 days: score those forecasts, forecast the days ahead")
     _run_or_exit(settings, warehouse, DEMO_IDS)
 
-    from orchestration.report import write_report
-    from orchestration.summary import print_summary
+    from orchestration.reporting.report import write_report
+    from orchestration.reporting.summary import print_summary
 
     reports = []
     for client_id in DEMO_IDS:
@@ -107,9 +107,9 @@ def demo() -> None:
 def up(port: Port = 3000) -> None:
     """Start PostgreSQL and the Dagster UI with its daemon, and stay; Ctrl-C stops all but PostgreSQL."""
     settings, warehouse = _migrated()
-    from orchestration.instance import instance_environment, open_instance
-    from orchestration.runs import COMMAND_LINE_TAG, mark_abandoned, started_runs
-    from orchestration.service import run_service, running_service, service_log
+    from orchestration.running.instance import instance_environment, open_instance
+    from orchestration.running.runs import COMMAND_LINE_TAG, mark_abandoned, started_runs
+    from orchestration.running.service import run_service, running_service, service_log
 
     if running_service(settings) is None:
         with open_instance(settings, warehouse) as instance:
@@ -125,7 +125,7 @@ def up(port: Port = 3000) -> None:
 
 def down() -> None:
     """Stop the UI and the embedded PostgreSQL."""
-    from orchestration.service import stop_service
+    from orchestration.running.service import stop_service
     from orchestration.settings import load_settings
     from orchestration.warehouse.server import embedded_data_dir, stop_embedded
 
@@ -149,14 +149,14 @@ def _migrated() -> tuple[Settings, Warehouse]:
     """The installation, its databases brought up to date."""
     settings, warehouse = open_warehouse(migrated=False)
     with waiting("Bringing the tables and views up to date"):
-        from orchestration.demand import build_views
+        from orchestration.stages.demand import build_views
         from orchestration.warehouse.migrate import migrate
 
         created = migrate(warehouse, lambda: build_views(warehouse))
     for database in created:
         err.print(f"Created the database {database}.")
     with waiting("Bringing Dagster's storage up to date"):
-        from orchestration.instance import create_storage
+        from orchestration.running.instance import create_storage
 
         create_storage(settings, warehouse)
     _follow_registry(settings, warehouse)
@@ -165,7 +165,7 @@ def _migrated() -> tuple[Settings, Warehouse]:
 
 def _follow_registry(settings: Settings, warehouse: Warehouse) -> None:
     with waiting("Updating Dagster's partitions"):
-        from orchestration.instance import follow_registry
+        from orchestration.running.instance import follow_registry
 
         follow_registry(settings, warehouse)
 

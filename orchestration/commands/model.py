@@ -21,7 +21,7 @@ from rich.table import Table
 from orchestration.commands.terminal import ClientOption, err, open_warehouse, out, waiting
 
 if TYPE_CHECKING:
-    from forecasting_lib.evaluation.benchmark import Interval
+    from forecasting_lib.benchmark.figures import Interval
     from forecasting_lib.models.weights import ResolvedWeights
 
 app = typer.Typer(no_args_is_help=True, help="The Chronos-2 model: its accuracy, its training, its tuning.")
@@ -58,10 +58,10 @@ def evaluate(
     quantiles) answer for WAPE and MASE, means for RMSE, bias and totals. Intervals are the central 95 % of a
     bootstrap over series in which model and baseline see the same series. No covariates are used.
     """
-    from forecasting_lib.evaluation.baselines import Answer, classic_baselines, simple_baselines
-    from forecasting_lib.evaluation.benchmark import figures, judge, score_series
-    from forecasting_lib.evaluation.card import RAW, WHOLE
-    from forecasting_lib.evaluation.m5_files import read_m5
+    from forecasting_lib.benchmark.baselines import Answer, classic_baselines, simple_baselines
+    from forecasting_lib.benchmark.card import RAW, WHOLE
+    from forecasting_lib.benchmark.figures import figures, judge, score_series
+    from forecasting_lib.benchmark.m5_files import read_m5
     from forecasting_lib.models.chronos2 import Chronos2, counts_in_whole_units
     from forecasting_lib.models.guards import guarded_predict
 
@@ -113,8 +113,8 @@ def evaluate(
 def _weights(wanted: str | None) -> ResolvedWeights:
     """The weights asked for, or those the pipeline would use."""
     from forecasting_lib.models.weights import WeightsUnavailable, resolve_weights
+    from orchestration.reading.tuned_weights import base_weights
     from orchestration.settings import load_settings
-    from orchestration.weights import base_weights
 
     settings = load_settings()
     try:
@@ -127,8 +127,8 @@ def _weights(wanted: str | None) -> ResolvedWeights:
 
 def _synthetic(resolved: ResolvedWeights) -> dict[str, Interval]:
     """The ratios of losses on held-out synthetic demand, by name, and print them."""
-    from forecasting_lib.evaluation.card import PROMOTIONS, WHOLE_UNITS
-    from forecasting_lib.evaluation.synthetic import promotion_ratio, whole_units_ratio
+    from forecasting_lib.benchmark.card import PROMOTIONS, WHOLE_UNITS
+    from forecasting_lib.benchmark.synthetic import promotion_ratio, whole_units_ratio
     from forecasting_lib.models.chronos2 import load_pipeline
 
     with waiting("Synthetic demand"):
@@ -140,7 +140,7 @@ def _synthetic(resolved: ResolvedWeights) -> dict[str, Interval]:
 
 
 def _metrics_table(table: Mapping[str, Mapping[str, Interval]]) -> Table:
-    from forecasting_lib.evaluation.benchmark import METRICS
+    from forecasting_lib.benchmark.figures import METRICS
 
     shown = Table("model", box=SIMPLE_HEAD)
     for metric in METRICS:
@@ -151,7 +151,7 @@ def _metrics_table(table: Mapping[str, Mapping[str, Interval]]) -> Table:
 
 
 def _bars_table(bars: Mapping[str, Mapping[str, Interval]]) -> Table:
-    from forecasting_lib.evaluation.card import RAW, WHOLE
+    from forecasting_lib.benchmark.card import RAW, WHOLE
 
     shown = Table("ratio", box=SIMPLE_HEAD)
     for model in (RAW, WHOLE):
@@ -257,7 +257,7 @@ def card(
 
     The evaluations named go into metrics.json first; those already in it stay.
     """
-    from forecasting_lib.evaluation.card import model_card, with_evaluation
+    from forecasting_lib.benchmark.card import model_card, with_evaluation
     from forecasting_lib.pretraining.export import METRICS_FILE
 
     try:
@@ -298,7 +298,7 @@ def finetune(
         from forecasting_lib.finetuning import FinetuneConfig, FinetuneError
         from forecasting_lib.models.weights import WeightsUnavailable
         from orchestration.clients import get_client
-        from orchestration.finetuning import tune_client
+        from orchestration.stages.finetuning import tune_client
 
         found = get_client(warehouse, client)
     with counting(f"Tuning for {client}", steps) as show:

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
-    from orchestration.runs import RunOutcome, StepUpdate
+    from orchestration.running.runs import RunOutcome, StepUpdate
     from orchestration.settings import Settings
     from orchestration.warehouse.server import Warehouse
 
@@ -133,8 +133,8 @@ def run_clients(
     """
     with waiting("Loading Dagster"):
         from orchestration.clients import list_clients, sync_partitions
-        from orchestration.instance import open_instance
-        from orchestration.runs import find_job, output_sent_to, run_job
+        from orchestration.running.instance import open_instance
+        from orchestration.running.runs import find_job, output_sent_to, run_job
 
         job = find_job(job_name)
 

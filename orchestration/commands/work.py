@@ -31,7 +31,7 @@ def ingest(
     _, warehouse = open_warehouse()
     with err.status("Loading") as status:
         from orchestration.clients import get_client
-        from orchestration.ingestion import ingest_files
+        from orchestration.stages.ingestion import ingest_files
 
         results = ingest_files(
             warehouse,
@@ -94,10 +94,10 @@ def status() -> None:
     """Show how fresh each client's delivery, demand, forecast and scores are, and what needs a look."""
     settings, warehouse = open_warehouse()
     with waiting("Looking"):
-        from orchestration.instance import open_instance
-        from orchestration.runs import started_runs, waiting_runs
-        from orchestration.service import running_service
-        from orchestration.summary import client_states, state_warnings
+        from orchestration.reporting.summary import client_states, state_warnings
+        from orchestration.running.instance import open_instance
+        from orchestration.running.runs import started_runs, waiting_runs
+        from orchestration.running.service import running_service
 
         states = client_states(warehouse)
         with open_instance(settings, warehouse) as instance:
@@ -136,7 +136,7 @@ def report(
     path = output or settings.reports_dir / f"{client}.html"
     with waiting(f"Writing {path}"):
         from orchestration.clients import get_client
-        from orchestration.report import write_report
+        from orchestration.reporting.report import write_report
 
         write_report(warehouse, get_client(warehouse, client), path)
     out.print(str(path))
@@ -152,7 +152,7 @@ def sql(
 ) -> None:
     """Open psql on the warehouse; every schema of the project is on the search path."""
     settings, warehouse = open_warehouse()
-    from orchestration.psql import psql_environment, psql_program, psql_url
+    from orchestration.running.psql import psql_environment, psql_program, psql_url
 
     if client is not None:
         from orchestration.clients import get_client

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 
 from orchestration.clients import Client, add_client, get_client, validated
-from orchestration.demand import build_arguments, refresh_holidays
+from orchestration.stages.demand import build_arguments, refresh_holidays
 from orchestration.warehouse.server import Warehouse
 from tests.dbt_project.conftest import Dbt, digest, fetch, finish, stage
 

@@ -13,7 +13,7 @@ from sqlalchemy import ARRAY, Boolean, Date, DateTime, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
 from orchestration.clients import Client, add_client, validated
-from orchestration.demand import REPORTING_VIEWS, build_views
+from orchestration.stages.demand import REPORTING_VIEWS, build_views
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import metadata
 from tests.dbt_project.conftest import fetch

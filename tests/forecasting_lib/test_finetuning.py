@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from forecasting_lib.evaluation.held_out import HeldOut
+from forecasting_lib.accuracy.held_out import HeldOut
 from forecasting_lib.finetuning import (
     Comparison,
     FinetuneConfig,

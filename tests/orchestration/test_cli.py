@@ -20,7 +20,7 @@ from typer.testing import CliRunner, Result
 from orchestration.cli import app
 from orchestration.clients import Client, get_client
 from orchestration.commands import clients as client_commands
-from orchestration.instance import open_instance
+from orchestration.running.instance import open_instance
 from orchestration.settings import PROJECT_ROOT, Settings
 from orchestration.warehouse.server import Warehouse
 

@@ -14,7 +14,7 @@ import dagster as dg
 
 from forecasting_lib.demo import generate_retailer, hold_back_retailer
 from orchestration.clients import Client, sync_partitions
-from orchestration.runs import find_job, run_job
+from orchestration.running.runs import find_job, run_job
 from orchestration.settings import Settings
 from orchestration.warehouse.server import Warehouse
 from tests.conftest import SMALL_RETAILER, deliver

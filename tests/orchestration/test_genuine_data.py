@@ -12,9 +12,9 @@ import polars as pl
 import pytest
 
 from orchestration.clients import Client, sync_partitions
-from orchestration.quality import score_due_runs
-from orchestration.runs import find_job, run_job
+from orchestration.running.runs import find_job, run_job
 from orchestration.settings import Settings
+from orchestration.stages.quality import score_due_runs
 from orchestration.warehouse.bulk import read_frame, render
 from orchestration.warehouse.server import Warehouse
 

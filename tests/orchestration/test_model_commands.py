@@ -12,8 +12,8 @@ from typer.testing import CliRunner, Result
 
 from orchestration.cli import app
 from orchestration.clients import Client
+from orchestration.reading.tuned_weights import client_models_dir
 from orchestration.settings import Settings
-from orchestration.weights import client_models_dir
 from tests.tiny_chronos import save_tiny_chronos
 
 

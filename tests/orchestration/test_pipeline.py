@@ -15,7 +15,7 @@ from psycopg import sql
 
 from forecasting_lib.demo import generate_retailer, hold_back_retailer
 from orchestration.clients import Client, sync_partitions
-from orchestration.runs import find_job, run_job
+from orchestration.running.runs import find_job, run_job
 from orchestration.settings import Settings
 from orchestration.warehouse.bulk import read_frame, render
 from orchestration.warehouse.server import Warehouse

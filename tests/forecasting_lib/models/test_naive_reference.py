@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from forecasting_lib.evaluation.metrics import bias, mae, mase_scale, mse, rmsse_scale, wape
+from forecasting_lib.accuracy.metrics import bias, mae, mase_scale, mse, rmsse_scale, wape
 from forecasting_lib.models.guards import guarded_predict
 from forecasting_lib.models.registry import create_model
 from forecasting_lib.panel import FloatArray, Panel

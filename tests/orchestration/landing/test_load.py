@@ -15,10 +15,10 @@ import polars as pl
 import pytest
 
 from orchestration.clients import Client, update_client
-from orchestration.ingestion import ingest_files, ingest_folder
 from orchestration.landing.load import load_file
 from orchestration.landing.records import last_delivered_day
 from orchestration.settings import Settings
+from orchestration.stages.ingestion import ingest_files, ingest_folder
 from orchestration.warehouse.server import Warehouse
 from tests.orchestration.landing.deliveries import checksum, deliver, reasons, rows, staged_rows
 

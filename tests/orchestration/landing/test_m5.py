@@ -12,10 +12,10 @@ import polars as pl
 import pytest
 
 from orchestration.clients import Client
-from orchestration.ingestion import ingest_files
 from orchestration.landing.contracts import FileRefusedError
 from orchestration.landing.m5 import day_dates
 from orchestration.landing.records import last_delivered_day
+from orchestration.stages.ingestion import ingest_files
 from orchestration.warehouse.server import Warehouse
 from tests.orchestration.landing.deliveries import deliver, rows
 

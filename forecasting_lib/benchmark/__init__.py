@@ -1,0 +1,1 @@
+"""How good a model is: public data, baselines, figures with intervals, and the model card."""

@@ -1,0 +1,156 @@
+"""What a client knew on an as-of date beside its demand, read from the warehouse for the models.
+
+Belongs here: the queries, each confined to what was known that day. Does not belong here: what the numbers
+mean and which of them a model sees (``forecasting_lib.covariates``), demand itself (``panels``).
+
+Promotions count from their announcement, closed days and prices up to the as-of date, an item's planned last
+day from the delivery that named it; holidays, events and SNAP days are calendar and were always known. Stock
+is never a covariate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import polars as pl
+
+from forecasting_lib.covariates import Facts, closed_ahead, gone_ahead, with_covariates
+from orchestration.reading.histories import SERIES_COLUMNS, DemandHistory
+from orchestration.warehouse.bulk import read_frame, render
+from orchestration.warehouse.server import Warehouse
+
+
+def history_with_shut_days(
+    warehouse: Warehouse, client_id: str, history: DemandHistory, horizon: int
+) -> DemandHistory:
+    """The history with the days ahead on which a series cannot sell, as far as the as-of date could tell."""
+    as_of_date = history.panel.as_of_date
+    calendar = _read_calendar(warehouse, client_id, as_of_date)
+    closed = closed_ahead(calendar, history.keys["location_id"].to_list(), as_of_date, horizon)
+    last_days = _read_planned_last_days(warehouse, client_id, as_of_date)
+    gone = gone_ahead(last_days, history.keys["item_id"].to_list(), as_of_date, horizon)
+    return replace(history, shut_ahead=closed | gone)
+
+
+def history_with_covariates(
+    warehouse: Warehouse, client_id: str, history: DemandHistory, horizon: int
+) -> DemandHistory:
+    """The history with the covariates that were known on its as-of date, for every series."""
+    facts = read_facts(warehouse, client_id, history.keys, history.panel.as_of_date)
+    locations = history.keys["location_id"].to_list()
+    return replace(history, panel=with_covariates(history.panel, locations, facts, horizon))
+
+
+def read_facts(warehouse: Warehouse, client_id: str, keys: pl.DataFrame, as_of_date: date) -> Facts:
+    """Read the calendar, the promotions and the prices of some series as known on a day.
+
+    Args:
+        warehouse: where to read.
+        client_id: whose.
+        keys: ``series_id, item_id, location_id`` of the series wanted.
+        as_of_date: nothing that became known after it leaves the database.
+    """
+    promotions = read_frame(
+        warehouse,
+        render(
+            """
+            select
+                item_id,
+                location_id,
+                date,
+                min(known_date) as known_date,
+                max(discount_rate)::float8 as discount_rate
+            from analytics.promoted_days
+            where client_id = {c} and known_date <= {as_of}::date
+            group by item_id, location_id, date
+            """,
+            c=client_id,
+            as_of=as_of_date,
+        ),
+    )
+    prices = read_frame(
+        warehouse,
+        render(
+            """
+            select item_id, location_id, date, unit_price::float8 as unit_price
+            from (
+                select
+                    item_id,
+                    location_id,
+                    date,
+                    unit_price,
+                    lag(unit_price) over (partition by item_id, location_id order by date) as price_before
+                from analytics.ts_demand_daily
+                where client_id = {c} and date <= {as_of}::date
+            ) as priced
+            where unit_price is distinct from price_before and unit_price is not null
+            """,
+            c=client_id,
+            as_of=as_of_date,
+        ),
+    )
+    return Facts(
+        calendar=_read_calendar(warehouse, client_id, as_of_date),
+        promotions=_of_series(promotions, keys),
+        prices=_of_series(prices, keys),
+    )
+
+
+def _read_calendar(warehouse: Warehouse, client_id: str, as_of_date: date) -> pl.DataFrame:
+    return read_frame(
+        warehouse,
+        render(
+            """
+            select
+                location_id,
+                date,
+                is_holiday,
+                holiday_name,
+                is_snap,
+                case when date <= {as_of}::date then is_closed end as is_closed
+            from analytics.location_calendar
+            where client_id = {c}
+            """,
+            c=client_id,
+            as_of=as_of_date,
+        ),
+    )
+
+
+def _read_planned_last_days(warehouse: Warehouse, client_id: str, as_of_date: date) -> dict[str, date]:
+    """The last day on sale of the items that were known to leave after the as-of date.
+
+    A plan was known if its delivery came before any demand of later days, and not together with it: a first
+    delivery of years of history tells nothing about when each of its plans was made.
+    """
+    rows = read_frame(
+        warehouse,
+        render(
+            """
+            select product.item_id, product.end_date
+            from staging.products as product
+            inner join ops.landing_files as told
+                on told.client_id = product.client_id and told.file_id = product.file_id
+            where
+                product.client_id = {c}
+                and product.end_date > {as_of}::date
+                and not exists (
+                    select from ops.landing_files as later
+                    where
+                        later.client_id = {c}
+                        and later.status = 'loaded'
+                        and later.units_loaded is not null
+                        and later.last_date > {as_of}::date
+                        and (later.file_id <= told.file_id or later.run_id = told.run_id)
+                )
+            """,
+            c=client_id,
+            as_of=as_of_date,
+        ),
+    )
+    return dict(rows.select("item_id", "end_date").iter_rows())
+
+
+def _of_series(rows: pl.DataFrame, keys: pl.DataFrame) -> pl.DataFrame:
+    return rows.join(keys, on=SERIES_COLUMNS).drop(SERIES_COLUMNS)

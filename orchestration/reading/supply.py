@@ -1,0 +1,172 @@
+"""What is known about stock, open orders and suppliers on a date: the queries behind the inventory stage.
+
+Every figure is as of the date: a receipt booked later is still open, a stock level taken later is not read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from forecasting_lib.inventory import LeadTimeSource
+from orchestration.clients import Client
+from orchestration.reading.histories import SERIES_COLUMNS
+from orchestration.warehouse.bulk import read_frame, render
+from orchestration.warehouse.server import Warehouse
+
+MIN_RECEIPTS = 5
+"""Fewer receipts than this do not make a lead-time distribution."""
+
+
+@dataclass(frozen=True)
+class Supply:
+    """Inputs of the inventory engine beside the forecast.
+
+    Attributes:
+        positions: one row per series: stock, supplier, lead time, order constraints, values.
+        receipts: one row per open purchase order line: ``series_id, po_id, supplier_id, order_date,
+            expected_date, open_qty``.
+    """
+
+    positions: pl.DataFrame
+    receipts: pl.DataFrame
+
+
+def read_supply(warehouse: Warehouse, client: Client, keys: pl.DataFrame, as_of_date: date) -> Supply:
+    """Read the supply side of these series.
+
+    Args:
+        warehouse: where to read.
+        client: its default lead time is the last resort.
+        keys: ``series_id, item_id, location_id``.
+        as_of_date: close of business the position is taken at.
+    """
+    item = read_frame(warehouse, render(_ITEMS, c=client.client_id))
+    stock = read_frame(warehouse, render(_STOCK, c=client.client_id, as_of=as_of_date))
+    receipts = read_frame(warehouse, render(_RECEIPTS, c=client.client_id, as_of=as_of_date))
+    lead_times = read_frame(warehouse, render(_LEAD_TIMES, c=client.client_id, as_of=as_of_date))
+    positions = (
+        keys.join(stock, on=SERIES_COLUMNS, how="left", maintain_order="left")
+        .join(item, on="item_id", how="left", maintain_order="left")
+        .join(_measured(lead_times, "item_id"), on="item_id", how="left", maintain_order="left")
+        .join(_measured(lead_times, "supplier_id"), on="supplier_id", how="left", maintain_order="left")
+    )
+    return Supply(
+        positions=with_lead_times(positions, client.default_lead_time_days).drop(SERIES_COLUMNS),
+        receipts=receipts.join(keys, on=SERIES_COLUMNS).drop(SERIES_COLUMNS),
+    )
+
+
+def with_lead_times(positions: pl.DataFrame, default_days: int | None) -> pl.DataFrame:
+    """Choose each series' lead time: the item's receipts, the supplier's word or receipts, the default.
+
+    Args:
+        positions: columns ``item_id_mean, item_id_sd, supplier_id_mean, supplier_id_sd`` (days, measured on
+            receipts) and ``stated_mean, stated_sd`` (days, the supplier's own), each nullable.
+        default_days: the client's default lead time; None where it has none.
+
+    Returns:
+        The frame with ``lead_time_days, lead_time_sd_days, lead_time_source`` instead of those columns.
+    """
+    rungs = [
+        ("item_id_mean", "item_id_sd", LeadTimeSource.RECEIPTS),
+        ("stated_mean", "stated_sd", LeadTimeSource.SUPPLIER),
+        ("supplier_id_mean", "supplier_id_sd", LeadTimeSource.SUPPLIER),
+    ]
+    default = pl.lit(default_days, dtype=pl.Float64)
+    days, sd, source = default, pl.lit(None, pl.Float64), _default_source(default_days)
+    for mean_column, sd_column, name in reversed(rungs):
+        known = pl.col(mean_column).is_not_null()
+        days = pl.when(known).then(pl.col(mean_column)).otherwise(days)
+        sd = pl.when(known).then(pl.coalesce(sd_column, "supplier_id_sd")).otherwise(sd)
+        source = pl.when(known).then(pl.lit(str(name))).otherwise(source)
+    return positions.with_columns(
+        days.alias("lead_time_days"), sd.alias("lead_time_sd_days"), source.alias("lead_time_source")
+    ).drop([column for rung in rungs for column in rung[:2]])
+
+
+def _default_source(default_days: int | None) -> pl.Expr:
+    return pl.lit(None if default_days is None else str(LeadTimeSource.CLIENT_DEFAULT), dtype=pl.String)
+
+
+def _measured(lead_times: pl.DataFrame, by: str) -> pl.DataFrame:
+    """Mean and standard deviation of the observed lead times per item or supplier, where there are enough."""
+    return (
+        lead_times.filter(pl.col(by).is_not_null())
+        .group_by(by)
+        .agg(
+            pl.col("days").mean().alias(f"{by}_mean"),
+            pl.col("days").std(ddof=1).alias(f"{by}_sd"),
+            pl.len().alias("receipts"),
+        )
+        .filter(pl.col("receipts") >= MIN_RECEIPTS)
+        .drop("receipts")
+    )
+
+
+_ITEMS = """
+    select
+        item.item_id,
+        item.supplier_id,
+        item.moq_qty::float8 as moq_qty,
+        item.order_multiple_qty::float8 as order_multiple_qty,
+        item.unit_cost::float8 as unit_cost,
+        item.unit_price::float8 as unit_price,
+        supplier.review_days::float8 as review_days,
+        supplier.lead_time_days::float8 as stated_mean,
+        supplier.lead_time_sd_days::float8 as stated_sd
+    from analytics.dim_item as item
+    left join staging.suppliers as supplier
+        on supplier.client_id = item.client_id and supplier.supplier_id = item.supplier_id
+    where item.client_id = {c}
+"""
+
+_STOCK = """
+    with levels as (
+        select item_id, location_id, date, on_hand_qty, reserved_qty, backorder_qty, 1 as preference
+        from staging.stock_levels
+        where client_id = {c} and date <= {as_of}::date
+        union all
+        select item_id, location_id, date, on_hand_qty, null, null, 2
+        from staging.sales
+        where client_id = {c} and date <= {as_of}::date and on_hand_qty is not null
+    )
+
+    select distinct on (item_id, location_id)
+        item_id,
+        location_id,
+        date as snapshot_date,
+        on_hand_qty::float8 as on_hand_qty,
+        reserved_qty::float8 as reserved_qty,
+        backorder_qty::float8 as backorder_qty
+    from levels
+    order by item_id, location_id, date desc, preference
+"""
+
+_RECEIPTS = """
+    select
+        item_id,
+        location_id,
+        po_id,
+        supplier_id,
+        order_date,
+        expected_date,
+        (
+            ordered_qty
+            - case when received_date <= {as_of}::date then coalesce(received_qty, ordered_qty) else 0 end
+        )::float8 as open_qty
+    from staging.purchase_orders
+    where client_id = {c}
+        and order_date <= {as_of}::date
+        and coalesce(lower(status), 'open') not in ('cancelled', 'canceled', 'closed')
+        and (received_date is null or received_date > {as_of}::date or received_qty < ordered_qty)
+"""
+
+_LEAD_TIMES = """
+    select item_id, supplier_id, (received_date - order_date)::float8 as days
+    from staging.purchase_orders
+    where client_id = {c} and received_date <= {as_of}::date and received_date >= order_date
+    order by item_id collate "C", po_id collate "C", location_id collate "C"
+"""

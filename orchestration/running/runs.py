@@ -1,0 +1,299 @@
+"""Running a job for one client from the command line, visible in the Dagster UI like any other run.
+
+Belongs here: launching in this process through the instance, following the run's events, and the rule of one
+run per client. Does not belong here: what a job consists of (``jobs``), how progress looks (``commands``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal, TextIO
+
+import dagster as dg
+import psycopg
+
+from orchestration.clients import CLIENT_TAG
+from orchestration.warehouse.server import Warehouse
+
+COMMAND_LINE_TAG = "launched_by"
+COMMAND_LINE = "command line"
+
+_AS_OF_OPS = ("forecasts", "inventory")
+_POLL_SECONDS = 0.4
+_STARTED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+
+_TAGS = {
+    COMMAND_LINE_TAG: COMMAND_LINE,
+    # Only the daemon's own runs can be started again by it.
+    "dagster/max_retries": "0",
+    # The labels by which the UI lists a run on its job's page.
+    ".dagster/repository": "__repository__@forecaster",
+    "dagster/code_location": "forecaster",
+}
+
+
+class RunError(Exception):
+    """A run that cannot be launched; the message says what to do instead."""
+
+
+@dataclass(frozen=True)
+class StepUpdate:
+    """Something that happened to a step of the run."""
+
+    step: str
+    state: Literal["started", "done", "failed", "retrying", "skipped"]
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How a run ended."""
+
+    client_id: str
+    job_name: str
+    run_id: str
+    succeeded: bool
+    seconds: float
+    problems: list[str] = field(default_factory=list)
+    """Failed steps and failed checks, a sentence each; a run may succeed with warnings."""
+
+
+def find_job(name: str) -> dg.JobDefinition:
+    """The job of that name, as the UI would launch it.
+
+    Raises:
+        RunError: there is no such job.
+    """
+    from orchestration.definitions import defs
+    from orchestration.jobs import JOBS
+
+    known = [job.name for job in JOBS]
+    if name not in known:
+        raise RunError(f"There is no job {name!r}. Jobs are {', '.join(known)}.")
+
+    return defs.resolve_job_def(name)
+
+
+def run_config(job: dg.JobDefinition, as_of: date | None) -> dict[str, Any]:
+    """The configuration of a run: the as-of date for the steps that take one, and a silent console log.
+
+    Raises:
+        RunError: an as-of date was given and no step of the job takes one.
+    """
+    config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    if as_of is not None:
+        steps = [name for name in _AS_OF_OPS if job.has_node_named(name)]
+        if not steps:
+            raise RunError(f"The job {job.name!r} looks at what has happened; it takes no as-of date.")
+        config["ops"] = {name: {"config": {"as_of_date": as_of.isoformat()}} for name in steps}
+    return config
+
+
+def run_job(
+    warehouse: Warehouse,
+    instance: dg.DagsterInstance,
+    job: dg.JobDefinition,
+    client_id: str,
+    *,
+    as_of: date | None = None,
+    on_step: Callable[[StepUpdate], None] = lambda _: None,
+    on_wait: Callable[[str], None] = lambda _: None,
+) -> RunOutcome:
+    """Run a job for one client in this process and wait for its end.
+
+    Args:
+        warehouse: whose advisory locks keep two runs of a client apart.
+        instance: the instance that records the run.
+        job: partitioned by client.
+        client_id: a registered client; its partition must exist.
+        as_of: last day the models may see; None means the last complete day.
+        on_step: told of each step as it starts and ends, from another thread.
+        on_wait: told why the run has to wait, where it has to.
+
+    Raises:
+        RunError: an as-of date was given and no step of the job takes one.
+    """
+    config = run_config(job, as_of)
+    run_id = str(uuid.uuid4())
+    with client_turn(warehouse, instance, client_id, on_wait):
+        started = time.monotonic()
+        with _following(instance, run_id, on_step) as problems:
+            result = job.execute_in_process(
+                run_config=config,
+                instance=instance,
+                partition_key=client_id,
+                raise_on_error=False,
+                run_id=run_id,
+                tags={**_TAGS, CLIENT_TAG: client_id},
+            )
+    return RunOutcome(client_id, job.name, run_id, result.success, time.monotonic() - started, problems)
+
+
+@contextmanager
+def client_turn(
+    warehouse: Warehouse,
+    instance: dg.DagsterInstance,
+    client_id: str,
+    on_wait: Callable[[str], None],
+) -> Iterator[None]:
+    """Hold a client's turn: no other run of it is in progress while the block lasts.
+
+    The queue of the daemon sees the runs of the command line by their tag; this is the other direction. The
+    lock belongs to a database session, so a killed process gives it back.
+    """
+    with warehouse.connect_admin(autocommit=True) as connection:
+        key = f"run of {client_id}"
+        waiting = False
+        while not _is_locked_by(connection, key):
+            if not waiting:
+                on_wait(f"Another command is running {client_id}; waiting for it.")
+                waiting = True
+            time.sleep(_POLL_SECONDS)
+        # Whoever holds the lock is the only one: what the command line left unfinished is dead.
+        mine = started_runs(instance, **{CLIENT_TAG: client_id})
+        mark_abandoned(instance, (run for run in mine if COMMAND_LINE_TAG in run.tags))
+        waiting = False
+        while others := started_runs(instance, **{CLIENT_TAG: client_id}):
+            if not waiting:
+                on_wait(f"Run {others[0].run_id[:8]} of {client_id} is in progress; waiting for it.")
+                waiting = True
+            time.sleep(_POLL_SECONDS)
+        yield
+
+
+def started_runs(instance: dg.DagsterInstance, **tags: str) -> list[dg.DagsterRun]:
+    """Runs that have begun and not ended, as far as the instance knows."""
+    return list(instance.get_runs(dg.RunsFilter(tags=tags, statuses=_STARTED)))
+
+
+def waiting_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """Runs the daemon has yet to start."""
+    return list(instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED])))
+
+
+def mark_abandoned(instance: dg.DagsterInstance, runs: Iterable[dg.DagsterRun]) -> None:
+    """Mark runs as failed whose process is known to be gone, and free their places in pools."""
+    for run in runs:
+        instance.report_run_failed(run, "The process of this run ended before the run did.")
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+@contextmanager
+def output_sent_to(log: Path) -> Iterator[TextIO]:
+    """Send everything this process and its children print to a file; yields the terminal for what may show.
+
+    Steps print for themselves (dbt, model libraries) and Dagster copies what they print into the run's log,
+    so a progress display must have a stream of its own.
+    """
+    try:
+        screen = os.fdopen(os.dup(sys.stderr.fileno()), "w", encoding="utf-8")
+    except (io.UnsupportedOperation, OSError):
+        yield sys.stderr
+        return
+    log.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = os.dup(1), os.dup(2)
+    with screen, log.open("ab") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+        try:
+            yield screen
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for number, copy in zip((1, 2), kept, strict=True):
+                os.dup2(copy, number)
+                os.close(copy)
+
+
+@contextmanager
+def _following(
+    instance: dg.DagsterInstance, run_id: str, on_step: Callable[[StepUpdate], None]
+) -> Iterator[list[str]]:
+    """Report a run's steps as its events arrive; yields the list that collects its problems."""
+    problems: list[str] = []
+    ended = threading.Event()
+
+    def follow() -> None:
+        cursor: str | None = None
+        while True:
+            is_last_look = ended.wait(_POLL_SECONDS)
+            has_more = True
+            while has_more:
+                page = instance.get_records_for_run(run_id, cursor=cursor)
+                cursor, has_more = page.cursor, page.has_more
+                for record in page.records:
+                    event = record.event_log_entry.dagster_event
+                    if event is not None:
+                        problems.extend(_problems_of(event))
+                        if (update := _step_update(event)) is not None:
+                            on_step(update)
+            if is_last_look:
+                return
+
+    thread = threading.Thread(target=follow, name=f"follow {run_id}", daemon=True)
+    thread.start()
+    try:
+        yield problems
+    finally:
+        ended.set()
+        thread.join()
+
+
+_STATES: dict[str, Literal["started", "done", "failed", "retrying", "skipped"]] = {
+    "STEP_START": "started",
+    "STEP_SUCCESS": "done",
+    "STEP_FAILURE": "failed",
+    "STEP_UP_FOR_RETRY": "retrying",
+    "STEP_SKIPPED": "skipped",
+}
+
+
+def _step_update(event: dg.DagsterEvent) -> StepUpdate | None:
+    state = _STATES.get(event.event_type_value)
+    if state is None or event.step_key is None:
+        return None
+    duration = getattr(event.event_specific_data, "duration_ms", None)
+    return StepUpdate(event.step_key, state, None if duration is None else duration / 1000)
+
+
+def _problems_of(event: dg.DagsterEvent) -> Iterator[str]:
+    if event.event_type_value == "STEP_FAILURE":
+        yield f"{event.step_key}: {_innermost_message(event.step_failure_data.error)}"
+    elif event.event_type_value == "ASSET_CHECK_EVALUATION":
+        evaluation = event.asset_check_evaluation_data
+        if not evaluation.passed:
+            subject = ".".join(evaluation.asset_key.path)
+            yield f"{subject}: {evaluation.description or evaluation.check_name + ' did not pass'}"
+
+
+def _innermost_message(error: Any) -> str:
+    """What went wrong in the words of whoever noticed it first, without the name of the exception's class."""
+    if error is None:
+        return "failed without a message"
+    while error.cause is not None:
+        error = error.cause
+    lines = [line for line in str(error.message).strip().splitlines() if line]
+    first = lines[0] if lines else str(error.cls_name)
+    with contextlib.suppress(ValueError):
+        name, rest = first.split(": ", 1)
+        if " " not in name:
+            return rest
+    return first
+
+
+def _is_locked_by(connection: psycopg.Connection[Any], key: str) -> bool:
+    row = connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", (key,)).fetchone()
+    return bool(row and row[0])

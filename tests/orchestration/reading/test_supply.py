@@ -1,0 +1,81 @@
+"""Which lead time is believed, and what counts as stock and as on order on a date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+
+import polars as pl
+import pytest
+
+from orchestration.clients import Client
+from orchestration.reading.supply import read_supply, with_lead_times
+from orchestration.warehouse.bulk import insert_frame
+from orchestration.warehouse.server import Warehouse
+
+RUNGS = ("item_id_mean", "item_id_sd", "supplier_id_mean", "supplier_id_sd", "stated_mean", "stated_sd")
+
+
+def positions(**known: float) -> pl.DataFrame:
+    return pl.DataFrame({name: [known.get(name)] for name in RUNGS}, schema=dict.fromkeys(RUNGS, pl.Float64))
+
+
+@pytest.mark.parametrize(
+    ("known", "default", "expected"),
+    [
+        ({"item_id_mean": 6.0, "item_id_sd": 1.5, "stated_mean": 9.0}, 14, (6.0, 1.5, "receipts")),
+        ({"stated_mean": 9.0, "stated_sd": 2.0, "supplier_id_mean": 8.0}, 14, (9.0, 2.0, "supplier")),
+        ({"stated_mean": 9.0, "supplier_id_mean": 8.0, "supplier_id_sd": 3.0}, 14, (9.0, 3.0, "supplier")),
+        ({"supplier_id_mean": 8.0, "supplier_id_sd": 3.0}, 14, (8.0, 3.0, "supplier")),
+        ({}, 14, (14.0, None, "client_default")),
+        ({}, None, (None, None, None)),
+        ({"stated_mean": 0.0}, 14, (0.0, None, "supplier")),
+    ],
+)
+def test_the_best_known_lead_time_is_taken(
+    known: dict[str, float], default: int | None, expected: tuple[object, ...]
+) -> None:
+    assert with_lead_times(positions(**known), default).row(0) == expected
+
+
+def test_supply_is_read_as_of_the_date(warehouse: Warehouse, new_client: Callable[..., Client]) -> None:
+    client = new_client(default_lead_time_days=12)
+    c = client.client_id
+    stock = pl.DataFrame(
+        {
+            "client_id": c,
+            "item_id": "tea",
+            "location_id": "main",
+            "date": [date(2026, 3, 1), date(2026, 3, 5)],
+            "on_hand_qty": [40.0, 3.0],
+            "is_generated": False,
+            "file_id": 1,
+        }
+    )
+    orders = pl.DataFrame(
+        {
+            "client_id": c,
+            "po_id": ["received_before", "received_after", "partly", "not_yet_placed", "cancelled"],
+            "item_id": "tea",
+            "location_id": "main",
+            "ordered_qty": [10.0, 20.0, 30.0, 40.0, 50.0],
+            "order_date": [date(2026, 2, 1)] * 3 + [date(2026, 3, 4), date(2026, 2, 1)],
+            "received_date": [date(2026, 2, 9), date(2026, 3, 4), date(2026, 2, 20), None, None],
+            "received_qty": [10.0, 20.0, 25.0, None, None],
+            "status": ["received", "received", "open", "open", "Cancelled"],
+            "file_id": 1,
+        }
+    )
+    with warehouse.transaction() as connection:
+        insert_frame(connection, "staging.stock_levels", stock)
+        insert_frame(connection, "staging.purchase_orders", orders)
+    keys = pl.DataFrame({"series_id": ["0"], "item_id": ["tea"], "location_id": ["main"]})
+
+    supply = read_supply(warehouse, client, keys, date(2026, 3, 3))
+    assert supply.positions["on_hand_qty"].to_list() == [40.0]
+    assert supply.positions["snapshot_date"].to_list() == [date(2026, 3, 1)]
+    assert supply.positions["lead_time_source"].to_list() == ["client_default"]
+    assert dict(zip(supply.receipts["po_id"], supply.receipts["open_qty"], strict=True)) == {
+        "received_after": 20.0,
+        "partly": 5.0,
+    }

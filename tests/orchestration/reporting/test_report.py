@@ -1,0 +1,272 @@
+"""The report and the summary, of a client whose forecasts were published, scored and planned on."""
+
+import io
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import pytest
+from rich.console import Console
+
+from orchestration.clients import Client
+from orchestration.reporting.report import SERIES_SHOWN, ReportError, series_pages, write_report
+from orchestration.reporting.summary import (
+    ClientState,
+    client_states,
+    latest_models,
+    print_summary,
+    state_warnings,
+    urgent_lines,
+    volumes,
+)
+from orchestration.resources import Installation
+from orchestration.settings import Settings
+from orchestration.stages.forecasting import forecasts
+from orchestration.stages.inventory import inventory
+from orchestration.stages.quality import forecast_quality
+from orchestration.warehouse.bulk import insert_frame
+from orchestration.warehouse.server import Warehouse
+
+LAST_DAY = date(2026, 3, 31)
+DAYS = 120
+ITEMS = {"tea": "Tea & <b>biscuits</b>", "coffee": "Coffee", "salt": "Salt"}
+
+
+def add_history(warehouse: Warehouse, client_id: str) -> None:
+    """Four months of steady demand for three items, and a stock that will not last."""
+    days = [LAST_DAY - timedelta(days=DAYS - 1 - n) for n in range(DAYS)]
+    keys = pl.DataFrame({"client_id": client_id, "item_id": list(ITEMS), "location_id": "main"})
+    demand = keys.join(pl.DataFrame({"date": days}), how="cross").with_columns(
+        (pl.col("date").dt.weekday() + pl.col("item_id").str.len_chars())
+        .cast(pl.Float64)
+        .alias("demand_qty"),
+        pl.lit(0.0).alias("clipped_qty"),
+        *[
+            pl.lit(False).alias(mark)
+            for mark in ("is_promotion", "is_holiday", "is_closed", "is_stocked_out", "is_masked")
+        ],
+    )
+    with warehouse.transaction() as connection:
+        insert_frame(
+            connection,
+            "analytics.ts_demand_daily",
+            demand.with_columns(pl.col("demand_qty").alias("net_sold_qty")),
+        )
+        insert_frame(
+            connection,
+            "analytics.dim_series",
+            keys.with_columns(
+                pl.lit(days[0]).alias("listed_date"),
+                pl.lit(days[0]).alias("first_sale_date"),
+                pl.lit(DAYS).alias("history_days"),
+                pl.lit(DAYS).alias("demand_days"),
+                pl.Series("revenue_365d_value", [300.0, 200.0, 100.0]),
+            ),
+        )
+        insert_frame(
+            connection,
+            "analytics.dim_item",
+            keys.drop("location_id").with_columns(
+                pl.Series("name", list(ITEMS.values())), pl.lit(True).alias("is_described")
+            ),
+        )
+        insert_frame(
+            connection,
+            "staging.stock_levels",
+            keys.with_columns(
+                pl.lit(LAST_DAY).alias("date"),
+                pl.lit(9.0).alias("on_hand_qty"),
+                pl.lit(False).alias("is_generated"),
+                pl.lit(1).alias("file_id"),
+            ),
+        )
+
+
+def materialize(client_id: str, as_of: date | None, *assets: dg.AssetsDefinition) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions("clients", [client_id])
+        steps = [step for step in ("forecasts", "inventory") if any(a.op.name == step for a in assets)]
+        chosen = {"as_of_date": as_of.isoformat() if as_of else None}
+        result = dg.materialize(
+            assets,
+            instance=instance,
+            partition_key=client_id,
+            resources={"installation": Installation()},
+            run_config={"ops": {step: {"config": chosen} for step in steps}},
+        )
+        assert result.success
+
+
+@pytest.fixture(scope="module")
+def client(settings: Settings, warehouse: Warehouse) -> Client:
+    """A client with an earlier forecast that is scored, today's forecast and a plan."""
+    from orchestration.clients import add_client, validated
+
+    client = validated(
+        client_id="report_shop",
+        name="Shop <script>alert(1)</script>",
+        models=["chronos2", "ma7", "seasonal_naive"],
+        default_lead_time_days=5,
+    )
+    add_client(warehouse, client)
+    add_history(warehouse, client.client_id)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("CHRONOS_MODEL_ID", "no/such-directory")
+        materialize(client.client_id, LAST_DAY - timedelta(days=28), forecasts)
+        materialize(client.client_id, None, forecast_quality, forecasts, inventory)
+    return client
+
+
+class Elements(HTMLParser):
+    """The elements and the text of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
+        self.names.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def page(warehouse: Warehouse, client: Client, tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("reports") / "below" / "shop.html"
+    write_report(warehouse, client, path)
+    return path.read_text()
+
+
+def test_the_report_asks_the_network_for_nothing(page: str) -> None:
+    assert not re.findall(r"(?:src|href)\s*=\s*[\"'](?!#)", re.sub(r"xlink:href=\"#[^\"]*\"", "", page))
+    assert "url(http" not in page
+    assert "@import" not in page
+
+
+def test_names_are_text_and_never_markup(page: str) -> None:
+    elements = Elements(page)
+    assert "script" not in elements.names
+    assert "b" not in elements.names
+    assert "Tea & <b>biscuits</b>" in elements.text
+
+
+def test_the_report_shows_models_accuracy_orders_and_a_page_for_each_series(page: str) -> None:
+    elements = Elements(page)
+    text = " ".join(elements.text.split())
+    assert "Leads: the first model of the client's policy" in text
+    assert "Skipped:" in text
+    assert "28 of its 28 days are known" in text
+    assert elements.names.count("article") == len(ITEMS)
+    assert elements.names.count("svg") == 1 + 2 * len(ITEMS)
+    assert "earlier forecast, mean and 80 % band" in text
+    assert "reorder point" in text
+
+
+def test_the_same_data_give_the_same_page(
+    page: str, warehouse: Warehouse, client: Client, tmp_path: Path
+) -> None:
+    def undated(text: str) -> str:
+        return re.sub(r"Written [^<]*", "", text)
+
+    write_report(warehouse, client, tmp_path / "again.html")
+    assert undated((tmp_path / "again.html").read_text()) == undated(page)
+
+
+def test_the_most_urgent_series_come_first(warehouse: Warehouse, client: Client) -> None:
+    run_id = latest_models(warehouse, client.client_id)["run_id"][0]
+    pages = series_pages(warehouse, client.client_id, run_id, LAST_DAY)
+    lines = urgent_lines(warehouse, client.client_id, limit=10)
+    urgent = lines["item_id"].unique(maintain_order=True).to_list()[: SERIES_SHOWN // 2]
+    assert urgent
+    assert [page.item_id for page in pages][: len(urgent)] == urgent
+
+
+def test_a_client_without_a_forecast_has_no_report(
+    warehouse: Warehouse, new_client: Callable[..., Client], tmp_path: Path
+) -> None:
+    client = new_client()
+    with pytest.raises(ReportError, match=f"forecaster run --client {client.client_id}"):
+        write_report(warehouse, client, tmp_path / "report.html")
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_volumes_count_what_is_there(warehouse: Warehouse, client: Client) -> None:
+    about = volumes(warehouse, client.client_id)
+    assert (about["series"], about["items"], about["demand_rows"]) == (3, 3, 3 * DAYS)
+    assert about["last_date"] == LAST_DAY
+
+
+def test_the_summary_says_models_accuracy_and_the_most_urgent_lines(
+    warehouse: Warehouse, client: Client
+) -> None:
+    console = Console(record=True, width=110, file=io.StringIO())
+    print_summary(console, warehouse, client)
+    text = console.export_text()
+    assert "<script>" in text
+    for word in ("3 series", "chronos2", "Skipped:", "WAPE", "28 of its 28 days known", "Most urgent", "1. "):
+        assert word in text
+
+
+def test_the_state_of_a_client_follows_its_tables(warehouse: Warehouse, client: Client) -> None:
+    (state,) = [s for s in client_states(warehouse) if s.client_id == client.client_id]
+    assert (state.last_demand_date, state.forecast_as_of, state.champion) == (LAST_DAY, LAST_DAY, "ma7")
+    assert state.skipped is not None
+    assert state.skipped.startswith("chronos2 - Skipped:")
+    assert state.last_scored_at is not None
+    assert state.urgent_lines == len(
+        [
+            u
+            for u in urgent_lines(warehouse, client.client_id, 99)["urgency"]
+            if u in ("stocked_out", "late", "today")
+        ]
+    )
+
+
+def state(**changes: object) -> ClientState:
+    sound: dict[str, object] = {
+        "client_id": "acme",
+        "is_active": True,
+        "last_delivery_at": datetime(2026, 3, 31, tzinfo=UTC),
+        "refused_files": 0,
+        "last_demand_date": LAST_DAY,
+        "forecast_as_of": LAST_DAY,
+        "champion": "ma7",
+        "skipped": None,
+        "last_scored_at": None,
+        "urgent_lines": 0,
+    }
+    return ClientState(**{**sound, **changes})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "warning"),
+    [
+        ({}, None),
+        ({"refused_files": 2}, "2 file(s) refused"),
+        ({"last_demand_date": None}, "no sales delivered yet"),
+        ({"last_demand_date": None, "is_active": False}, None),
+        ({"forecast_as_of": LAST_DAY - timedelta(days=1)}, "newer demand than forecasts"),
+        ({"forecast_as_of": None}, "newer demand than forecasts"),
+        ({"skipped": "chronos2 - no weights"}, "chronos2 - no weights"),
+    ],
+)
+def test_only_what_needs_a_look_is_warned_of(changes: dict[str, object], warning: str | None) -> None:
+    warnings = state_warnings([state(**changes)], LAST_DAY + timedelta(days=1))
+    if warning is None:
+        assert warnings == []
+    else:
+        assert len(warnings) == 1
+        assert warning in warnings[0]
+
+
+def test_a_silent_feed_is_warned_of_after_a_week() -> None:
+    assert state_warnings([state()], LAST_DAY + timedelta(days=7)) == []
+    (warning,) = state_warnings([state()], LAST_DAY + timedelta(days=8))
+    assert "8 days ago" in warning

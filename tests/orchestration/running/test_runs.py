@@ -1,0 +1,216 @@
+"""Runs launched by the command line: how they are recorded, followed, kept apart and cleaned up after."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from orchestration.clients import CLIENT_PARTITIONS, Client
+from orchestration.running.instance import follow_registry, open_instance
+from orchestration.running.runs import (
+    RunError,
+    StepUpdate,
+    client_turn,
+    find_job,
+    mark_abandoned,
+    run_config,
+    run_job,
+    started_runs,
+)
+from orchestration.settings import Settings
+from orchestration.warehouse.server import Warehouse
+
+
+class AsOf(dg.Config):  # type: ignore[misc]
+    as_of_date: str | None = None
+
+
+@dg.asset(partitions_def=CLIENT_PARTITIONS)
+def forecasts(context: dg.AssetExecutionContext, config: AsOf) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    print("a step prints")  # noqa: T201
+    return dg.MaterializeResult(metadata={"as_of": config.as_of_date or "last day"})
+
+
+@dg.asset(partitions_def=CLIENT_PARTITIONS, deps=[forecasts])
+def broken() -> None:
+    try:
+        raise ValueError("the shelf is empty")
+    except ValueError as error:
+        raise RuntimeError("could not count") from error
+
+
+@dg.asset(partitions_def=CLIENT_PARTITIONS, check_specs=[dg.AssetCheckSpec("volume", asset="counted")])
+def counted() -> dg.MaterializeResult:  # type: ignore[type-arg]
+    return dg.MaterializeResult(
+        check_results=[
+            dg.AssetCheckResult(
+                check_name="volume",
+                passed=False,
+                severity=dg.AssetCheckSeverity.WARN,
+                description="Half the usual rows.",
+            )
+        ]
+    )
+
+
+_DEFINITIONS = dg.Definitions(
+    assets=[forecasts, broken, counted],
+    jobs=[
+        dg.define_asset_job("sound", [forecasts]),
+        dg.define_asset_job("failing", [forecasts, broken]),
+        dg.define_asset_job("warning", [counted]),
+    ],
+)
+
+
+def job(name: str) -> dg.JobDefinition:
+    return _DEFINITIONS.resolve_job_def(name)
+
+
+@pytest.fixture
+def instance(settings: Settings, warehouse: Warehouse) -> Iterator[dg.DagsterInstance]:
+    with open_instance(settings, warehouse) as instance:
+        yield instance
+
+
+@pytest.fixture
+def client_id(settings: Settings, warehouse: Warehouse, new_client: Callable[..., Client]) -> str:
+    client_id = new_client().client_id
+    follow_registry(settings, warehouse)
+    return client_id
+
+
+def test_a_run_is_recorded_for_its_client_with_its_steps(
+    warehouse: Warehouse, instance: dg.DagsterInstance, client_id: str
+) -> None:
+    updates: list[StepUpdate] = []
+    outcome = run_job(
+        warehouse, instance, job("sound"), client_id, as_of=date(2026, 3, 31), on_step=updates.append
+    )
+    assert outcome.succeeded
+    assert outcome.problems == []
+    assert [(u.step, u.state) for u in updates] == [("forecasts", "started"), ("forecasts", "done")]
+    run = instance.get_run_by_id(outcome.run_id)
+    assert run is not None
+    assert run.status == dg.DagsterRunStatus.SUCCESS
+    assert run.tags["client"] == run.tags["dagster/partition"] == client_id
+    event = instance.get_latest_materialization_event(dg.AssetKey("forecasts"))
+    assert event is not None
+    assert event.asset_materialization is not None
+    assert event.asset_materialization.partition == client_id
+    assert event.asset_materialization.metadata["as_of"].value == "2026-03-31"
+
+
+def test_a_failure_is_told_in_the_words_of_its_cause(
+    warehouse: Warehouse, instance: dg.DagsterInstance, client_id: str
+) -> None:
+    outcome = run_job(warehouse, instance, job("failing"), client_id)
+    assert not outcome.succeeded
+    assert outcome.problems == ["broken: the shelf is empty"]
+
+
+def test_a_check_that_only_warns_is_told_and_does_not_fail_the_run(
+    warehouse: Warehouse, instance: dg.DagsterInstance, client_id: str
+) -> None:
+    outcome = run_job(warehouse, instance, job("warning"), client_id)
+    assert outcome.succeeded
+    assert outcome.problems == ["counted: Half the usual rows."]
+
+
+def test_an_as_of_date_needs_a_step_that_takes_one() -> None:
+    assert run_config(job("sound"), date(2026, 3, 31))["ops"] == {
+        "forecasts": {"config": {"as_of_date": "2026-03-31"}}
+    }
+    with pytest.raises(RunError, match="takes no as-of date"):
+        run_config(job("warning"), date(2026, 3, 31))
+
+
+def test_an_unknown_job_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(RunError, match=r"no job 'everything'.*client_pipeline"):
+        find_job("everything")
+
+
+def test_the_jobs_of_the_project_are_found_and_take_what_the_command_offers() -> None:
+    for name in ("client_pipeline", "forecast_only", "inventory_only"):
+        assert run_config(find_job(name), date(2026, 3, 31))["ops"]
+    with pytest.raises(RunError):
+        run_config(find_job("quality_only"), date(2026, 3, 31))
+
+
+def test_two_runs_of_a_client_wait_for_each_other(
+    warehouse: Warehouse, instance: dg.DagsterInstance, client_id: str
+) -> None:
+    waits: list[str] = []
+    has_waited = threading.Event()
+
+    def second() -> None:
+        with client_turn(warehouse, instance, client_id, lambda why: (waits.append(why), has_waited.set())):  # type: ignore[func-returns-value]
+            pass
+
+    with client_turn(warehouse, instance, client_id, waits.append):
+        thread = threading.Thread(target=second)
+        thread.start()
+        assert has_waited.wait(30)
+        assert thread.is_alive()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert waits == [f"Another command is running {client_id}; waiting for it."]
+
+
+def test_a_run_whose_process_was_killed_does_not_block_the_next(
+    settings: Settings, warehouse: Warehouse, instance: dg.DagsterInstance, client_id: str
+) -> None:
+    killed = (
+        "import os, dagster as dg\n"
+        "from orchestration.clients import CLIENT_PARTITIONS\n"
+        "from orchestration.running.instance import open_instance\n"
+        "from orchestration.running.runs import run_job\n"
+        "from orchestration.settings import load_settings\n"
+        "from orchestration.warehouse.server import locate_warehouse\n"
+        "@dg.asset(partitions_def=CLIENT_PARTITIONS, pool='chronos')\n"
+        "def dying(): os._exit(9)\n"
+        "defs = dg.Definitions(assets=[dying], jobs=[dg.define_asset_job('fatal', [dying])])\n"
+        "settings = load_settings(); warehouse = locate_warehouse(settings)\n"
+        "with open_instance(settings, warehouse) as instance:\n"
+        f"    run_job(warehouse, instance, defs.resolve_job_def('fatal'), {client_id!r})\n"
+    )
+    process = subprocess.run([sys.executable, "-c", killed], env=os.environ, capture_output=True, check=False)
+    assert process.returncode == 9, process.stderr.decode()
+    (abandoned,) = started_runs(instance, client=client_id)
+    outcome = run_job(warehouse, instance, job("sound"), client_id)
+    assert outcome.succeeded
+    left = instance.get_run_by_id(abandoned.run_id)
+    assert left is not None
+    assert left.status == dg.DagsterRunStatus.FAILURE
+    assert instance.event_log_storage.get_concurrency_info("chronos").active_run_ids == set()
+
+
+def test_only_the_runs_named_are_marked_as_abandoned(
+    warehouse: Warehouse, instance: dg.DagsterInstance, client_id: str
+) -> None:
+    outcome = run_job(warehouse, instance, job("sound"), client_id)
+    mark_abandoned(instance, [])
+    run = instance.get_run_by_id(outcome.run_id)
+    assert run is not None
+    assert run.status == dg.DagsterRunStatus.SUCCESS
+
+
+def test_what_steps_print_goes_to_the_log_and_not_to_the_screen(tmp_path: Path) -> None:
+    log = tmp_path / "logs" / "runs.log"
+    program = (
+        "import os, sys\nfrom pathlib import Path\n"
+        "from orchestration.running.runs import output_sent_to\n"
+        f"with output_sent_to(Path({str(log)!r})) as screen:\n"
+        "    print('from python'); os.system('echo from a child'); print('progress', file=screen)\n"
+        "print('afterwards')\n"
+    )
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert shown.stderr.strip() == "progress"
+    assert shown.stdout.strip() == "afterwards"
+    assert sorted(log.read_text().split("\n")) == ["", "from a child", "from python"]
