@@ -18,8 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from forecasting_lib.accuracy.held_out import HeldOut
-from forecasting_lib.accuracy.metrics import WQL_LEVELS, mase_scale
-from forecasting_lib.benchmark.baselines import DECILES
+from forecasting_lib.accuracy.metrics import DECILES, mase_scale, quantile_loss
 from forecasting_lib.models.chronos2 import Chronos2, load_pipeline
 from forecasting_lib.models.guards import guarded_predict
 from forecasting_lib.panel import Forecast, Panel
@@ -197,10 +196,8 @@ def compare(base: Path, tuned: Path, later: HeldOut) -> Comparison:
 
 def _losses(forecast: Forecast, later: HeldOut) -> tuple[float, float]:
     """Scaled and weighted quantile loss over 0.1 ... 0.9."""
-    levels = np.asarray(WQL_LEVELS)
     known = ~np.isnan(later.actual)
-    short = np.where(known, later.actual, 0.0)[:, :, None] - forecast.quantiles[:, :, DECILES]
-    daily = 2 * np.maximum(levels * short, (levels - 1) * short).mean(axis=2) * known
+    daily = quantile_loss(later.actual, forecast.quantiles[:, :, DECILES])
     days = known.sum(axis=1)
     scales = np.array([mase_scale(history) or np.nan for history in later.panel.history])
     judged = (days > 0) & np.isfinite(scales)

@@ -1,11 +1,12 @@
-"""Forecast accuracy, as sums that can be added up before they are divided.
+"""Forecast accuracy by series, as sums that can be added up before they are divided.
 
 Belongs here: metrics over arrays of actuals and forecasts, and the scales that compare series of different
-size. Does not belong here: grouping (frames and SQL do that), models, thresholds.
+size. Does not belong here: grouping (who asks adds up), models, thresholds.
 
-Every metric is a :class:`Ratio`. The ratio of a group is the sum of its members' ratios, never the average of
-their values: ``sum(ratios, Ratio()).value``. An actual of NaN is a masked day and is left out everywhere;
-``e`` is forecast less actual, so a positive bias is too much forecast.
+Every metric is a :class:`Ratio`: it adds up the last axis, the days, and leaves the series. The ratio of a
+group is the sum of its numerators over the sum of its denominators, never the average of its values. An
+actual of NaN is a masked day and is left out everywhere; ``e`` is forecast less actual, so a positive bias is
+too much forecast. The formulas with their sources: ``docs/methods.md#accuracy``.
 """
 
 from __future__ import annotations
@@ -21,113 +22,144 @@ from forecasting_lib.panel import QUANTILE_LEVELS, FloatArray
 WQL_LEVELS: tuple[float, ...] = tuple(round(0.1 * i, 1) for i in range(1, 10))
 """The nine deciles over which the weighted quantile loss is averaged."""
 
+DECILES = [QUANTILE_LEVELS.index(level) for level in WQL_LEVELS]
+"""Their positions in the grid of ``QUANTILE_LEVELS``."""
+
 
 @dataclass(frozen=True)
 class Ratio:
-    """A numerator and a denominator kept apart, so that groups add up.
+    """A numerator and a denominator by series, kept apart so that groups add up.
+
+    >>> errors = wape(np.array([[2.0, 4.0], [0.0, 0.0]]), np.array([[3.0, 3.0], [0.0, 1.0]]))
+    >>> errors.value
+    array([0.33333333,        nan])
+    >>> float(errors.numerator.sum() / errors.denominator.sum())
+    0.5
 
     Attributes:
-        numerator: a sum over rows.
-        denominator: another sum over the same rows, or their number.
+        numerator: (...) sums over the days of a series.
+        denominator: (...) other sums over the same days, or their number.
     """
 
-    numerator: float = 0.0
-    denominator: float = 0.0
-
-    def __add__(self, other: Ratio) -> Ratio:
-        return Ratio(self.numerator + other.numerator, self.denominator + other.denominator)
+    numerator: FloatArray
+    denominator: FloatArray
 
     @property
-    def value(self) -> float | None:
-        """The metric; None where the denominator is 0, which makes it undefined."""
-        return self.numerator / self.denominator if self.denominator else None
+    def value(self) -> FloatArray:
+        """(...) the metric of each series; NaN where the denominator is 0, which makes it undefined."""
+        quotient = np.full_like(self.numerator, np.nan)
+        np.divide(self.numerator, self.denominator, out=quotient, where=self.denominator != 0.0)
+        return quotient
 
     @property
-    def root(self) -> float | None:
-        """The metric's square root: RMSE of the ratio of :func:`mse`."""
-        return None if self.value is None else math.sqrt(self.value)
+    def root(self) -> FloatArray:
+        """(...) the metric's square root: RMSE of the ratio of :func:`mse`."""
+        return np.sqrt(self.value)
 
 
 def wape(actual: FloatArray, forecast: FloatArray) -> Ratio:
     """Weighted absolute percentage error: ``sum |e| / sum actual``.
 
     Args:
-        actual: any shape, units; NaN is masked.
-        forecast: the same shape; the point forecast.
+        actual: (..., days) units; NaN is masked.
+        forecast: (..., days) the point forecast.
     """
-    actual, forecast = _known(actual, forecast)
-    return Ratio(float(np.abs(forecast - actual).sum()), float(actual.sum()))
+    return Ratio(_sum(actual, np.abs(forecast - actual)), _sum(actual, actual))
 
 
 def mae(actual: FloatArray, forecast: FloatArray) -> Ratio:
     """Mean absolute error in units; arguments as in :func:`wape`."""
-    actual, forecast = _known(actual, forecast)
-    return Ratio(float(np.abs(forecast - actual).sum()), actual.size)
+    return Ratio(_sum(actual, np.abs(forecast - actual)), _days(actual))
 
 
 def mse(actual: FloatArray, forecast: FloatArray) -> Ratio:
     """Mean squared error in squared units; its ``root`` is the RMSE. ``forecast`` is the mean."""
-    actual, forecast = _known(actual, forecast)
-    return Ratio(float(np.square(forecast - actual).sum()), actual.size)
-
-
-def mape(actual: FloatArray, forecast: FloatArray) -> Ratio:
-    """Mean of ``|e| / actual`` over the rows with a positive actual; the denominator is their number."""
-    actual, forecast = _known(actual, forecast)
-    positive = actual > 0
-    errors = np.abs(forecast[positive] - actual[positive]) / actual[positive]
-    return Ratio(float(errors.sum()), int(positive.sum()))
+    return Ratio(_sum(actual, np.square(forecast - actual)), _days(actual))
 
 
 def bias(actual: FloatArray, forecast: FloatArray) -> Ratio:
-    """Relative bias ``sum e / sum actual``. ``forecast`` is the mean: a median is biased by nature."""
-    actual, forecast = _known(actual, forecast)
-    return Ratio(float((forecast - actual).sum()), float(actual.sum()))
+    """Relative bias ``sum e / sum actual``. ``forecast`` is the mean: a median is biased by nature.
+
+    >>> float(bias(np.array([1.0, 3.0]), np.array([2.0, 4.0])).value)
+    0.5
+    """
+    return Ratio(_sum(actual, forecast - actual), _sum(actual, actual))
+
+
+def total_error(actual: FloatArray, forecast: FloatArray) -> Ratio:
+    """Error of each series' total: ``|sum e| / sum actual``. ``forecast`` is the mean."""
+    signed = bias(actual, forecast)
+    return Ratio(np.abs(signed.numerator), signed.denominator)
 
 
 def coverage(actual: FloatArray, lower: FloatArray, upper: FloatArray) -> Ratio:
-    """Share of actuals inside the closed interval from ``lower`` to ``upper``, all of one shape."""
-    known = ~np.isnan(actual)
-    inside = (lower[known] <= actual[known]) & (actual[known] <= upper[known])
-    return Ratio(int(inside.sum()), int(known.sum()))
+    """Share of actuals inside the closed interval from ``lower`` to ``upper``, (..., days) each."""
+    inside = (lower <= actual) & (actual <= upper)
+    return Ratio(inside.sum(axis=-1).astype(np.float64), _days(actual))
 
 
-def pinball(actual: FloatArray, quantile: FloatArray, level: float) -> Ratio:
-    """Mean pinball loss of one quantile, in units.
+def quantile_loss(
+    actual: FloatArray, quantiles: FloatArray, levels: Sequence[float] = WQL_LEVELS
+) -> FloatArray:
+    """The mean over the levels of twice the pinball loss, of each day.
 
-    ``max(level (y - q), (level - 1) (y - q))`` for actual y and forecast q (Koenker and Bassett, 1978).
+    The pinball loss of forecast q at level p is ``max(p (y - q), (p - 1) (y - q))`` for the actual y: each
+    unit short costs p, each unit over 1 - p. Of a point, the same at every level, the mean is its absolute
+    error.
+
+    >>> nine = np.full((1, 9), 10.0)
+    >>> quantile_loss(np.array([12.0]), nine)
+    array([2.])
+    >>> quantile_loss(np.array([12.0]), nine[:, :1], levels=(0.9,)) / 2
+    array([1.8])
 
     Args:
-        actual: any shape, units; NaN is masked.
-        quantile: the same shape.
-        level: between 0 and 1.
+        actual: (..., days) units; NaN is masked. More axes in front, as of several draws of the same days,
+            are allowed.
+        quantiles: (..., days, levels) in the order of ``levels``.
+        levels: each between 0 and 1.
+
+    Returns:
+        In the shape and the unit of the actuals; 0 on masked days.
+
+    Raises:
+        ValueError: the quantiles are not one per level.
     """
-    actual, quantile = _known(actual, quantile)
-    short = actual - quantile
-    return Ratio(float(np.maximum(level * short, (level - 1) * short).sum()), actual.size)
+    if quantiles.shape[-1] != len(levels):
+        raise ValueError(f"{quantiles.shape[-1]} quantiles a day for {len(levels)} levels")
+    level = np.asarray(levels)
+    short = actual[..., None] - quantiles
+    loss = 2.0 * np.maximum(level * short, (level - 1.0) * short).mean(axis=-1)
+    return np.where(np.isnan(actual), 0.0, loss)
 
 
 def wql(actual: FloatArray, quantiles: FloatArray, levels: Sequence[float] = WQL_LEVELS) -> Ratio:
-    """Weighted quantile loss: the mean over the levels of twice the pinball loss over the sum of actuals.
+    """Weighted quantile loss: the quantile losses over the actuals; arguments as in :func:`quantile_loss`."""
+    return Ratio(quantile_loss(actual, quantiles, levels).sum(axis=-1), _sum(actual, actual))
+
+
+def scaled(errors: FloatArray, scales: FloatArray) -> Ratio:
+    """The mean over series of an error over the series' own scale, as MASE and RMSSE are.
 
     Args:
-        actual: any shape, units; NaN is masked.
-        quantiles: the shape of ``actual`` and one axis more, the 21 levels of ``QUANTILE_LEVELS``.
-        levels: the levels to average over, all of them on the grid.
+        errors: (n,) units: the MAEs for MASE, the RMSEs for RMSSE; NaN where undefined.
+        scales: (n,) units, :func:`mase_scale` or :func:`rmsse_scale`; NaN where undefined.
 
-    Raises:
-        ValueError: a level is not on the grid.
+    Returns:
+        Each series' scaled error over 1; both are 0 where it is undefined.
     """
-    losses = [
-        pinball(actual, quantiles[..., QUANTILE_LEVELS.index(level)], level).numerator for level in levels
-    ]
-    return Ratio(2 * sum(losses) / len(levels), float(np.nansum(actual)))
+    quotient = errors / scales
+    defined = np.isfinite(quotient)
+    return Ratio(np.where(defined, quotient, 0.0), defined.astype(np.float64))
 
 
 def mase_scale(history: FloatArray, m: int = 7) -> float | None:
-    """The scale of MASE: mean absolute difference of days ``m`` apart, in units (Hyndman and Koehler, 2006).
+    """The scale of MASE: mean absolute difference of days ``m`` apart, in units.
 
     A series' MASE is its MAE over this; undefined where the scale is 0.
+
+    >>> mase_scale(np.array([1.0, 3.0, 2.0, 7.0]), m=2)
+    2.5
 
     Args:
         history: daily units from the first sale to the as-of date; a pair with a NaN day is left out.
@@ -141,7 +173,7 @@ def mase_scale(history: FloatArray, m: int = 7) -> float | None:
 
 
 def rmsse_scale(history: FloatArray) -> float | None:
-    """The scale of RMSSE: root mean squared day-to-day difference, in units (the M5 competition's).
+    """The scale of RMSSE: root mean squared day-to-day difference, in units.
 
     A series' RMSSE is its RMSE over this; undefined where the scale is 0. Arguments and None as in
     :func:`mase_scale`.
@@ -156,7 +188,11 @@ def _steps(history: FloatArray, lag: int) -> FloatArray:
     return differences[~np.isnan(differences)]
 
 
-def _known(actual: FloatArray, forecast: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Both arrays flat, without the masked rows."""
-    known = ~np.isnan(actual)
-    return actual[known], forecast[known]
+def _sum(actual: FloatArray, values: FloatArray) -> FloatArray:
+    """(...) the values of the days that are not masked, added up."""
+    return np.asarray(np.where(np.isnan(actual), 0.0, values).sum(axis=-1))
+
+
+def _days(actual: FloatArray) -> FloatArray:
+    """(...) the number of days that are not masked."""
+    return np.asarray(np.count_nonzero(~np.isnan(actual), axis=-1), dtype=np.float64)

@@ -13,13 +13,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from forecasting_lib.accuracy.metrics import WQL_LEVELS
+from forecasting_lib.accuracy.metrics import DECILES, WQL_LEVELS
 from forecasting_lib.models.naive import MovingAverage, SeasonalNaive
 from forecasting_lib.models.quantile_grid import empirical_quantiles
-from forecasting_lib.panel import QUANTILE_LEVELS, FloatArray, Forecast, Panel
-
-DECILES = [QUANTILE_LEVELS.index(level) for level in WQL_LEVELS]
-"""Positions of 0.1 ... 0.9 in the grid."""
+from forecasting_lib.panel import FloatArray, Forecast, Panel
 
 MEDIAN = WQL_LEVELS.index(0.5)
 

@@ -16,7 +16,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecasting_lib.accuracy.held_out import HeldOut
-from forecasting_lib.accuracy.metrics import WQL_LEVELS, mase_scale, rmsse_scale
+from forecasting_lib.accuracy.metrics import (
+    WQL_LEVELS,
+    Ratio,
+    bias,
+    coverage,
+    mae,
+    mase_scale,
+    mse,
+    rmsse_scale,
+    scaled,
+    total_error,
+    wape,
+    wql,
+)
 from forecasting_lib.benchmark.baselines import Answer
 from forecasting_lib.panel import FloatArray
 
@@ -27,18 +40,19 @@ DRAWS = 1_000
 SEED = 7
 
 _LOW, _HIGH = WQL_LEVELS.index(0.1), WQL_LEVELS.index(0.9)
-_SHARES = np.asarray(WQL_LEVELS)
 
 
 @dataclass(frozen=True)
 class SeriesScores:
-    """Sums by series, one column per entry of :data:`_SUMS`.
+    """Sums by series, one column per entry of :data:`METRICS`.
 
     Attributes:
-        sums: (n, columns); the columns of the quantiles are NaN where a model has none.
+        numerators: (n, metrics); the columns of the quantiles are NaN where a model has none.
+        denominators: (n, metrics); of MASE and RMSSE 1 for a series that has a scale, else 0.
     """
 
-    sums: FloatArray
+    numerators: FloatArray
+    denominators: FloatArray
 
     def metrics(self, weights: FloatArray | None = None) -> dict[str, FloatArray]:
         """Every metric for each weighting of the series.
@@ -50,36 +64,10 @@ class SeriesScores:
             Name -> (draws,). WAPE, bias, error of the total and WQL are sums over sums of actuals; MASE and
             RMSSE are means over the series whose scale is not 0; NaN where undefined.
         """
-        counted = np.ones((1, len(self.sums))) if weights is None else weights
-        column = dict(zip(_SUMS, (counted @ self.sums).T, strict=True))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return {
-                "wape": column["absolute"] / column["actual"],
-                "mae": column["absolute"] / column["days"],
-                "rmse": np.sqrt(column["squared"] / column["days"]),
-                "bias": column["signed"] / column["actual"],
-                "mase": column["mase"] / column["has_mase"],
-                "rmsse": column["rmsse"] / column["has_rmsse"],
-                "total_error": column["total"] / column["actual"],
-                "wql": column["quantile_loss"] / column["actual"],
-                "coverage_80": column["covered"] / column["days"],
-            }
-
-
-_SUMS = (
-    "actual",
-    "days",
-    "absolute",
-    "squared",
-    "signed",
-    "total",
-    "mase",
-    "has_mase",
-    "rmsse",
-    "has_rmsse",
-    "quantile_loss",
-    "covered",
-)
+        counted = np.ones((1, len(self.numerators))) if weights is None else weights
+        sums = (counted @ np.hstack([self.numerators, self.denominators])).T
+        pooled = {name: Ratio(*pair) for name, *pair in zip(METRICS, *np.split(sums, 2), strict=True)}
+        return {name: ratio.root if name == "rmse" else ratio.value for name, ratio in pooled.items()}
 
 
 def score_series(held_out: HeldOut, answer: Answer) -> SeriesScores:
@@ -89,34 +77,29 @@ def score_series(held_out: HeldOut, answer: Answer) -> SeriesScores:
     (season 7) and RMSSE come from the histories.
     """
     actual = held_out.actual
-    n, horizon = actual.shape
-    absolute = np.abs(answer.point - actual).sum(axis=1)
-    error = answer.mean - actual
-    squared = np.square(error).sum(axis=1)
+    absolute, squared = mae(actual, answer.point), mse(actual, answer.mean)
     mase_scales = np.array([mase_scale(history) or np.nan for history in held_out.panel.history])
     rmsse_scales = np.array([rmsse_scale(history) or np.nan for history in held_out.panel.history])
-    mase, rmsse = absolute / horizon / mase_scales, np.sqrt(squared / horizon) / rmsse_scales
-    loss = covered = np.full(n, np.nan)
+    unknown = np.full(len(actual), np.nan)
+    loss = covered = Ratio(unknown, unknown)
     if answer.deciles is not None:
-        short = actual[:, :, None] - answer.deciles
-        loss = 2 * np.maximum(_SHARES * short, (_SHARES - 1) * short).mean(axis=2).sum(axis=1)
-        inside = (answer.deciles[:, :, _LOW] <= actual) & (actual <= answer.deciles[:, :, _HIGH])
-        covered = inside.sum(axis=1).astype(np.float64)
-    columns = {
-        "actual": actual.sum(axis=1),
-        "days": np.full(n, float(horizon)),
-        "absolute": absolute,
-        "squared": squared,
-        "signed": error.sum(axis=1),
-        "total": np.abs(error.sum(axis=1)),
-        "mase": np.nan_to_num(mase),
-        "has_mase": np.isfinite(mase).astype(np.float64),
-        "rmsse": np.nan_to_num(rmsse),
-        "has_rmsse": np.isfinite(rmsse).astype(np.float64),
-        "quantile_loss": loss,
-        "covered": covered,
+        loss = wql(actual, answer.deciles)
+        covered = coverage(actual, answer.deciles[:, :, _LOW], answer.deciles[:, :, _HIGH])
+    ratios = {
+        "wape": wape(actual, answer.point),
+        "mae": absolute,
+        "rmse": squared,
+        "bias": bias(actual, answer.mean),
+        "mase": scaled(absolute.value, mase_scales),
+        "rmsse": scaled(squared.root, rmsse_scales),
+        "total_error": total_error(actual, answer.mean),
+        "wql": loss,
+        "coverage_80": covered,
     }
-    return SeriesScores(np.stack([columns[name] for name in _SUMS], axis=1))
+    return SeriesScores(
+        np.stack([ratios[name].numerator for name in METRICS], axis=1),
+        np.stack([ratios[name].denominator for name in METRICS], axis=1),
+    )
 
 
 @dataclass(frozen=True)
@@ -196,7 +179,7 @@ def judge(
         seed: fixes the draws.
 
     Returns:
-        Bar -> model -> figure with its percentile interval (Efron and Tibshirani, 1993, chapter 13).
+        Bar -> model -> figure with its percentile interval (``docs/methods.md#bootstrap-intervals``).
     """
     counts = _draw(scores, draws, seed)
     once = {name: series.metrics() for name, series in scores.items()}
@@ -213,7 +196,7 @@ def judge(
 
 def _draw(scores: Mapping[str, SeriesScores], draws: int, seed: int) -> FloatArray:
     """(draws, n): how often each series is drawn."""
-    n = len(next(iter(scores.values())).sums)
+    n = len(next(iter(scores.values())).numerators)
     counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws)
     return counts.astype(np.float64)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from forecasting_lib.accuracy.metrics import quantile_loss
 from forecasting_lib.benchmark.figures import DRAWS, SEED, Interval
 from forecasting_lib.models.chronos2 import is_counted
 from forecasting_lib.models.quantile_grid import whole_units
@@ -26,7 +27,6 @@ from forecasting_lib.pretraining.validation import (
     predict,
     promotion_batches,
     promotion_losses,
-    quantile_loss,
     scale_of,
 )
 

@@ -1,7 +1,7 @@
 """How good weights are on synthetic demand that training never sees.
 
-Belongs here: the held-out windows, the weighted quantile loss on them, the promotion test.
-Does not belong here: genuine data, which choose no weights.
+Belongs here: the held-out windows, how they are weighted, the promotion test.
+Does not belong here: the loss itself (``forecasting_lib.accuracy``), genuine data, which choose no weights.
 """
 
 from __future__ import annotations
@@ -10,23 +10,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from forecasting_lib.panel import QUANTILE_LEVELS
+from forecasting_lib.accuracy.metrics import DECILES, WQL_LEVELS, quantile_loss
+from forecasting_lib.panel import FloatArray
 from forecasting_lib.pretraining.batches import FUTURE_DRAWS, Batch, batch_from_windows
 from forecasting_lib.pretraining.demand import draw_covariate_counts, generate
 
 if TYPE_CHECKING:
     from chronos.chronos2 import Chronos2Model
 
-FloatArray = npt.NDArray[np.float64]
-
 HORIZON_DAYS = 28
 HELD_OUT_SEED = 20_260_000
 """First word of the held-out generators' seeds; a training run with this seed would see its own exam."""
-
-_SCORED = [i for i, level in enumerate(QUANTILE_LEVELS) if round(level * 10, 6).is_integer()]
-_LEVELS = np.array(QUANTILE_LEVELS)[_SCORED]
 
 
 @dataclass(frozen=True)
@@ -45,31 +40,15 @@ class Scores:
 
 
 def weighted_quantile_loss(actual: FloatArray, quantiles: FloatArray, weight: FloatArray) -> float:
-    """Mean over 0.1 ... 0.9 of twice the pinball loss over the sum of actuals.
+    """The quantile loss over the sum of actuals, both weighted.
 
     Args:
         actual: (n, h) or (draws, n, h); NaN days do not count.
-        quantiles: (n, 9, h) at 0.1 ... 0.9.
+        quantiles: (n, h, 9) at 0.1 ... 0.9.
         weight: (n, h) multiplies both the loss and the actual of a day.
     """
     loss = quantile_loss(actual, quantiles)
     return float((loss * weight).sum() / (np.nan_to_num(actual) * weight).sum())
-
-
-def quantile_loss(actual: FloatArray, quantiles: FloatArray) -> FloatArray:
-    """Mean over 0.1 ... 0.9 of twice the pinball loss of each day; 0 on NaN days.
-
-    Args:
-        actual: (n, h) or (draws, n, h).
-        quantiles: (n, 9, h) at 0.1 ... 0.9.
-
-    Returns:
-        In the shape and the unit of the actuals.
-    """
-    miss = actual[..., None, :] - quantiles
-    level = _LEVELS[None, :, None]
-    loss = 2.0 * np.maximum(level * miss, (level - 1.0) * miss).mean(axis=-2)
-    return np.asarray(np.where(np.isfinite(actual), loss, 0.0))
 
 
 def held_out_batches(windows: int = 896, part: int = 56) -> list[Batch]:
@@ -97,7 +76,7 @@ def promotion_batches(windows: int = 192, part: int = 48) -> list[Batch]:
 
 
 def predict(model: Chronos2Model, batch: Batch, *, with_covariates: bool = True) -> FloatArray:
-    """Quantiles 0.1 ... 0.9 of the batch's targets, clipped at 0 and sorted: (windows, 9, horizon)."""
+    """Quantiles 0.1 ... 0.9 of the batch's targets, clipped at 0 and sorted: (windows, horizon, 9)."""
     import torch
 
     rows = np.ones(len(batch.is_target), dtype=bool) if with_covariates else batch.is_target
@@ -110,7 +89,8 @@ def predict(model: Chronos2Model, batch: Batch, *, with_covariates: bool = True)
             num_output_patches=batch.output_patches,
         )
     quantiles = out.quantile_preds[:, :, : batch.future_target.shape[-1]].cpu().numpy().astype(np.float64)
-    return np.sort(np.maximum(quantiles[batch.is_target[rows]], 0.0), axis=1)[:, _SCORED]
+    ordered = np.sort(np.maximum(quantiles[batch.is_target[rows]], 0.0), axis=1)
+    return np.moveaxis(ordered[:, DECILES], 1, -1)
 
 
 def score(model: Chronos2Model) -> Scores:
@@ -157,5 +137,5 @@ def _history_quantiles(batch: Batch) -> FloatArray:
     recent = batch.context[batch.is_target][:, -56:].astype(np.float64)
     empty = ~np.isfinite(recent).any(axis=1)
     recent[empty] = 0.0
-    quantiles = np.nanquantile(recent, _LEVELS, axis=1).T
-    return np.repeat(quantiles[:, :, None], batch.future_target.shape[-1], axis=2)
+    quantiles = np.nanquantile(recent, WQL_LEVELS, axis=1).T
+    return np.repeat(quantiles[:, None, :], batch.future_target.shape[-1], axis=1)

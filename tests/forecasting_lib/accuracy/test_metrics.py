@@ -1,8 +1,9 @@
-"""The metrics against utilsforecast and scikit-learn, and the sums against the whole."""
+"""The metrics against utilsforecast and scikit-learn, and the masks and the sums against the whole."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import date, timedelta
 
 import numpy as np
@@ -17,17 +18,20 @@ from forecasting_lib.accuracy.metrics import (
     bias,
     coverage,
     mae,
-    mape,
     mase_scale,
     mse,
-    pinball,
+    quantile_loss,
     rmsse_scale,
+    scaled,
+    total_error,
     wape,
     wql,
 )
-from forecasting_lib.panel import QUANTILE_LEVELS, FloatArray
+from forecasting_lib.panel import FloatArray
 
 NAN = float("nan")
+
+OF_A_POINT: tuple[Callable[[FloatArray, FloatArray], Ratio], ...] = (wape, mae, mse, bias, total_error)
 
 
 @pytest.fixture
@@ -42,7 +46,7 @@ def forecast() -> FloatArray:
 
 @pytest.fixture
 def quantiles() -> FloatArray:
-    return np.sort(np.random.default_rng(2).gamma(4, 1, (5, 28, 21)), axis=2)
+    return np.sort(np.random.default_rng(2).gamma(4, 1, (5, 28, 9)), axis=2)
 
 
 def long_frame(actual: FloatArray, **columns: FloatArray) -> pl.DataFrame:
@@ -57,59 +61,84 @@ def long_frame(actual: FloatArray, **columns: FloatArray) -> pl.DataFrame:
     )
 
 
+def pooled(ratio: Ratio) -> float:
+    """The metric of all series together."""
+    return float(ratio.numerator.sum() / ratio.denominator.sum())
+
+
 def test_errors_in_units_are_those_of_scikit_learn(actual: FloatArray, forecast: FloatArray) -> None:
-    flat = actual.ravel(), forecast.ravel()
-    assert mae(actual, forecast).value == pytest.approx(sklearn.metrics.mean_absolute_error(*flat))
-    assert mse(actual, forecast).value == pytest.approx(sklearn.metrics.mean_squared_error(*flat))
-    assert mse(actual, forecast).root == pytest.approx(sklearn.metrics.root_mean_squared_error(*flat))
-
-
-def test_mape_is_scikit_learns_over_the_positive_days(actual: FloatArray, forecast: FloatArray) -> None:
-    positive = actual > 0
-    expected = sklearn.metrics.mean_absolute_percentage_error(actual[positive], forecast[positive])
-    found = mape(actual, forecast)
-    assert found.value == pytest.approx(expected)
-    assert found.denominator == positive.sum() < actual.size
+    for i in range(5):
+        one = actual[i], forecast[i]
+        assert mae(actual, forecast).value[i] == pytest.approx(sklearn.metrics.mean_absolute_error(*one))
+        assert mse(actual, forecast).value[i] == pytest.approx(sklearn.metrics.mean_squared_error(*one))
+        assert mse(actual, forecast).root[i] == pytest.approx(sklearn.metrics.root_mean_squared_error(*one))
 
 
 def test_wape_and_bias_are_those_of_utilsforecast(actual: FloatArray, forecast: FloatArray) -> None:
     frame = long_frame(actual, model=forecast)
-    expected = utilsforecast.losses.wape(frame, ["model"])["model"]
-    assert [wape(a, f).value for a, f in zip(actual, forecast, strict=True)] == pytest.approx(list(expected))
-    errors = utilsforecast.losses.bias(frame, ["model"])["model"]  # forecast less actual, mean units a day
-    relative = errors.to_numpy() / actual.mean(axis=1)
-    assert [bias(a, f).value for a, f in zip(actual, forecast, strict=True)] == pytest.approx(list(relative))
+    expected = utilsforecast.losses.wape(frame, ["model"]).sort("unique_id")["model"]
+    assert wape(actual, forecast).value == pytest.approx(expected.to_numpy())
+    errors = utilsforecast.losses.bias(frame, ["model"]).sort("unique_id")[
+        "model"
+    ]  # forecast less actual, mean units a day
+    assert bias(actual, forecast).value == pytest.approx(errors.to_numpy() / actual.mean(axis=1))
 
 
 def test_too_much_forecast_is_a_positive_bias() -> None:
     assert bias(np.array([1.0, 3.0]), np.array([2.0, 4.0])).value == 0.5
 
 
+def test_errors_of_a_total_do_not_cancel_between_series() -> None:
+    actual, forecast = np.array([[2.0, 4.0], [1.0, 1.0]]), np.array([[1.0, 4.0], [0.0, 3.0]])
+    assert total_error(actual, forecast).value.tolist() == [1 / 6, 1 / 2]
+    assert pooled(total_error(actual, forecast)) == 2 / 8
+    assert pooled(bias(actual, forecast)) == 0.0
+
+
 @pytest.mark.parametrize("level", [0.01, 0.5, 0.9])
-def test_pinball_loss_is_scikit_learns(actual: FloatArray, forecast: FloatArray, level: float) -> None:
+def test_the_quantile_loss_of_one_level_is_twice_scikit_learns_pinball_loss(
+    actual: FloatArray, forecast: FloatArray, level: float
+) -> None:
     expected = sklearn.metrics.mean_pinball_loss(actual.ravel(), forecast.ravel(), alpha=level)
-    assert pinball(actual, forecast, level).value == pytest.approx(expected)
+    loss = quantile_loss(actual, forecast[..., None], (level,))
+    assert loss.shape == actual.shape
+    assert loss.mean() / 2 == pytest.approx(expected)
 
 
 def test_wql_is_twice_utilsforecasts_mean_quantile_loss_over_the_mean_actual(
     actual: FloatArray, quantiles: FloatArray
 ) -> None:
-    columns = {f"q{level}": quantiles[:, :, QUANTILE_LEVELS.index(level)] for level in WQL_LEVELS}
+    columns = {f"q{level}": quantiles[:, :, i] for i, level in enumerate(WQL_LEVELS)}
     losses = utilsforecast.losses.mqloss(
         long_frame(actual, **columns), {"model": list(columns)}, quantiles=np.array(WQL_LEVELS)
     )
-    expected = 2 * losses["model"].to_numpy().mean() / actual.mean()
-    assert wql(actual, quantiles).value == pytest.approx(expected)
+    by_series = 2 * losses.sort("unique_id")["model"].to_numpy()
+    assert wql(actual, quantiles).value == pytest.approx(by_series / actual.mean(axis=1))
+    assert pooled(wql(actual, quantiles)) == pytest.approx(by_series.mean() / actual.mean())
 
 
 def test_wql_of_a_point_at_every_level_is_wape(actual: FloatArray, forecast: FloatArray) -> None:
-    degenerate = np.repeat(forecast[:, :, None], 21, axis=2)
+    degenerate = np.repeat(forecast[:, :, None], 9, axis=2)
     assert wql(actual, degenerate).value == pytest.approx(wape(actual, forecast).value)
 
 
-def test_wql_refuses_a_level_off_the_grid(actual: FloatArray, quantiles: FloatArray) -> None:
-    with pytest.raises(ValueError, match="not in tuple"):
-        wql(actual, quantiles, levels=(0.333,))
+def test_every_draw_of_the_actuals_has_its_loss(actual: FloatArray, quantiles: FloatArray) -> None:
+    draws = np.stack([actual, actual + 1.0])
+    for draw, loss in zip(draws, quantile_loss(draws, quantiles), strict=True):
+        np.testing.assert_array_equal(loss, quantile_loss(draw, quantiles))
+
+
+def test_the_order_in_memory_does_not_change_a_loss(actual: FloatArray, quantiles: FloatArray) -> None:
+    by_level = np.ascontiguousarray(np.moveaxis(quantiles, -1, 0))
+    np.testing.assert_allclose(
+        quantile_loss(actual, np.moveaxis(by_level, 0, -1)), quantile_loss(actual, quantiles), rtol=1e-14
+    )
+
+
+def test_quantiles_that_are_not_one_per_level_are_refused(actual: FloatArray, quantiles: FloatArray) -> None:
+    for wrong in (quantiles[..., :1], quantiles[..., :8]):
+        with pytest.raises(ValueError, match="quantiles a day for 9 levels"):
+            wql(actual, wrong)
 
 
 def test_coverage_is_utilsforecasts_and_counts_the_bounds() -> None:
@@ -118,24 +147,30 @@ def test_coverage_is_utilsforecasts_and_counts_the_bounds() -> None:
     expected = utilsforecast.losses.coverage(
         long_frame(actual, **{"model-lo-80": lower, "model-hi-80": upper}), ["model"], level=80
     )
-    assert coverage(actual, lower, upper) == Ratio(2, 4)
-    assert coverage(actual, lower, upper).value == expected["model"][0]
+    found = coverage(actual, lower, upper)
+    assert (found.numerator[0], found.denominator[0]) == (2, 4)
+    assert found.value[0] == expected["model"][0]
 
 
 def test_scales_make_utilsforecasts_mase_and_rmsse(actual: FloatArray, forecast: FloatArray) -> None:
     history = np.random.default_rng(3).poisson(4, (5, 100)).astype(np.float64)
     frame, train = long_frame(actual, model=forecast), long_frame(history)
-    mase = utilsforecast.losses.mase(frame, ["model"], seasonality=7, train_df=train)["model"]
-    rmsse = utilsforecast.losses.rmsse(frame, ["model"], seasonality=1, train_df=train)["model"]
-    for i in range(5):
-        error, rms = mae(actual[i], forecast[i]).value, mse(actual[i], forecast[i]).root
-        scale, rms_scale = mase_scale(history[i]), rmsse_scale(history[i])
-        assert error is not None
-        assert rms is not None
-        assert scale is not None
-        assert rms_scale is not None
-        assert error / scale == pytest.approx(mase[i])
-        assert rms / rms_scale == pytest.approx(rmsse[i])
+    mase = utilsforecast.losses.mase(frame, ["model"], seasonality=7, train_df=train).sort("unique_id")[
+        "model"
+    ]
+    rmsse = utilsforecast.losses.rmsse(frame, ["model"], seasonality=1, train_df=train).sort("unique_id")[
+        "model"
+    ]
+    scales = np.array([mase_scale(row) for row in history], dtype=np.float64)
+    rms_scales = np.array([rmsse_scale(row) for row in history], dtype=np.float64)
+    assert scaled(mae(actual, forecast).value, scales).value == pytest.approx(mase.to_numpy())
+    assert scaled(mse(actual, forecast).root, rms_scales).value == pytest.approx(rmsse.to_numpy())
+
+
+def test_a_series_without_a_scale_does_not_enter_the_mean() -> None:
+    found = scaled(np.array([1.0, 2.0, NAN, 6.0]), np.array([2.0, NAN, 1.0, 4.0]))
+    assert found.denominator.tolist() == [1.0, 0.0, 0.0, 1.0]
+    assert pooled(found) == 1.0
 
 
 def test_scales_leave_out_pairs_with_a_masked_day() -> None:
@@ -158,23 +193,32 @@ def test_a_constant_history_has_scale_zero() -> None:
 def test_masked_days_count_nowhere(actual: FloatArray, forecast: FloatArray, quantiles: FloatArray) -> None:
     masked = actual.copy()
     masked[:, ::3] = NAN
-    known = ~np.isnan(masked)
-    for metric in (wape, mae, mse, mape, bias):
-        assert metric(masked, forecast) == metric(masked[known], forecast[known])
-    assert wql(masked, quantiles).value == pytest.approx(wql(masked[known], quantiles[known]).value)
-    assert coverage(masked, forecast, forecast + 2).denominator == known.sum()
+    known = ~np.isnan(masked[0])
+    for metric in OF_A_POINT:
+        left = metric(masked[:, known], forecast[:, known])
+        assert metric(masked, forecast).value == pytest.approx(left.value)
+        assert metric(masked, forecast).denominator == pytest.approx(left.denominator)
+    assert wql(masked, quantiles).value == pytest.approx(wql(masked[:, known], quantiles[:, known]).value)
+    assert coverage(masked, forecast, forecast + 2).denominator.tolist() == [known.sum()] * 5
+    assert (quantile_loss(masked, quantiles)[:, ~known] == 0.0).all()
 
 
-def test_the_ratio_of_a_group_is_the_sum_of_its_members(actual: FloatArray, forecast: FloatArray) -> None:
-    for metric in (wape, mae, mse, mape, bias):
-        parts = sum((metric(a, f) for a, f in zip(actual, forecast, strict=True)), Ratio())
-        assert parts.value == pytest.approx(metric(actual, forecast).value)
+def test_the_metric_of_a_group_is_that_of_its_days_in_a_row(
+    actual: FloatArray, forecast: FloatArray, quantiles: FloatArray
+) -> None:
+    for metric in (wape, mae, mse, bias):
+        assert pooled(metric(actual, forecast)) == pytest.approx(
+            metric(actual.ravel(), forecast.ravel()).value
+        )
+    assert pooled(wql(actual, quantiles)) == pytest.approx(
+        wql(actual.ravel(), quantiles.reshape(-1, 9)).value
+    )
 
 
 def test_a_metric_over_nothing_is_undefined() -> None:
-    nothing, zeros = np.full(3, NAN), np.zeros(3)
-    for metric in (wape, mae, mse, mape, bias):
-        assert metric(nothing, zeros).value is None
-        assert metric(nothing, zeros).root is None
-    assert wape(zeros, zeros + 1).value is None
-    assert mape(zeros, zeros + 1).value is None
+    nothing, zeros = np.full((1, 3), NAN), np.zeros((1, 3))
+    for metric in OF_A_POINT:
+        assert np.isnan(metric(nothing, zeros).value).all()
+        assert np.isnan(metric(nothing, zeros).root).all()
+    assert np.isnan(wape(zeros, zeros + 1).value).all()
+    assert np.isnan(wql(zeros, np.ones((1, 3, 9))).value).all()

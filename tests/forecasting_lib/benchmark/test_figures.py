@@ -93,6 +93,18 @@ def test_metrics_of_a_small_case_by_hand() -> None:
     assert np.isnan(found["wql"])
 
 
+def test_a_masked_day_counts_in_no_metric() -> None:
+    held_out = random_held_out()
+    answer = simple_baselines(held_out.panel, 14)["HistQ56"]
+    assert answer.deciles is not None
+    masked = held_out.actual.copy()
+    masked[:, -1] = np.nan
+    found = score_series(HeldOut(held_out.panel, masked), answer).metrics()
+    shorter = Answer(answer.point[:, :-1], answer.mean[:, :-1], answer.deciles[:, :-1])
+    for name, value in score_series(HeldOut(held_out.panel, masked[:, :-1]), shorter).metrics().items():
+        assert found[name] == pytest.approx(value), name
+
+
 def test_a_series_without_a_scale_is_left_out_of_the_scaled_metrics_only() -> None:
     varied, constant = [1.0, 3.0] * 7, [2.0] * 14
     both = held_out_of([varied, constant], [[2, 4], [9, 9]])

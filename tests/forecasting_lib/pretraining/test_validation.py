@@ -17,7 +17,7 @@ from forecasting_lib.pretraining.validation import (
 
 def test_the_quantile_loss_of_a_point_forecast_is_its_absolute_error() -> None:
     actual = np.array([[2.0, 6.0]])
-    point = np.full((1, 9, 2), 4.0)
+    point = np.full((1, 2, 9), 4.0)
     # A point is every quantile at once: the levels average to 0.5, twice 0.5 |error| over the actuals.
     assert weighted_quantile_loss(actual, point, np.ones((1, 2))) == pytest.approx(4.0 / 8.0)
 
@@ -25,7 +25,7 @@ def test_the_quantile_loss_of_a_point_forecast_is_its_absolute_error() -> None:
 def test_masked_days_and_days_without_weight_do_not_count() -> None:
     actual = np.array([[2.0, np.nan, 100.0]])
     weight = np.array([[1.0, 1.0, 0.0]])
-    assert weighted_quantile_loss(actual, np.full((1, 9, 3), 1.0), weight) == pytest.approx(0.5)
+    assert weighted_quantile_loss(actual, np.full((1, 3, 9), 1.0), weight) == pytest.approx(0.5)
 
 
 def test_the_held_out_windows_are_the_same_every_time() -> None:
@@ -47,9 +47,9 @@ def test_predictions_are_sorted_and_never_negative() -> None:
     torch.manual_seed(0)
     model = Architecture(d_model=16, d_ff=32, layers=1, heads=2, d_head=8).build().eval()
     quantiles = predict(model, held_out_batches(8, 8)[0])
-    assert quantiles.shape == (8, 9, HORIZON_DAYS)
+    assert quantiles.shape == (8, HORIZON_DAYS, 9)
     assert quantiles.min() >= 0.0
-    assert (np.diff(quantiles, axis=1) >= 0.0).all()
+    assert (np.diff(quantiles, axis=2) >= 0.0).all()
 
 
 def test_a_fresh_model_already_hears_the_covariates() -> None:
