@@ -15,8 +15,8 @@ import polars as pl
 
 from forecasting_lib.accuracy.metrics import DECILES, WQL_LEVELS
 from forecasting_lib.models.naive import MovingAverage, SeasonalNaive
-from forecasting_lib.models.quantile_grid import empirical_quantiles
 from forecasting_lib.panel import FloatArray, Forecast, Panel
+from forecasting_lib.quantile_grid import empirical_quantiles
 
 MEDIAN = WQL_LEVELS.index(0.5)
 

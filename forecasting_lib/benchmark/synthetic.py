@@ -18,7 +18,6 @@ import numpy as np
 from forecasting_lib.accuracy.metrics import quantile_loss
 from forecasting_lib.benchmark.figures import DRAWS, SEED, Interval
 from forecasting_lib.models.chronos2 import is_counted
-from forecasting_lib.models.quantile_grid import whole_units
 from forecasting_lib.panel import FloatArray
 from forecasting_lib.pretraining.batches import Batch
 from forecasting_lib.pretraining.validation import (
@@ -29,6 +28,7 @@ from forecasting_lib.pretraining.validation import (
     promotion_losses,
     scale_of,
 )
+from forecasting_lib.quantile_grid import whole_units
 
 if TYPE_CHECKING:
     from chronos.chronos2 import Chronos2Model

@@ -1,8 +1,9 @@
-"""Demand over a protection interval: from daily quantile grids to one distribution per series.
+"""Demand over a protection interval: from daily means and variances to one distribution per series.
 
-Belongs here: the moments of the grid, their cumulation over days, the mixture over lead times and the
-law fitted to the result. Daily quantiles are never added up: only means and variances are.
-Does not belong here: what to do about that demand (policies) or when stock meets it (projection).
+Belongs here: the cumulation of daily moments over days, the mixture over lead times and the law fitted to the
+result. Daily quantiles are never added up: only means and variances are.
+Does not belong here: the moments of one day (``forecasting_lib.quantile_grid``), what to do about that demand
+(policies) or when stock meets it (projection).
 """
 
 from __future__ import annotations
@@ -14,58 +15,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
-from forecasting_lib.panel import QUANTILE_LEVELS, FloatArray
+from forecasting_lib.panel import FloatArray
 
 IntArray = npt.NDArray[np.int64]
 
 QTY_TOLERANCE = 1e-9
 """Units below which two quantities count as equal: sums of daily forecasts carry rounding noise."""
 
-_SERIES_PER_CHUNK = 2000
 _EXTENSION_DAYS = 28
 _INSTANT_DAYS = 1e-3
-
-
-def grid_moments(quantiles: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Mean and variance of daily demand, integrated over the 21-level quantile grid.
-
-    The inverse distribution function is taken as piecewise linear between the levels, with the lowest
-    1 % lumped at q01 and an exponential tail above q99 of scale ``b = (q99 - q95) / ln 5``, the one that
-    passes through both. A segment [a, b] of probability w contributes ``w(a+b)/2`` and
-    ``w(a^2+ab+b^2)/3`` to the first two moments, the tail ``.01(q+b)`` and ``.01(q^2+2qb+2b^2)``.
-    Without that tail a lumpy item's variance is about a quarter too low. Crossing quantiles are sorted,
-    negative ones set to zero, first.
-
-    Args:
-        quantiles: (n, h, 21) at ``QUANTILE_LEVELS``, units a day.
-
-    Returns:
-        Mean (n, h) in units and variance (n, h) in units squared, both >= 0.
-
-    Source: inventory specification, section 1.6 (grid moments); elementary integration.
-    """
-    levels = np.asarray(QUANTILE_LEVELS)
-    widths = np.diff(levels)
-    bottom, top = levels[0], 1.0 - levels[-1]
-    tail_decay = np.log((1.0 - levels[-2]) / top)
-    mean = np.empty(quantiles.shape[:2])
-    variance = np.empty(quantiles.shape[:2])
-    # Chunks bound the temporaries: 30k series x 90 days x 21 levels would triple half a gigabyte.
-    for start in range(0, quantiles.shape[0], _SERIES_PER_CHUNK):
-        part = slice(start, start + _SERIES_PER_CHUNK)
-        grid = np.sort(np.maximum(quantiles[part], 0.0), axis=2)
-        low, high = grid[:, :, :-1], grid[:, :, 1:]
-        q01, q99 = grid[:, :, 0], grid[:, :, -1]
-        scale = (q99 - grid[:, :, -2]) / tail_decay
-        first = bottom * q01 + ((low + high) @ widths) / 2.0 + top * (q99 + scale)
-        second = (
-            bottom * q01**2
-            + ((low**2 + low * high + high**2) @ widths) / 3.0
-            + top * (q99**2 + 2.0 * q99 * scale + 2.0 * scale**2)
-        )
-        mean[part] = first
-        variance[part] = np.maximum(second - first**2, 0.0)
-    return mean, variance
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ from forecasting_lib.inventory.lead_time_demand import (
     CumulativeDemand,
     NormalDemand,
     forward_cover,
-    grid_moments,
     protection_demand,
     two_point_lead_times,
 )
@@ -56,6 +55,7 @@ from forecasting_lib.inventory.tables import (
     to_table,
 )
 from forecasting_lib.panel import FloatArray, Forecast
+from forecasting_lib.quantile_grid import grid_variance
 
 DAYS_PER_YEAR = 365.0
 
@@ -115,8 +115,9 @@ def plan_inventory(
     _check_inputs(forecast, supply, receipts)
     known = Supply.from_frame(supply, forecast.series_ids, policy)
     daily_mean = np.maximum(forecast.mean, 0.0)
-    _, daily_variance = grid_moments(forecast.quantiles)
-    demand = CumulativeDemand.from_daily(daily_mean, daily_variance, known.last_season_mean)
+    demand = CumulativeDemand.from_daily(
+        daily_mean, grid_variance(forecast.quantiles), known.last_season_mean
+    )
     levels = _levels(known, demand, policy)
     schedule = ReceiptSchedule.from_frame(receipts, forecast.series_ids, forecast.as_of_date, known.lead_time)
     projection = project_stock(known.net_stock, schedule.by_day(demand.horizon), demand)

@@ -17,9 +17,9 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from forecasting_lib.models.quantile_grid import demand_grid, grid_mean, whole_units
 from forecasting_lib.models.weights import WeightsUnavailable, tensor_names
 from forecasting_lib.panel import MEDIAN_INDEX, QUANTILE_LEVELS, FloatArray, Forecast, Panel
+from forecasting_lib.quantile_grid import demand_grid, grid_mean, whole_units
 
 Progress = Callable[[int, int], None]
 """Called with (series done, series in all) after every batch."""

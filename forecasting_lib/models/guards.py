@@ -19,8 +19,8 @@ import numpy.typing as npt
 
 from forecasting_lib.models.interface import Forecaster
 from forecasting_lib.models.naive import MovingAverage
-from forecasting_lib.models.quantile_grid import demand_grid
 from forecasting_lib.panel import QUANTILE_LEVELS, FloatArray, Forecast, Panel
+from forecasting_lib.quantile_grid import demand_grid
 
 IntArray = npt.NDArray[np.int64]
 

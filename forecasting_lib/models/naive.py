@@ -21,8 +21,8 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from forecasting_lib.models.quantile_grid import demand_grid, empirical_quantiles
 from forecasting_lib.panel import QUANTILE_LEVELS, FloatArray, Forecast, Panel
+from forecasting_lib.quantile_grid import demand_grid, empirical_quantiles
 
 BoolArray = npt.NDArray[np.bool_]
 

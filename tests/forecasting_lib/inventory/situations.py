@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from forecasting_lib.inventory.lead_time_demand import grid_moments
 from forecasting_lib.inventory.plan import InventoryPlan, plan_inventory
 from forecasting_lib.inventory.policies import InventoryPolicy
 from forecasting_lib.inventory.tables import RECEIPTS_SCHEMA, SUPPLY_SCHEMA
 from forecasting_lib.panel import MEDIAN_INDEX, QUANTILE_LEVELS, FloatArray, Forecast
+from forecasting_lib.quantile_grid import grid_mean, grid_variance
 
 AS_OF = date(2026, 11, 20)
 
@@ -21,7 +21,7 @@ AS_OF = date(2026, 11, 20)
 def grid_of(mean: FloatArray, sd: FloatArray) -> FloatArray:
     """A quantile grid (..., 21) whose moments are exactly these; needs ``sd`` up to about ``mean``."""
     shape = -np.log(1.0 - np.asarray(QUANTILE_LEVELS))
-    base_mean, base_variance = (float(m[0, 0]) for m in grid_moments(shape.reshape(1, 1, -1)))
+    base_mean, base_variance = grid_mean(shape), grid_variance(shape.reshape(1, 1, -1))[0, 0]
     standard = (shape - base_mean) / np.sqrt(base_variance)
     grid: FloatArray = mean[..., None] + sd[..., None] * standard
     return grid

@@ -1,68 +1,22 @@
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
 from forecasting_lib.inventory.lead_time_demand import (
     CumulativeDemand,
     NormalDemand,
     forward_cover,
-    grid_moments,
     protection_demand,
     safety_factor,
     two_point_lead_times,
 )
-from forecasting_lib.panel import QUANTILE_LEVELS
-
-LEVELS = np.asarray(QUANTILE_LEVELS)
 
 
 def level_demand(daily: float, variance: float, days: int = 28) -> CumulativeDemand:
     return CumulativeDemand.from_daily(np.full((1, days), daily), np.full((1, days), variance))
-
-
-def test_grid_of_one_value_has_that_mean_and_no_variance() -> None:
-    mean, variance = grid_moments(np.full((2, 3, 21), 7.0))
-    assert mean == pytest.approx(np.full((2, 3), 7.0))
-    assert variance == pytest.approx(np.zeros((2, 3)))
-
-
-@pytest.mark.parametrize("law", [stats.expon(scale=10.0), stats.nbinom(0.8, 0.1), stats.gamma(4.0)])
-def test_grid_moments_are_those_of_the_interpolated_inverse(law: Any) -> None:
-    grid = np.asarray(law.ppf(LEVELS), dtype=np.float64)
-    u = (np.arange(1_000_000) + 0.5) / 1_000_000
-    tail_scale = (grid[-1] - grid[-2]) / np.log(5.0)
-    draws = np.where(u < 0.99, np.interp(u, LEVELS, grid), grid[-1] - tail_scale * np.log((1.0 - u) / 0.01))
-    mean, variance = grid_moments(grid.reshape(1, 1, -1))
-    assert mean[0, 0] == pytest.approx(draws.mean(), rel=1e-4)
-    assert variance[0, 0] == pytest.approx(draws.var(), rel=1e-3)
-    # The straight lines lie above a convex inverse: the error against the law itself is a few per cent.
-    assert law.mean() * 0.99 <= mean[0, 0] <= law.mean() * 1.05 + 0.05
-    assert variance[0, 0] == pytest.approx(law.var(), rel=0.08)
-
-
-def test_lumpy_grid_keeps_the_demand_beyond_the_last_level() -> None:
-    # Nothing up to q95, then 0 to 16 over 4 % and an exponential of scale 16 / ln 5 over the last 1 %.
-    grid = np.zeros((1, 1, 21))
-    grid[..., -1] = 16.0
-    scale = 16.0 / np.log(5.0)
-    mean, variance = grid_moments(grid)
-    first = 0.04 * 8.0 + 0.01 * (16.0 + scale)
-    second = 0.04 * 256.0 / 3.0 + 0.01 * (256.0 + 32.0 * scale + 2.0 * scale**2)
-    assert mean[0, 0] == pytest.approx(first)
-    assert variance[0, 0] == pytest.approx(second - first**2)
-
-
-def test_crossing_and_negative_quantiles_are_repaired_first() -> None:
-    straight = np.maximum(np.linspace(-2.0, 18.0, 21), 0.0).reshape(1, 1, -1)
-    crossed = np.linspace(-2.0, 18.0, 21)[::-1].reshape(1, 1, -1)
-    assert grid_moments(crossed)[0] == pytest.approx(grid_moments(straight)[0])
-    assert grid_moments(crossed)[1] == pytest.approx(grid_moments(straight)[1])
 
 
 def test_demand_through_a_fraction_of_a_day_and_past_the_horizon() -> None:

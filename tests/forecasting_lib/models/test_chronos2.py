@@ -15,9 +15,9 @@ from safetensors.numpy import load_file, save_file
 from forecasting_lib.models.chronos2 import Chronos2, load_pipeline
 from forecasting_lib.models.guards import Reason, guarded_predict
 from forecasting_lib.models.naive import MovingAverage
-from forecasting_lib.models.quantile_grid import demand_grid, grid_mean, whole_units
 from forecasting_lib.models.weights import WeightsUnavailable
 from forecasting_lib.panel import MEDIAN_INDEX, QUANTILE_LEVELS, Panel
+from forecasting_lib.quantile_grid import demand_grid, grid_mean, whole_units
 from tests.forecasting_lib.models.panels import panel_of, panels_of_any_kind, random_panel
 from tests.tiny_chronos import save_tiny_chronos
 
