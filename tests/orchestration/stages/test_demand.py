@@ -14,7 +14,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from orchestration import demand
+from orchestration.stages import demand
 from orchestration.clients import Client
 from orchestration.resources import Installation
 from orchestration.warehouse.bulk import insert_frame
