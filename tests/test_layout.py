@@ -22,7 +22,7 @@ MOST_LINES = 350
 """Of a file in ``orchestration``. Migrations are apart: nobody edits one after it was released."""
 
 ORCHESTRATION = (
-    {"settings"},
+    {"settings", "registry"},
     {"warehouse"},
     {"clients", "audit", "table_assets", "resources"},
     {"landing", "reading"},
@@ -267,3 +267,18 @@ def test_every_folder_of_code_is_a_package_that_says_what_belongs_there() -> Non
 def test_no_module_is_named_after_nothing() -> None:
     nameless = {"util", "utils", "helper", "helpers", "common", "misc", "shared"}
     assert [name for name in TREES if name.split(".")[-1] in nameless] == []
+
+
+def test_every_module_is_used_or_tested() -> None:
+    tested: set[str] = set()
+    for path in (ROOT / "tests").rglob("*.py"):
+        tested |= imports_of(ast.parse(path.read_text(encoding="utf-8")), "tests", TREES)
+    used = tested.union(*GRAPH.values())
+    packages = {module for module, path in FILES.items() if path.name == "__init__.py"}
+    assert TREES.keys() - used - packages - {f"{package}.__main__" for package in packages} == set()
+
+
+def test_the_folders_of_the_tests_are_those_of_the_code() -> None:
+    folders = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")}
+    assert Path("orchestration/warehouse") in folders
+    assert [str(folder) for folder in folders if not (ROOT / folder).is_dir()] == []
