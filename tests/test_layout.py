@@ -282,3 +282,4 @@ def test_the_folders_of_the_tests_are_those_of_the_code() -> None:
     folders = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")}
     assert Path("orchestration/warehouse") in folders
     assert [str(folder) for folder in folders if not (ROOT / folder).is_dir()] == []
+    assert [str(folder) for folder in folders if not (ROOT / "tests" / folder / "__init__.py").exists()] == []
