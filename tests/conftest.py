@@ -15,6 +15,7 @@ from datetime import date
 from pathlib import Path
 
 import dagster as dg
+import hypothesis
 import polars as pl
 import pytest
 from sqlalchemy import make_url
@@ -33,6 +34,12 @@ from orchestration.warehouse.server import (
     start_embedded,
 )
 from tests.tcp_postgres import tcp_postgres
+
+# A busy machine is slow at any example: time decides nothing.
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("untimed")
 
 SHARED_DATA = Path(os.environ.get("FORECASTER_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 

@@ -1,7 +1,7 @@
 """The model part of the forecasting stage beside the bare forward pass of the same tensors.
 
 Belongs here: panels to measure on, the two ways to forecast them, memory. Does not belong here: databases
-(``stages``), accuracy (``forecasting_lib.evaluation``).
+(``stages``), accuracy (``forecasting_lib.benchmark``).
 """
 
 from __future__ import annotations

@@ -49,6 +49,12 @@ def test_forecaster_commands_exist(page: Path) -> None:
     assert [problem for line in typed if (problem := mistake(line))] == []
 
 
+def test_the_pages_show_commands_and_targets() -> None:
+    typed = [line for page in PAGES for line in commands(page.read_text(encoding="utf-8"))]
+    assert len([line for line in typed if line.startswith("forecaster ")]) >= 20
+    assert len([line for line in typed if line.startswith("make ")]) >= 5
+
+
 def test_a_wrong_command_is_found() -> None:
     assert mistake("forecaster client add acme --name 'Acme Foods'  # registers it") is None
     assert mistake("forecaster launch") is not None

@@ -34,11 +34,21 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert [problem for target in targets if (problem := broken_link(page, target))] == []
 
 
+def paths(text: str) -> list[str]:
+    """What a page names of the repository."""
+    return [code for code in inline_code(text) if OF_THE_REPOSITORY.fullmatch(code)]
+
+
 @each_page
 def test_paths_that_are_named_exist(page: Path) -> None:
-    named = inline_code(page.read_text(encoding="utf-8"))
-    paths = [code for code in named if OF_THE_REPOSITORY.fullmatch(code)]
-    assert [path for path in paths if not (ROOT / path).exists()] == []
+    named = paths(page.read_text(encoding="utf-8"))
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_the_pages_hold_links_and_paths() -> None:
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    assert len(links(text)) >= 40
+    assert len(paths(text)) >= 30
 
 
 def test_the_map_names_every_package() -> None:

@@ -107,7 +107,9 @@ def test_the_text_is_one_sentence_and_the_query_names_its_schema(recipe: Recipe)
 
 
 def test_an_order_placed_now_is_the_gap_to_the_order_up_to_level_rounded_up(planner: Connection) -> None:
-    for line in answer(planner, "Why this quantity?"):
+    lines = answer(planner, "Why this quantity?")
+    assert lines
+    for line in lines:
         gap = line["order_up_to_qty"] - float(line["inventory_position_qty"])
         assert float(line["net_need_qty"]) == pytest.approx(gap, abs=1e-3)
         assert line["order_qty"] == line["net_need_qty"] + line["rounding_qty"]
@@ -118,6 +120,7 @@ def test_an_order_placed_now_is_the_gap_to_the_order_up_to_level_rounded_up(plan
 def test_categories_add_up_to_the_accuracy_of_the_client(planner: Connection) -> None:
     overall = {row["model"]: row for row in answer(planner, "How accurate is each model?")}
     categories = answer(planner, "Which categories are hard, and which model suits them?")
+    assert sorted(overall) == ["ma7", "seasonal_naive"]
     for model, row in overall.items():
         rows = [category for category in categories if category["model"] == model]
         assert sum(category["n_rows"] for category in rows) == row["n_rows"]

@@ -2,40 +2,52 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from psycopg import sql
 
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import metadata
 
-IDENTITY = frozenset(
-    {
-        "run_id",
-        "scoring_id",
-        "forecast_run_id",
-        "dagster_run_id",
-        "file_id",
-        "replaced_file_id",
-        "input_watermark",
-        "input_digest",
-        "published_at",
-        "scored_at",
-        "received_at",
-        "loaded_at",
-        "created_at",
-        "updated_at",
-        "duration_seconds",
-        "client_id",
-        "grain_key",
-    }
-)
-"""Columns that name a run, a moment or the client, and so differ between two runs of the same work."""
+RUN = frozenset({"run_id", "scoring_id", "forecast_run_id", "dagster_run_id", "file_id", "replaced_file_id"})
+"""Columns that name a run or a delivery."""
+
+MOMENT = frozenset({"published_at", "scored_at", "duration_seconds", "input_watermark"})
+"""Columns that say when something was done, in time or in the order of deliveries."""
+
+OWNER = frozenset({"client_id", "grain_key", "input_digest"})
+"""Columns made with the client's name; a score's key beside it is in columns of its own."""
+
+IDENTITY = RUN | MOMENT | OWNER
+"""What may differ between two clients with the same work; every other column is compared."""
 
 KEPT_APART = frozenset({"ops.landing_files", "ops.audit_log", "ops.clients"})
 """Tables whose rows are about events rather than about what is known."""
 
+_RUNS_OF = {
+    **dict.fromkeys(("forecast_series", "forecast_results"), "forecast_runs"),
+    **dict.fromkeys(
+        ("inventory_metrics", "lead_time_demand", "replenishment_plan", "stock_projection"), "inventory_runs"
+    ),
+}
+
+
+def compared_columns(ignore: frozenset[str] = frozenset()) -> dict[str, list[str]]:
+    """The columns that a fingerprint covers, of every table it covers."""
+    return {
+        f"{table.schema}.{table.name}": [column.name for column in table.columns if column.name not in ignore]
+        for table in metadata.sorted_tables
+        if "client_id" in table.columns and f"{table.schema}.{table.name}" not in KEPT_APART
+    }
+
 
 def fingerprints(
-    warehouse: Warehouse, client_id: str, *, ignore: frozenset[str] = frozenset(), current_only: bool = False
+    warehouse: Warehouse,
+    client_id: str,
+    *,
+    ignore: frozenset[str] = frozenset(),
+    current_only: bool = False,
+    as_of: date | None = None,
 ) -> dict[str, tuple[int, str]]:
     """(row count, digest of all rows) of every tenant table, for one client.
 
@@ -44,28 +56,22 @@ def fingerprints(
         client_id: whose rows.
         ignore: columns left out of the digest.
         current_only: of tables with runs, only the rows of runs that are in use.
+        as_of: of tables with runs, only the rows of runs in use as of this day.
     """
     found = {}
     with warehouse.transaction() as connection:
-        for table in metadata.sorted_tables:
-            name = f"{table.schema}.{table.name}"
-            if "client_id" not in table.columns or name in KEPT_APART:
-                continue
-            columns = [column.name for column in table.columns if column.name not in ignore]
-            condition = sql.SQL("true")
-            if current_only:
-                condition = _in_use(set(table.columns.keys()), table.name)
+        for name, columns in compared_columns(ignore).items():
             row = connection.execute(
                 sql.SQL(
                     "select count(*), coalesce(md5(string_agg(line, '|' order by line)), '') from ("
                     "select row({columns})::text as line from {table} "
-                    "where client_id = {client} and {condition}"
+                    "where client_id = {client} and {in_use}"
                     ") as lines"
                 ).format(
                     columns=sql.SQL(", ").join(map(sql.Identifier, columns)),
-                    table=sql.Identifier(str(table.schema), table.name),
+                    table=sql.Identifier(*name.split(".")),
                     client=sql.Literal(client_id),
-                    condition=condition,
+                    in_use=_in_use(name, as_of) if current_only or as_of else sql.SQL("true"),
                 )
             ).fetchone()
             assert row is not None
@@ -73,11 +79,13 @@ def fingerprints(
     return found
 
 
-def _in_use(columns: set[str], table: str) -> sql.SQL:
-    if "is_current" in columns:
-        return sql.SQL("is_current")
-    if table in ("forecast_series", "forecast_results"):
-        return sql.SQL("run_id in (select run_id from analytics.forecast_runs where is_current)")
-    if "run_id" in columns and table != "restated_sales":
-        return sql.SQL("run_id in (select run_id from analytics.inventory_runs where is_current)")
-    return sql.SQL("true")
+def _in_use(name: str, as_of: date | None) -> sql.Composable:
+    """The condition for rows of a run in use; a table with runs that is not known here is an error."""
+    table = metadata.tables[name]
+    if "run_id" not in table.columns:
+        return sql.SQL("true")
+    condition = sql.SQL("is_current and as_of_date = coalesce({}, as_of_date)").format(sql.Literal(as_of))
+    if "is_current" in table.columns:
+        return condition
+    runs = sql.Identifier("analytics", _RUNS_OF[table.name])
+    return sql.SQL("run_id in (select run_id from {} where {})").format(runs, condition)

@@ -19,6 +19,8 @@ from orchestration.clients import (
     validated,
 )
 from orchestration.warehouse.server import Warehouse
+from orchestration.warehouse.tables.analytics import PARTITIONED
+from orchestration.warehouse.tenancy import partition_name
 
 NewClient = Callable[..., Client]
 
@@ -86,14 +88,28 @@ def test_updates_are_validated_and_audited(warehouse: Warehouse, new_client: New
 
 def test_removing_leaves_no_role_and_no_partition_behind(warehouse: Warehouse, new_client: NewClient) -> None:
     client_id = new_client().client_id
+
+    def roles_and_partitions() -> tuple[int, int]:
+        with warehouse.transaction() as connection:
+            row = connection.execute(
+                """
+                select
+                    (select count(*) from pg_roles where rolname = %s),
+                    (select count(*) from pg_class where relname = any(%s))
+                """,
+                (
+                    warehouse.roles.client(client_id),
+                    [partition_name(table.name, client_id) for table in PARTITIONED],
+                ),
+            ).fetchone()
+        assert row is not None
+        return row[0], row[1]
+
+    assert roles_and_partitions() == (1, len(PARTITIONED))
     remove_client(warehouse, client_id)
-    with pytest.raises(ClientError):
+    with pytest.raises(ClientError, match=f"no client '{client_id}'"):
         get_client(warehouse, client_id)
-    with warehouse.transaction() as connection:
-        left = connection.execute(
-            "select count(*) from pg_class where relname like %s", (f"%\\_\\_{client_id}",)
-        ).fetchone()
-    assert left == (0,)
+    assert roles_and_partitions() == (0, 0)
 
 
 def test_partitions_follow_the_registry() -> None:

@@ -9,11 +9,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import dagster as dg
 
 from forecasting_lib.demo import generate_retailer, hold_back_retailer
-from orchestration.clients import Client, sync_partitions
+from orchestration.clients import CLIENT_TAG, Client, sync_partitions
 from orchestration.running.runs import find_job, run_job
 from orchestration.settings import Settings
 from orchestration.warehouse.server import Warehouse
@@ -23,12 +24,73 @@ from tests.orchestration.fingerprints import IDENTITY, fingerprints
 KILLS = int(os.environ.get("FORECASTER_TEST_KILLS", "2"))
 """Ten for the full bar; two keep the suite short."""
 
+PATIENCE_SECONDS = 900
+"""A run takes a fiftieth of it on a quiet machine."""
+
+
+@dataclass(frozen=True)
+class Kill:
+    """What became of one attempt to kill a run.
+
+    Attributes:
+        returncode: of the process; the negative signal where it died by one.
+        status: of the run, as its record was left.
+        steps: those in progress when the process died.
+    """
+
+    returncode: int
+    status: dg.DagsterRunStatus
+    steps: tuple[str, ...]
+
+    @property
+    def is_hit(self) -> bool:
+        """The process died by the signal, in the middle of a step."""
+        return self.returncode == -signal.SIGKILL and self.has_not_ended and bool(self.steps)
+
+    @property
+    def has_not_ended(self) -> bool:
+        return self.status == dg.DagsterRunStatus.STARTED
+
 
 def start(client_id: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "orchestration.cli", "run", "--client", client_id]
     return subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )
+
+
+def runs_of(instance: dg.DagsterInstance, client_id: str) -> dict[str, dg.DagsterRun]:
+    return {run.run_id: run for run in instance.get_runs(dg.RunsFilter(tags={CLIENT_TAG: client_id}))}
+
+
+def step_seconds(instance: dg.DagsterInstance, client_id: str) -> dict[str, float]:
+    """Seconds of each step of a client's only run, in the order in which they began."""
+    (run_id,) = runs_of(instance, client_id)
+    steps = sorted(instance.get_run_step_stats(run_id), key=lambda step: step.start_time or 0.0)
+    return {step.step_key: (step.end_time or 0.0) - (step.start_time or 0.0) for step in steps}
+
+
+def kill_in(instance: dg.DagsterInstance, client_id: str, step: str, delay: float) -> Kill:
+    """Start a run and kill it, with its children, some seconds after a step began."""
+    earlier = runs_of(instance, client_id).keys()
+    process = start(client_id)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    begun: set[str] = set()
+    run_id = ""
+    while process.poll() is None and step not in begun:
+        assert time.monotonic() < deadline, f"{step} did not begin; so far: {sorted(begun)}"
+        time.sleep(0.05)
+        for run_id in runs_of(instance, client_id).keys() - earlier:
+            begun = {stats.step_key for stats in instance.get_run_step_stats(run_id)}
+    time.sleep(delay)
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    returncode = process.wait()
+    assert run_id, f"the process ended with {returncode} before its run was recorded"
+    in_progress = tuple(
+        stats.step_key for stats in instance.get_run_step_stats(run_id) if stats.end_time is None
+    )
+    return Kill(returncode, runs_of(instance, client_id)[run_id].status, in_progress)
 
 
 def test_a_run_killed_at_random_moments_ends_like_an_undisturbed_one(
@@ -38,32 +100,41 @@ def test_a_run_killed_at_random_moments_ends_like_an_undisturbed_one(
     new_client: Callable[..., Client],
 ) -> None:
     first, _ = hold_back_retailer(generate_retailer(SMALL_RETAILER).deliveries())
-    undisturbed, killed = (new_client(prefix=prefix, country="IE") for prefix in ("undisturbed", "killed"))
-    sync_partitions(
-        instance,
-        [*instance.get_dynamic_partitions("clients"), undisturbed.client_id, killed.client_id],
-    )
-    for client in (undisturbed, killed):
-        deliver(settings, client.client_id, first)
 
-    started = time.monotonic()
-    assert start(undisturbed.client_id).wait(timeout=300) == 0
-    duration = time.monotonic() - started
+    def with_files(prefix: str) -> str:
+        client_id = new_client(prefix=prefix, country="IE").client_id
+        sync_partitions(instance, [*instance.get_dynamic_partitions("clients"), client_id])
+        deliver(settings, client_id, first)
+        return client_id
 
+    def in_use(client_id: str) -> dict[str, tuple[int, str]]:
+        return fingerprints(warehouse, client_id, ignore=IDENTITY, current_only=True)
+
+    undisturbed = with_files("undisturbed")
+    assert start(undisturbed).wait(timeout=PATIENCE_SECONDS) == 0
+    whole = in_use(undisturbed)
+    seconds = step_seconds(instance, undisturbed)
+
+    # The last steps, where something is published, and in the order of the work: a step that is done stands.
+    order = list(seconds)
+    targets = sorted((order[-1 - n % len(order)] for n in range(KILLS)), key=order.index)
     moments = random.Random(20260331)
-    for _ in range(KILLS):
-        process = start(killed.client_id)
-        time.sleep(duration * moments.uniform(0.15, 0.95))
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        half = fingerprints(warehouse, killed.client_id, ignore=IDENTITY, current_only=True)
-        whole = fingerprints(warehouse, undisturbed.client_id, ignore=IDENTITY, current_only=True)
-        for table in ("analytics.forecast_results", "analytics.inventory_metrics", "staging.sales"):
-            assert half[table] in (whole[table], (0, "")), f"{table} is half done"
+    attempts: list[Kill] = []
+    killed = [with_files("killed")]
+    while targets and len(attempts) < 4 * KILLS:
+        misses = sum(not kill.is_hit for kill in attempts)
+        delay = seconds[targets[0]] * moments.uniform(0.1, 0.8) / 2**misses
+        attempts.append(kill_in(instance, killed[-1], targets[0], delay))
+        half = in_use(killed[-1])
+        assert {table for table in whole if half[table] not in (whole[table], (0, ""))} == set(), "half done"
+        if attempts[-1].is_hit:
+            targets.pop(0)
+        elif not attempts[-1].has_not_ended:
+            killed.append(with_files("killed"))  # the work of the other is done
+    hits = [kill for kill in attempts if kill.is_hit]
+    assert len(hits) == KILLS, attempts
 
-    outcome = run_job(warehouse, instance, find_job("client_pipeline"), killed.client_id)
-    assert outcome.succeeded, outcome.problems
-    assert fingerprints(warehouse, killed.client_id, ignore=IDENTITY, current_only=True) == fingerprints(
-        warehouse, undisturbed.client_id, ignore=IDENTITY, current_only=True
-    )
+    for client_id in killed:
+        outcome = run_job(warehouse, instance, find_job("client_pipeline"), client_id)
+        assert outcome.succeeded, outcome.problems
+        assert in_use(client_id) == whole

@@ -216,7 +216,7 @@ def resolve_through(endpoint: str, bundled: Path, cache_dir: Path, explicit: str
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=600,
     )
     return done.stdout.strip()
 

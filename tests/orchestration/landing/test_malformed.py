@@ -7,7 +7,7 @@ import gzip
 import io
 import struct
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -147,7 +147,7 @@ def test_a_file_that_cannot_be_used_is_refused_with_one_sentence(
     assert audited == [("reject", name)]
 
 
-TOMORROW = (date.today() + timedelta(days=2)).isoformat()
+TOMORROW = (datetime.now(UTC).date() + timedelta(days=2)).isoformat()
 
 BAD_ROWS = [
     ("not_a_date", "sales.csv", HEADER, "yesterday,a,1", "bad_date", "date"),

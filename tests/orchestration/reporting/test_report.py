@@ -220,6 +220,7 @@ def test_the_state_of_a_client_follows_its_tables(warehouse: Warehouse, client: 
     assert state.skipped is not None
     assert state.skipped.startswith("chronos2 - Skipped:")
     assert state.last_scored_at is not None
+    assert state.urgent_lines > 0
     assert state.urgent_lines == len(
         [
             u

@@ -11,7 +11,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from orchestration.clients import CLIENT_PARTITIONS, Client
+from orchestration.clients import CLIENT_PARTITIONS, CLIENT_TAG, Client
 from orchestration.running.instance import follow_registry, open_instance
 from orchestration.running.runs import (
     RunError,
@@ -25,6 +25,9 @@ from orchestration.running.runs import (
 )
 from orchestration.settings import Settings
 from orchestration.warehouse.server import Warehouse
+
+PATIENCE_SECONDS = 300
+"""For what takes a second on a quiet machine."""
 
 
 class AsOf(dg.Config):  # type: ignore[misc]
@@ -84,6 +87,33 @@ def client_id(settings: Settings, warehouse: Warehouse, new_client: Callable[...
     client_id = new_client().client_id
     follow_registry(settings, warehouse)
     return client_id
+
+
+def recorded_as_started(instance: dg.DagsterInstance, client_id: str) -> dg.DagsterRun:
+    """A run of the daemon with a place in a pool of its own; no process of this test works on it."""
+    run = instance.create_run_for_job(
+        job("sound"), tags={CLIENT_TAG: client_id}, status=dg.DagsterRunStatus.STARTED
+    )
+    storage = instance.event_log_storage
+    storage.initialize_concurrency_limit_to_default(pool_of(run))
+    assert storage.claim_concurrency_slot(pool_of(run), run.run_id, "forecasts").is_claimed
+    assert places_taken(instance, pool_of(run)) == {run.run_id}
+    return run
+
+
+def pool_of(run: dg.DagsterRun) -> str:
+    return f"pool_of_{run.tags[CLIENT_TAG]}"
+
+
+def places_taken(instance: dg.DagsterInstance, pool: str) -> set[str]:
+    """The runs that hold a place in a pool."""
+    return set(instance.event_log_storage.get_concurrency_info(pool).active_run_ids)
+
+
+def status_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> dg.DagsterRunStatus:
+    found = instance.get_run_by_id(run.run_id)
+    assert found is not None
+    return found.status
 
 
 def test_a_run_is_recorded_for_its_client_with_its_steps(
@@ -156,9 +186,9 @@ def test_two_runs_of_a_client_wait_for_each_other(
     with client_turn(warehouse, instance, client_id, waits.append):
         thread = threading.Thread(target=second)
         thread.start()
-        assert has_waited.wait(30)
+        assert has_waited.wait(PATIENCE_SECONDS)
         assert thread.is_alive()
-    thread.join(30)
+    thread.join(PATIENCE_SECONDS)
     assert not thread.is_alive()
     assert waits == [f"Another command is running {client_id}; waiting for it."]
 
@@ -183,22 +213,50 @@ def test_a_run_whose_process_was_killed_does_not_block_the_next(
     process = subprocess.run([sys.executable, "-c", killed], env=os.environ, capture_output=True, check=False)
     assert process.returncode == 9, process.stderr.decode()
     (abandoned,) = started_runs(instance, client=client_id)
+    assert places_taken(instance, "chronos") == {abandoned.run_id}
     outcome = run_job(warehouse, instance, job("sound"), client_id)
     assert outcome.succeeded
-    left = instance.get_run_by_id(abandoned.run_id)
-    assert left is not None
-    assert left.status == dg.DagsterRunStatus.FAILURE
-    assert instance.event_log_storage.get_concurrency_info("chronos").active_run_ids == set()
+    assert status_of(instance, abandoned) == dg.DagsterRunStatus.FAILURE
+    assert places_taken(instance, "chronos") == set()
 
 
-def test_only_the_runs_named_are_marked_as_abandoned(
+def test_an_abandoned_run_fails_and_frees_its_places_and_another_clients_run_goes_on(
+    instance: dg.DagsterInstance, client_id: str, new_client: Callable[..., Client]
+) -> None:
+    abandoned = recorded_as_started(instance, client_id)
+    other = recorded_as_started(instance, new_client().client_id)
+    mark_abandoned(instance, started_runs(instance, client=client_id))
+    assert status_of(instance, abandoned) == dg.DagsterRunStatus.FAILURE
+    assert places_taken(instance, pool_of(abandoned)) == set()
+    assert status_of(instance, other) == dg.DagsterRunStatus.STARTED
+    assert places_taken(instance, pool_of(other)) == {other.run_id}
+
+
+def test_a_run_of_the_daemon_is_waited_for_and_not_taken_for_abandoned(
     warehouse: Warehouse, instance: dg.DagsterInstance, client_id: str
 ) -> None:
-    outcome = run_job(warehouse, instance, job("sound"), client_id)
-    mark_abandoned(instance, [])
-    run = instance.get_run_by_id(outcome.run_id)
-    assert run is not None
-    assert run.status == dg.DagsterRunStatus.SUCCESS
+    daemons = recorded_as_started(instance, client_id)
+    waits: list[str] = []
+    has_waited, has_begun = threading.Event(), threading.Event()
+
+    def next_run() -> None:
+        def on_wait(why: str) -> None:
+            waits.append(why)
+            has_waited.set()
+
+        with client_turn(warehouse, instance, client_id, on_wait):
+            has_begun.set()
+
+    thread = threading.Thread(target=next_run, daemon=True)
+    thread.start()
+    assert has_waited.wait(PATIENCE_SECONDS)
+    assert waits == [f"Run {daemons.run_id[:8]} of {client_id} is in progress; waiting for it."]
+    assert status_of(instance, daemons) == dg.DagsterRunStatus.STARTED
+    assert not has_begun.is_set()
+    instance.report_run_canceled(daemons)
+    assert has_begun.wait(PATIENCE_SECONDS)
+    thread.join(PATIENCE_SECONDS)
+    assert not thread.is_alive()
 
 
 def test_what_steps_print_goes_to_the_log_and_not_to_the_screen(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_a_running_service_is_known_refused_a_second_time_and_stopped(
     with pytest.raises(ServiceError, match=r"running at http://127\.0\.0\.1:3999.*forecaster down"):
         run_service(installation, {}, 3998, lambda _: None)
     assert stop_service(installation) == expected
-    assert stand_in.wait(10) == -signal.SIGINT
+    assert stand_in.wait(60) == -signal.SIGINT
     assert running_service(installation) is None
 
 

@@ -528,13 +528,15 @@ def random_scores(warehouse: Warehouse, new_client: NewClient, random_demand: pl
 
 
 @pytest.mark.parametrize(
-    ("grain", "by"), [("item", ["item_id"]), ("location", ["location_id"]), ("client", [])]
+    ("grain", "by", "n_groups"),
+    [("item", ["item_id"], 4), ("location", ["location_id"], 3), ("client", [], 1)],
 )
 def test_pooled_metrics_agree_with_scikit_learn(
-    random_demand: pl.DataFrame, random_scores: pl.DataFrame, grain: str, by: list[str]
+    random_demand: pl.DataFrame, random_scores: pl.DataFrame, grain: str, by: list[str], n_groups: int
 ) -> None:
     ahead = random_demand.filter(pl.col("lag_days") > 0)
-    groups = ahead.group_by(by) if by else [((None,), ahead)]
+    groups = list(ahead.group_by(by)) if by else [((None,), ahead)]
+    assert len(groups) == n_groups
     for key, rows in groups:
         actual, point = rows["demand_qty"].to_numpy(), rows["point_qty"].to_numpy()
         positive = actual > 0
@@ -899,7 +901,9 @@ def test_scores_of_the_naive_models_equal_the_published_reference(
     demand_and_delivery(warehouse, client_id, landed)
     score_due_runs(warehouse, client_id, "run")
 
-    for row in latest_accuracy(warehouse, client_id).to_dicts():
+    found = latest_accuracy(warehouse, client_id)
+    assert sorted(found["model"]) == ["ma7", "seasonal_naive"]
+    for row in found.to_dicts():
         wape, mae, rmse, bias, mase, rmsse = REFERENCE[data_set, row["model"]]
         assert row["n_rows"] == len(panel) * M5_HORIZON
         assert row["wape"] == pytest.approx(wape, abs=0.0005)

@@ -192,10 +192,11 @@ def test_statistics_hide_foreign_values(
 ) -> None:
     with warehouse.transaction() as connection:
         connection.execute("analyze analytics.dim_item")
-    rows = as_a.execute(
-        "select most_common_vals::text from pg_stats where schemaname = 'analytics'"
-    ).fetchall()
-    assert not [value for (value,) in rows if value and pair[1] in value]
+    values = "select concat(most_common_vals, histogram_bounds) from pg_stats where schemaname = 'analytics'"
+    assert not [value for (value,) in as_a.execute(values) if pair[1] in value]
+    with warehouse.connect_admin() as connection:
+        if connection.execute("show is_superuser").fetchone() == ("on",):
+            assert [value for (value,) in connection.execute(values) if pair[1] in value], "there are some"
 
 
 def test_a_client_cannot_become_another_role(
