@@ -24,7 +24,8 @@
     set local enable_mergejoin = off;
     set local jit = off;
     set local work_mem = '256MB';
-    select pg_advisory_xact_lock(hashtext('demand:' || '{{ var("client_id") }}'))
+    -- the spelling of orchestration/warehouse/locks.py
+    select pg_advisory_xact_lock(hashtextextended('demand:{{ var("client_id") }}', 0))
 {%- endmacro %}
 
 {#-

@@ -37,6 +37,7 @@ from orchestration.resources import DATABASE_RETRIES, Installation
 from orchestration.settings import PROJECT_ROOT
 from orchestration.table_assets import OWNERS, table_key, table_metadata
 from orchestration.warehouse.bulk import insert_frame
+from orchestration.warehouse.locks import Purpose, lock_transaction
 from orchestration.warehouse.server import Warehouse, WarehouseError
 from orchestration.warehouse.tables import metadata as table_definitions
 from orchestration.warehouse.tables import staging
@@ -88,7 +89,7 @@ def refresh_holidays(warehouse: Warehouse, client: Client) -> tuple[int, list[st
         The rows written, and the calendars the package does not know.
     """
     with warehouse.transaction() as connection:
-        connection.execute("select pg_advisory_xact_lock(hashtext('demand:' || %s))", (client.client_id,))
+        lock_transaction(connection, Purpose.DEMAND, client.client_id)
         calendars, first, last = _calendars_and_years(connection, client)
         connection.execute("delete from staging.holidays where client_id = %s", (client.client_id,))
         if first is None or last is None:
@@ -168,7 +169,7 @@ def build_views(warehouse: Warehouse) -> None:
         WarehouseError: dbt could not build them; the message is dbt's.
     """
     with warehouse.transaction() as connection, tempfile.TemporaryDirectory() as target:
-        connection.execute("select pg_advisory_xact_lock(hashtext('demand:views'))")
+        lock_transaction(connection, Purpose.VIEWS)
         _run_dbt(["run", "--select", REPORTING], Path(target), {**os.environ, **warehouse.dbt_environment()})
 
 

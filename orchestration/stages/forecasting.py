@@ -47,6 +47,7 @@ from orchestration.stages.pictures import forecast_picture
 from orchestration.stages.provenance import code_version
 from orchestration.table_assets import table_key, table_spec
 from orchestration.warehouse.bulk import insert_frame
+from orchestration.warehouse.locks import Purpose, lock_transaction
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import analytics
 
@@ -267,7 +268,7 @@ def publish(warehouse: Warehouse, run: ForecastRun) -> None:
     """Write a forecast run, all models in one transaction, and make it the current one."""
     client_id, as_of_date = run.client.client_id, run.history.panel.as_of_date
     with warehouse.transaction() as connection:
-        connection.execute("select pg_advisory_xact_lock(hashtext('forecast:' || %s))", (client_id,))
+        lock_transaction(connection, Purpose.FORECAST, client_id)
         connection.execute(
             """
             update analytics.forecast_runs set is_current = false

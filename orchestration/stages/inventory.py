@@ -27,6 +27,7 @@ from orchestration.stages.forecasting import RESULTS_KEY, AsOf, chosen_as_of
 from orchestration.stages.provenance import code_version
 from orchestration.table_assets import table_key, table_spec
 from orchestration.warehouse.bulk import insert_frame
+from orchestration.warehouse.locks import Purpose, lock_transaction
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import analytics, staging
 
@@ -159,7 +160,7 @@ def publish(warehouse: Warehouse, run: InventoryRun) -> None:
     """Write an inventory run in one transaction and make it the current one."""
     client_id, plan, as_of_date = run.client.client_id, run.plan, run.inputs.forecast.as_of_date
     with warehouse.transaction() as connection:
-        connection.execute("select pg_advisory_xact_lock(hashtext('inventory:' || %s))", (client_id,))
+        lock_transaction(connection, Purpose.INVENTORY, client_id)
         connection.execute(
             """
             update analytics.inventory_runs set is_current = false

@@ -26,6 +26,7 @@ from orchestration.clients import CLIENT_PARTITIONS
 from orchestration.resources import DATABASE_RETRIES, Installation
 from orchestration.table_assets import OWNERS, table_key, table_metadata
 from orchestration.warehouse.bulk import read_frame, render
+from orchestration.warehouse.locks import Purpose, lock_transaction
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import analytics
 
@@ -157,7 +158,7 @@ def score_due_runs(warehouse: Warehouse, client_id: str, dagster_run_id: str) ->
         One entry per run and model scored, by as-of date and model.
     """
     with warehouse.transaction() as connection:
-        connection.execute("select pg_advisory_xact_lock(hashtext('score:' || %s))", (client_id,))
+        lock_transaction(connection, Purpose.SCORE, client_id)
         _retire_superseded_runs(connection, client_id)
         # The watermark before the actuals: a file that lands in between is scored again, not forgotten.
         input_watermark = _input_watermark(connection, client_id)

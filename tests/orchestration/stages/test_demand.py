@@ -14,9 +14,9 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from orchestration import demand
 from orchestration.clients import Client
 from orchestration.resources import Installation
+from orchestration.stages import demand
 from orchestration.warehouse.bulk import insert_frame
 from orchestration.warehouse.server import Warehouse, WarehouseError
 from orchestration.warehouse.tables.analytics import ts_demand_daily
