@@ -83,7 +83,7 @@ def demo() -> None:
     _run_or_exit(settings, warehouse, DEMO_IDS)
 
     from orchestration.reporting.report import write_report
-    from orchestration.reporting.summary import print_summary
+    from orchestration.reporting.terminal import print_summary
 
     reports = []
     for client_id in DEMO_IDS:
