@@ -37,7 +37,7 @@
     {%- set columns = get_quoted_csv(arg_dict["dest_columns"] | map(attribute="name")) -%}
 
     delete from {{ arg_dict["target_relation"] }}
-    where client_id = '{{ var("client_id") }}';
+    where {{ is_client() }};
 
     insert into {{ arg_dict["target_relation"] }} ({{ columns }})
     select {{ columns }}
