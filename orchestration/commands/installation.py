@@ -149,7 +149,7 @@ def _migrated() -> tuple[Settings, Warehouse]:
     """The installation, its databases brought up to date."""
     settings, warehouse = open_warehouse(migrated=False)
     with waiting("Bringing the tables and views up to date"):
-        from orchestration.stages.demand import build_views
+        from orchestration.stages.dbt import build_views
         from orchestration.warehouse.migrate import migrate
 
         created = migrate(warehouse, lambda: build_views(warehouse))

@@ -15,7 +15,8 @@ import polars as pl
 import pytest
 
 from orchestration.clients import Client, add_client, get_client, validated
-from orchestration.stages.demand import build_arguments, refresh_holidays
+from orchestration.stages.dbt import build_arguments
+from orchestration.stages.demand import refresh_holidays
 from orchestration.warehouse.locks import Purpose, lock_transaction
 from orchestration.warehouse.server import Warehouse
 from tests.dbt_project.conftest import Dbt, digest, fetch, finish, stage
