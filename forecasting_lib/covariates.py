@@ -75,8 +75,8 @@ class Facts:
 
     Attributes:
         calendar: ``location_id, date, is_holiday, holiday_name, is_snap, is_closed``, one row per location
-            and day through the horizon. ``is_snap`` is null where it means nothing, ``is_closed`` on days
-            after the as-of date.
+            and day through the horizon, and what :func:`with_expected_closings` adds. ``is_snap`` is null
+            where it means nothing, ``is_closed`` on days after the as-of date.
         promotions: ``series_id, date, known_date, discount_rate``, one row per series and promoted day
             through the horizon; the discount is null where none was named.
         prices: ``series_id, date, unit_price``, one row per series and day on which its price changed.
@@ -229,8 +229,6 @@ def _of_locations(span: _Span, locations: Sequence[str], calendar: pl.DataFrame)
         pl.DataFrame({"date": days}, schema={"date": pl.Date}), how="cross"
     )
     filled = grid.join(calendar, on=["location_id", "date"], how="left", maintain_order="left")
-    expected = expected_closed(calendar, span.as_of_date)
-    filled = filled.join(expected, on=["location_id", "date"], how="left", maintain_order="left")
     ahead = filled.filter(pl.col("date") > span.as_of_date)
     has_snap = calendar.filter(pl.col("is_snap").is_not_null())["location_id"].unique()
     snap_ahead = ahead.filter(pl.col("location_id").is_in(has_snap.implode()))["is_snap"]
@@ -247,15 +245,15 @@ def _of_locations(span: _Span, locations: Sequence[str], calendar: pl.DataFrame)
     }
 
 
-def expected_closed(calendar: pl.DataFrame, as_of_date: date) -> pl.DataFrame:
-    """Which days after the as-of date each location is expected to be closed; the rule is ``COVARIATES``'.
+def with_expected_closings(calendar: pl.DataFrame, as_of_date: date) -> pl.DataFrame:
+    """The calendar with the days after the as-of date on which each location is expected to be closed.
 
     Args:
-        calendar: as in :class:`Facts`.
+        calendar: ``location_id, date, holiday_name, is_closed`` and any other columns.
         as_of_date: ``is_closed`` of later days is not looked at.
 
     Returns:
-        ``location_id, date, is_expected_closed``, one row per location and later day of the calendar.
+        The calendar and ``is_expected_closed``, null up to the as-of date; the rule is ``COVARIATES``'.
     """
     past = calendar.filter((pl.col("date") <= as_of_date) & pl.col("is_closed").is_not_null())
     ahead = calendar.filter(pl.col("date") > as_of_date).select("location_id", "date", "holiday_name")
@@ -272,7 +270,7 @@ def expected_closed(calendar: pl.DataFrame, as_of_date: date) -> pl.DataFrame:
         .group_by("location_id", "holiday_name")
         .agg(pl.col("is_closed").last().alias("was_closed_last_time"))
     )
-    return (
+    expected = (
         ahead.with_columns(weekday)
         .join(weekdays, on=["location_id", "weekday"], how="left")
         .join(holidays, on=["location_id", "holiday_name"], how="left")
@@ -285,6 +283,7 @@ def expected_closed(calendar: pl.DataFrame, as_of_date: date) -> pl.DataFrame:
             ).alias("is_expected_closed"),
         )
     )
+    return calendar.join(expected, on=["location_id", "date"], how="left", maintain_order="left")
 
 
 def closed_ahead(
@@ -298,7 +297,7 @@ def closed_ahead(
         as_of_date: day 0.
         horizon: days ahead.
     """
-    expected = expected_closed(calendar, as_of_date).filter(
+    expected = calendar.filter(
         pl.col("is_expected_closed"), pl.col("date") <= as_of_date + timedelta(days=horizon)
     )
     days: dict[str, list[int]] = {}

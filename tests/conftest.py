@@ -25,7 +25,7 @@ from orchestration.clients import Client, add_client, sync_partitions, validated
 from orchestration.running.instance import open_instance
 from orchestration.running.runs import find_job, run_job
 from orchestration.settings import Settings, load_settings
-from orchestration.stages.demand import build_views
+from orchestration.stages.dbt import build_views
 from orchestration.warehouse.migrate import migrate
 from orchestration.warehouse.server import (
     Warehouse,

@@ -24,7 +24,8 @@
     set local enable_mergejoin = off;
     set local jit = off;
     set local work_mem = '256MB';
-    select pg_advisory_xact_lock(hashtext('demand:' || '{{ var("client_id") }}'))
+    -- the spelling of orchestration/warehouse/locks.py
+    select pg_advisory_xact_lock(hashtextextended('demand:{{ var("client_id") }}', 0))
 {%- endmacro %}
 
 {#-
@@ -36,7 +37,7 @@
     {%- set columns = get_quoted_csv(arg_dict["dest_columns"] | map(attribute="name")) -%}
 
     delete from {{ arg_dict["target_relation"] }}
-    where client_id = '{{ var("client_id") }}';
+    where {{ is_client() }};
 
     insert into {{ arg_dict["target_relation"] }} ({{ columns }})
     select {{ columns }}

@@ -3,6 +3,6 @@ select
     calendar.location_id,
     max(calendar.date) as last_date
 from {{ ref('location_calendar') }} as calendar
-where calendar.client_id = '{{ var("client_id") }}'
+where {{ is_client("calendar.client_id") }}
 group by calendar.location_id
 having max(calendar.date) <> (select last_demand_date + horizon_days from {{ ref('int_client') }})

@@ -5,6 +5,6 @@ select
     count(*) as row_count,
     max(date) - min(date) + 1 as day_count
 from {{ ref('ts_demand_daily') }}
-where client_id = '{{ var("client_id") }}'
+where {{ is_client() }}
 group by item_id, location_id
 having count(*) <> max(date) - min(date) + 1

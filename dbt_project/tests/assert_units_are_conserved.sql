@@ -19,7 +19,7 @@ published as (
         location_id,
         sum(demand_qty - clipped_qty) as published_qty
     from {{ ref('ts_demand_daily') }}
-    where client_id = '{{ var("client_id") }}'
+    where {{ is_client() }}
     group by item_id, location_id
 
 )

@@ -15,7 +15,7 @@ import holidays
 import numpy as np
 import polars as pl
 
-from forecasting_lib.covariates import Facts, with_covariates
+from forecasting_lib.covariates import Facts, with_covariates, with_expected_closings
 from forecasting_lib.demo import RetailerConfig, RetailerData, generate_retailer
 from forecasting_lib.demo.promotions import REFERENCE_DISCOUNT
 from forecasting_lib.models.guards import guarded_predict
@@ -124,7 +124,7 @@ def retailer_as_of(data: RetailerData, as_of_date: date, horizon: int) -> Promot
     )
     promotions = _promoted_days(data, series, as_of_date, horizon)
     facts = Facts(
-        calendar=_calendar(data, as_of_date, horizon),
+        calendar=with_expected_closings(_calendar(data, as_of_date, horizon), as_of_date),
         promotions=promotions,
         prices=days.filter(
             pl.col("unit_price").is_not_null()

@@ -7,6 +7,7 @@ Does not belong here: any stock figure; a class never changes a quantity in this
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 
 import numpy as np
 import polars as pl
@@ -29,6 +30,15 @@ PROFILE_SCHEMA: dict[str, pl.DataType] = {
     "nonzero_days": pl.Int64(),
     "last_season_mean_qty": pl.Float64(),
 }
+
+
+class DemandClass(StrEnum):
+    """Demand patterns by ADI and CV2."""
+
+    SMOOTH = "smooth"
+    ERRATIC = "erratic"
+    INTERMITTENT = "intermittent"
+    LUMPY = "lumpy"
 
 
 def abc_classes(
@@ -61,7 +71,7 @@ def xyz_classes(weekly_cv: FloatArray) -> list[str | None]:
     return [None if np.isnan(cv) else "X" if cv <= 0.5 else "Y" if cv <= 1.0 else "Z" for cv in weekly_cv]
 
 
-def demand_class(adi: float | None, cv2: float | None) -> str | None:
+def demand_class(adi: float | None, cv2: float | None) -> DemandClass | None:
     """Demand pattern: smooth, erratic, intermittent or lumpy; None where a statistic is unknown.
 
     Args:
@@ -73,8 +83,8 @@ def demand_class(adi: float | None, cv2: float | None) -> str | None:
     if adi is None or cv2 is None:
         return None
     if adi < ADI_CUT:
-        return "smooth" if cv2 < CV2_CUT else "erratic"
-    return "intermittent" if cv2 < CV2_CUT else "lumpy"
+        return DemandClass.SMOOTH if cv2 < CV2_CUT else DemandClass.ERRATIC
+    return DemandClass.INTERMITTENT if cv2 < CV2_CUT else DemandClass.LUMPY
 
 
 def adi_and_cv2(history: FloatArray) -> tuple[float, float] | None:

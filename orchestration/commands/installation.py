@@ -83,7 +83,7 @@ def demo() -> None:
     _run_or_exit(settings, warehouse, DEMO_IDS)
 
     from orchestration.reporting.report import write_report
-    from orchestration.reporting.summary import print_summary
+    from orchestration.reporting.terminal import print_summary
 
     reports = []
     for client_id in DEMO_IDS:
@@ -149,7 +149,7 @@ def _migrated() -> tuple[Settings, Warehouse]:
     """The installation, its databases brought up to date."""
     settings, warehouse = open_warehouse(migrated=False)
     with waiting("Bringing the tables and views up to date"):
-        from orchestration.stages.demand import build_views
+        from orchestration.stages.dbt import build_views
         from orchestration.warehouse.migrate import migrate
 
         created = migrate(warehouse, lambda: build_views(warehouse))

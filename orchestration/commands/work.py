@@ -94,7 +94,7 @@ def status() -> None:
     """Show how fresh each client's delivery, demand, forecast and scores are, and what needs a look."""
     settings, warehouse = open_warehouse()
     with waiting("Looking"):
-        from orchestration.reporting.summary import client_states, state_warnings
+        from orchestration.reporting.states import client_states, state_warnings
         from orchestration.running.instance import open_instance
         from orchestration.running.runs import started_runs, waiting_runs
         from orchestration.running.service import running_service

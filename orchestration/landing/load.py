@@ -46,6 +46,7 @@ from orchestration.landing.records import (
 )
 from orchestration.landing.validation import REJECTED_SCHEMA, Judged, Rules, is_usable, judge
 from orchestration.warehouse.bulk import append_to_temporary, create_temporary
+from orchestration.warehouse.locks import Purpose, lock_transaction
 from orchestration.warehouse.server import Warehouse
 
 Progress = Callable[[str, int], None]
@@ -115,7 +116,7 @@ def load_file(
 
 def lock_client(connection: Connection, client_id: str) -> None:
     """Two loads of one client wait for each other; the lock ends with the transaction."""
-    connection.execute("select pg_advisory_xact_lock(hashtextextended('landing ' || %s, 0))", (client_id,))
+    lock_transaction(connection, Purpose.LANDING, client_id)
 
 
 def refuse_unopened(

@@ -94,6 +94,25 @@ def read_history(warehouse: Warehouse, client_id: str, as_of_date: date) -> Dema
     )
 
 
+def current_champion(warehouse: Warehouse, client_id: str, as_of_date: date) -> tuple[str, str] | None:
+    """(run id, model) of the leading forecast of an as-of date; None where none was published."""
+    frame = read_frame(
+        warehouse,
+        render(
+            """
+            select run_id::text as run_id, model from analytics.forecast_runs
+            where client_id = {c} and as_of_date = {as_of}::date and is_current and is_champion
+            """,
+            c=client_id,
+            as_of=as_of_date,
+        ),
+    )
+    if frame.is_empty():
+        return None
+    run_id, model = frame.row(0)
+    return run_id, model
+
+
 def read_forecast(
     warehouse: Warehouse, client_id: str, run_id: str, model: str
 ) -> tuple[Forecast, pl.DataFrame]:

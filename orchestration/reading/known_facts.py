@@ -1,7 +1,7 @@
 """What a client knew on an as-of date beside its demand, read from the warehouse for the models.
 
 Belongs here: the queries, each confined to what was known that day. Does not belong here: what the numbers
-mean and which of them a model sees (``forecasting_lib.covariates``), demand itself (``panels``).
+mean and which of them a model sees (``forecasting_lib.covariates``), demand itself (``histories``).
 
 Promotions count from their announcement, closed days and prices up to the as-of date, an item's planned last
 day from the delivery that named it; holidays, events and SNAP days are calendar and were always known. Stock
@@ -15,42 +15,47 @@ from datetime import date
 
 import polars as pl
 
-from forecasting_lib.covariates import Facts, closed_ahead, gone_ahead, with_covariates
+from forecasting_lib.covariates import (
+    Facts,
+    closed_ahead,
+    gone_ahead,
+    with_covariates,
+    with_expected_closings,
+)
 from orchestration.reading.histories import SERIES_COLUMNS, DemandHistory
 from orchestration.warehouse.bulk import read_frame, render
 from orchestration.warehouse.server import Warehouse
 
 
-def history_with_shut_days(
-    warehouse: Warehouse, client_id: str, history: DemandHistory, horizon: int
+def history_as_known(
+    warehouse: Warehouse, client_id: str, history: DemandHistory, horizon: int, *, covariates: bool
 ) -> DemandHistory:
-    """The history with the days ahead on which a series cannot sell, as far as the as-of date could tell."""
-    as_of_date = history.panel.as_of_date
-    calendar = _read_calendar(warehouse, client_id, as_of_date)
-    closed = closed_ahead(calendar, history.keys["location_id"].to_list(), as_of_date, horizon)
-    last_days = _read_planned_last_days(warehouse, client_id, as_of_date)
-    gone = gone_ahead(last_days, history.keys["item_id"].to_list(), as_of_date, horizon)
-    return replace(history, shut_ahead=closed | gone)
-
-
-def history_with_covariates(
-    warehouse: Warehouse, client_id: str, history: DemandHistory, horizon: int
-) -> DemandHistory:
-    """The history with the covariates that were known on its as-of date, for every series."""
-    facts = read_facts(warehouse, client_id, history.keys, history.panel.as_of_date)
-    locations = history.keys["location_id"].to_list()
-    return replace(history, panel=with_covariates(history.panel, locations, facts, horizon))
-
-
-def read_facts(warehouse: Warehouse, client_id: str, keys: pl.DataFrame, as_of_date: date) -> Facts:
-    """Read the calendar, the promotions and the prices of some series as known on a day.
+    """The history with what the as-of date could tell of the days ahead.
 
     Args:
         warehouse: where to read.
         client_id: whose.
-        keys: ``series_id, item_id, location_id`` of the series wanted.
-        as_of_date: nothing that became known after it leaves the database.
+        history: demand up to the as-of date.
+        horizon: days ahead.
+        covariates: whether to read them too; without, only the days on which a series cannot sell.
     """
+    as_of_date = history.panel.as_of_date
+    locations = history.keys["location_id"].to_list()
+    calendar = with_expected_closings(_read_calendar(warehouse, client_id, as_of_date), as_of_date)
+    closed = closed_ahead(calendar, locations, as_of_date, horizon)
+    last_days = _read_planned_last_days(warehouse, client_id, as_of_date)
+    gone = gone_ahead(last_days, history.keys["item_id"].to_list(), as_of_date, horizon)
+    panel = history.panel
+    if covariates:
+        facts = _read_facts(warehouse, client_id, history.keys, as_of_date, calendar)
+        panel = with_covariates(panel, locations, facts, horizon)
+    return replace(history, panel=panel, shut_ahead=closed | gone)
+
+
+def _read_facts(
+    warehouse: Warehouse, client_id: str, keys: pl.DataFrame, as_of_date: date, calendar: pl.DataFrame
+) -> Facts:
+    """The calendar beside the promotions and prices of these series, as known on a day."""
     promotions = read_frame(
         warehouse,
         render(
@@ -91,7 +96,7 @@ def read_facts(warehouse: Warehouse, client_id: str, keys: pl.DataFrame, as_of_d
         ),
     )
     return Facts(
-        calendar=_read_calendar(warehouse, client_id, as_of_date),
+        calendar=calendar,
         promotions=_of_series(promotions, keys),
         prices=_of_series(prices, keys),
     )

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any, Literal, TextIO
 
 import dagster as dg
-import psycopg
 
 from orchestration.clients import CLIENT_TAG
+from orchestration.warehouse.locks import Purpose, try_lock_session
 from orchestration.warehouse.server import Warehouse
 
 COMMAND_LINE_TAG = "launched_by"
@@ -153,9 +153,8 @@ def client_turn(
     lock belongs to a database session, so a killed process gives it back.
     """
     with warehouse.connect_admin(autocommit=True) as connection:
-        key = f"run of {client_id}"
         waiting = False
-        while not _is_locked_by(connection, key):
+        while not try_lock_session(connection, Purpose.RUN, client_id):
             if not waiting:
                 on_wait(f"Another command is running {client_id}; waiting for it.")
                 waiting = True
@@ -292,8 +291,3 @@ def _innermost_message(error: Any) -> str:
         if " " not in name:
             return rest
     return first
-
-
-def _is_locked_by(connection: psycopg.Connection[Any], key: str) -> bool:
-    row = connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", (key,)).fetchone()
-    return bool(row and row[0])

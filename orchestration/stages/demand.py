@@ -1,21 +1,12 @@
 """The demand stage: public holidays, then dbt from staging to ``ts_demand_daily`` and its dimensions.
 
-Belongs here: how dbt is called (arguments, environment, manifest), how its models appear in Dagster, and the
-reporting views. Does not belong here: what the models compute; that is in ``dbt_project``.
+Belongs here: the holidays, how dbt's models appear in Dagster, and the reporting views' lineage. Does not
+belong here: how dbt is called (``dbt``), what the models compute; that is in ``dbt_project``.
 """
 
-import fcntl
-import hashlib
-import importlib.metadata
-import json
-import os
-import subprocess
-import sysconfig
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import date
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,25 +16,30 @@ import psycopg
 from dagster_dbt import (
     DagsterDbtTranslator,
     DagsterDbtTranslatorSettings,
-    DbtCliResource,
     build_dbt_asset_specs,
     dbt_assets,
 )
-from packaging.version import Version
 from psycopg import sql
 
 from orchestration.clients import CLIENT_PARTITIONS, Client, get_client
 from orchestration.resources import DATABASE_RETRIES, Installation
-from orchestration.settings import PROJECT_ROOT
+from orchestration.stages.dbt import (
+    DBT_EXECUTABLE,
+    PROJECT_DIR,
+    REPORTING,
+    OfflineDbt,
+    build_arguments,
+    current_manifest,
+    environment_of_dbt,
+)
+from orchestration.stages.publishing import claimed
 from orchestration.table_assets import OWNERS, table_key, table_metadata
 from orchestration.warehouse.bulk import insert_frame
-from orchestration.warehouse.server import Warehouse, WarehouseError
+from orchestration.warehouse.locks import Purpose
+from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import metadata as table_definitions
 from orchestration.warehouse.tables import staging
 
-PROJECT_DIR = PROJECT_ROOT / "dbt_project"
-DBT_EXECUTABLE = Path(sysconfig.get_path("scripts")) / "dbt"
-REPORTING = "fqn:forecaster.reporting"
 HOLIDAYS_KEY = table_key(staging.holidays)
 
 
@@ -87,8 +83,7 @@ def refresh_holidays(warehouse: Warehouse, client: Client) -> tuple[int, list[st
     Returns:
         The rows written, and the calendars the package does not know.
     """
-    with warehouse.transaction() as connection:
-        connection.execute("select pg_advisory_xact_lock(hashtext('demand:' || %s))", (client.client_id,))
+    with claimed(warehouse, Purpose.DEMAND, client.client_id) as connection:
         calendars, first, last = _calendars_and_years(connection, client)
         connection.execute("delete from staging.holidays where client_id = %s", (client.client_id,))
         if first is None or last is None:
@@ -141,93 +136,6 @@ def holidays(context: dg.AssetExecutionContext, installation: Installation) -> d
     return dg.MaterializeResult(metadata={"rows": written, "unknown_calendars": unknown})
 
 
-# --- how dbt is called --------------------------------------------------------------------------------
-
-
-def build_arguments(client_id: str) -> list[str]:
-    """Arguments of the dbt run that rebuilds one client's slice and tests it.
-
-    Without unit tests, which bring a client of their own, and without the reporting views, which all
-    clients share: two runs that create the same view at once collide.
-    """
-    return [
-        "build",
-        "--exclude",
-        REPORTING,
-        "--exclude-resource-type",
-        "unit_test",
-        "--vars",
-        json.dumps({"client_id": client_id}),
-    ]
-
-
-def build_views(warehouse: Warehouse) -> None:
-    """Create or replace the reporting views; two callers wait for each other.
-
-    Raises:
-        WarehouseError: dbt could not build them; the message is dbt's.
-    """
-    with warehouse.transaction() as connection, tempfile.TemporaryDirectory() as target:
-        connection.execute("select pg_advisory_xact_lock(hashtext('demand:views'))")
-        _run_dbt(["run", "--select", REPORTING], Path(target), {**os.environ, **warehouse.dbt_environment()})
-
-
-def _run_dbt(
-    arguments: Sequence[str], target: Path, environment: Mapping[str, str], project_dir: Path = PROJECT_DIR
-) -> None:
-    paths = {"--project-dir": project_dir, "--profiles-dir": project_dir}
-    outputs = {"--target-path": target, "--log-path": target}
-    options = [str(part) for pair in {**paths, **outputs}.items() for part in pair]
-    done = subprocess.run(
-        [str(DBT_EXECUTABLE), "--quiet", "--no-use-colors", *arguments, *options],
-        env=dict(environment),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise WarehouseError(f"dbt {arguments[0]} failed:\n{(done.stdout + done.stderr).strip()}")
-
-
-# --- the manifest -------------------------------------------------------------------------------------
-
-
-def project_digest(project_dir: Path = PROJECT_DIR) -> str:
-    """Digest of everything dbt parses: a manifest made from the same digest is still right."""
-    digest = hashlib.sha256(importlib.metadata.version("dbt-core").encode())
-    folders = (project_dir / name for name in ("macros", "models", "tests"))
-    files = [*project_dir.glob("*.yml"), *(path for folder in folders for path in folder.rglob("*"))]
-    for path in sorted(path for path in files if path.is_file()):
-        digest.update(f"\0{path.relative_to(project_dir)}\0".encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def current_manifest(project_dir: Path = PROJECT_DIR) -> Path:
-    """The manifest of the project as it is on disk; dbt parses only where none was made of these files.
-
-    The file's name carries the digest and the file is renamed into place, so that whoever finds it finds
-    it whole; the lock keeps processes that start together from parsing together. dbt parses without a
-    database and without the installation's variables: the manifest is the same everywhere.
-    """
-    folder = project_dir / "target" / "manifests"
-    manifest = folder / f"{project_digest(project_dir)}.json"
-    if manifest.exists():
-        return manifest
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not manifest.exists():
-            neutral = {name: value for name, value in os.environ.items() if "DBT_" not in name}
-            with tempfile.TemporaryDirectory(dir=folder) as target:
-                _run_dbt(["parse"], Path(target), neutral, project_dir)
-                outdated = list(folder.glob("*.json"))
-                (Path(target) / "manifest.json").rename(manifest)
-            for path in outdated:
-                path.unlink()
-    return manifest
-
-
 # --- dbt in Dagster -----------------------------------------------------------------------------------
 
 
@@ -255,14 +163,6 @@ class DemandTranslator(DagsterDbtTranslator):
         return {**derived, **table_metadata(table_definitions.tables[name])}
 
 
-class OfflineDbt(DbtCliResource):
-    """dbt that is not asked for its version by ``dbt --version``, which asks PyPI for the newest one."""
-
-    @cached_property
-    def _cli_version(self) -> Version:
-        return Version(importlib.metadata.version("dbt-core"))
-
-
 _TRANSLATOR = DemandTranslator(DagsterDbtTranslatorSettings(enable_source_metadata=False))
 _MANIFEST = current_manifest()
 
@@ -280,7 +180,7 @@ def demand(context: dg.AssetExecutionContext, installation: Installation) -> Ite
     dbt = OfflineDbt(
         project_dir=str(PROJECT_DIR), profiles_dir=str(PROJECT_DIR), dbt_executable=str(DBT_EXECUTABLE)
     )
-    with _environment(warehouse.dbt_environment()), tempfile.TemporaryDirectory() as target:
+    with environment_of_dbt(warehouse.dbt_environment()), tempfile.TemporaryDirectory() as target:
         arguments = build_arguments(context.partition_key)
         for event in dbt.cli(arguments, context=context, target_path=Path(target)).stream():
             if isinstance(event, dg.Output):
@@ -296,21 +196,6 @@ def count_rows(warehouse: Warehouse, table: str, client_id: str) -> int:
     with warehouse.transaction() as connection:
         row = connection.execute(query, (client_id,)).fetchone()
     return int(row[0]) if row else 0
-
-
-@contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set variables for as long as dbt runs; dagster-dbt hands dbt the process's own environment."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 REPORTING_VIEWS = build_dbt_asset_specs(

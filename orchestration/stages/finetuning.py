@@ -20,7 +20,7 @@ from forecasting_lib.models.weights import WeightsSource, verified_weights
 from orchestration import audit
 from orchestration.clients import Client, get_client
 from orchestration.reading.histories import SERIES_COLUMNS, last_demand_day, read_history
-from orchestration.reading.known_facts import history_with_covariates
+from orchestration.reading.known_facts import history_as_known
 from orchestration.reading.tuned_weights import Tuning, base_weights, client_models_dir, keep
 from orchestration.resources import Installation
 from orchestration.settings import Settings
@@ -108,7 +108,7 @@ def read_held_out(warehouse: Warehouse, client: Client, cut: date | None) -> Hel
     if ahead < 1:
         raise FinetuneError(f"No day lies after the cut {cut}: demand is known up to {last}.")
     known = read_history(warehouse, client.client_id, cut)
-    known = history_with_covariates(warehouse, client.client_id, known, client.horizon_days)
+    known = history_as_known(warehouse, client.client_id, known, client.horizon_days, covariates=True)
     whole = read_history(warehouse, client.client_id, last)
     position = {key: row for row, key in enumerate(whole.keys.select(SERIES_COLUMNS).iter_rows())}
     rows = [position.get(key) for key in known.keys.select(SERIES_COLUMNS).iter_rows()]

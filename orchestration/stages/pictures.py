@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import base64
 import io
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from forecasting_lib.panel import QUANTILE_LEVELS, Forecast, Panel
 
-_HISTORY_DAYS = 84
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+HISTORY_DAYS = 84
+"""Days of demand shown before a forecast."""
+
+BLUE = "#1d4ed8"
+"""The latest forecast."""
+
 _LOW, _HIGH = QUANTILE_LEVELS.index(0.1), QUANTILE_LEVELS.index(0.9)
 
 
@@ -28,20 +37,20 @@ def forecast_picture(panel: Panel, forecast: Forecast, titles: dict[str, str], *
     figure = Figure(figsize=(9, 2.1 * max(len(busiest), 1)), layout="constrained")
     for place, row in enumerate(busiest, start=1):
         axes = figure.add_subplot(len(busiest), 1, place)
-        history = panel.history[row][-_HISTORY_DAYS:]
+        history = panel.history[row][-HISTORY_DAYS:]
         today = np.datetime64(panel.as_of_date)
         past = today + np.arange(1 - len(history), 1)
         ahead = today + np.arange(1, forecast.horizon + 1)
         axes.plot(past, history, color="#4b5563", linewidth=1, label="demand")
-        axes.fill_between(
+        draw_forecast(
+            axes,
             ahead,
-            forecast.quantiles[row, :, _LOW],
-            forecast.quantiles[row, :, _HIGH],
-            color="#93c5fd",
-            linewidth=0,
-            label="80 % band",
+            forecast.mean[row],
+            (forecast.quantiles[row, :, _LOW], forecast.quantiles[row, :, _HIGH]),
+            colours=(BLUE, "#93c5fd"),
+            label="mean forecast",
+            band_label="80 % band",
         )
-        axes.plot(ahead, forecast.mean[row], color="#1d4ed8", linewidth=1.5, label="mean forecast")
         axes.set_title(titles[forecast.series_ids[row]], fontsize=9, loc="left")
         axes.tick_params(labelsize=7)
         axes.spines[["top", "right"]].set_visible(False)
@@ -50,3 +59,30 @@ def forecast_picture(panel: Panel, forecast: Forecast, titles: dict[str, str], *
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=80)
     return f"![forecast](data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()})"
+
+
+def draw_forecast(
+    axes: Axes,
+    days: Any,
+    mean: Any,
+    band: tuple[Any, Any],
+    *,
+    colours: tuple[str, str],
+    label: str,
+    band_label: str | None = None,
+    alpha: float | None = None,
+) -> None:
+    """A forecast of one series: its mean over its band.
+
+    Args:
+        axes: where to.
+        days: (h,) dates.
+        mean: (h,) units a day.
+        band: (h,) lower and upper bound.
+        colours: of the mean and of the band.
+        label: of the mean.
+        band_label: of the band; None leaves it out of the legend.
+        alpha: opacity of the band.
+    """
+    axes.fill_between(days, *band, color=colours[1], linewidth=0, alpha=alpha, label=band_label)
+    axes.plot(days, mean, color=colours[0], linewidth=1.5, label=label)

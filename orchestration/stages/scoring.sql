@@ -5,14 +5,14 @@
 -- Reads the temporary table "actual" (item_id, location_id, date, actual_qty, is_masked, is_closed), which
 -- holds the known days. A series has no row there before its first sale, where its demand is zero, or
 -- unknown if the location was closed. A masked day's actual is null, and null drops out of every sum.
-insert into analytics.forecast_quality (
-    client_id, scoring_id, grain, grain_key, lag_bucket, run_id, model, as_of_date, item_id, location_id,
-    category, scored_at, actuals_through, input_watermark, is_current, n_rows, n_series, n_masked,
-    n_undefined, n_positive, sum_actual_qty, sum_forecast_qty, sum_abs_error_qty, sum_squared_error,
-    sum_abs_pct_error, sum_pinball_qty, sum_mase, n_mase, sum_rmsse, n_rmsse, n_inside_50, n_inside_80,
-    n_inside_90, n_inside_98, n_on_bound_90, mape, mape_row_share, wape, mae_qty, rmse_qty, bias, bias_qty, mase, rmsse, wql,
-    coverage_50, coverage_80, coverage_90, coverage_98
-)
+--
+-- A template: the formulas are dbt_project/macros/accuracy.sql, the columns those of the table.
+{% from "accuracy.sql" import accuracy_metric, coverage, decile_losses, is_inside, is_on_bound %}
+{% set intervals = [50, 80, 90, 98] %}
+{% set metrics = [
+    "mape", "mape_row_share", "wape", "mae_qty", "rmse_qty", "bias", "bias_qty", "mase", "rmsse", "wql"
+] %}
+insert into analytics.forecast_quality ({{ columns | join(", ") }})
 with closed_day as (
     select distinct
         location_id,
@@ -49,7 +49,6 @@ scored_day as (
         and forecast.date <= {actuals_through}::date
 ),
 
--- Twice the quantile loss at level t is |d| + (2t - 1) d with d = actual - quantile.
 -- Errors are added up as numeric: a sum of float8 depends on the order the rows come in, and the same run
 -- would score differently to the last bit from one plan to the next.
 series_and_bucket as (
@@ -65,22 +64,11 @@ series_and_bucket as (
         sum(abs(point_qty - actual_qty)::numeric) as sum_abs_error_qty,
         sum(((mean_qty - actual_qty) ^ 2)::numeric) as sum_squared_error,
         sum((abs(point_qty - actual_qty) / nullif(actual_qty, 0))::numeric) as sum_abs_pct_error,
-        sum((
-            abs(actual_qty - q10) - 0.8 * (actual_qty - q10)
-            + abs(actual_qty - q20) - 0.6 * (actual_qty - q20)
-            + abs(actual_qty - q30) - 0.4 * (actual_qty - q30)
-            + abs(actual_qty - q40) - 0.2 * (actual_qty - q40)
-            + abs(actual_qty - q50)
-            + abs(actual_qty - q60) + 0.2 * (actual_qty - q60)
-            + abs(actual_qty - q70) + 0.4 * (actual_qty - q70)
-            + abs(actual_qty - q80) + 0.6 * (actual_qty - q80)
-            + abs(actual_qty - q90) + 0.8 * (actual_qty - q90)
-        )::numeric) / 9 as sum_pinball_qty,
-        count(*) filter (where actual_qty between q25 and q75) as n_inside_50,
-        count(*) filter (where actual_qty between q10 and q90) as n_inside_80,
-        count(*) filter (where actual_qty between q05 and q95) as n_inside_90,
-        count(*) filter (where actual_qty between q01 and q99) as n_inside_98,
-        count(*) filter (where actual_qty in (q05, q95)) as n_on_bound_90
+        sum(({{ decile_losses("actual_qty") }})::numeric) / 9 as sum_pinball_qty,
+        {% for percent in intervals %}
+        count(*) filter (where {{ is_inside("actual_qty", percent) }}) as n_inside_{{ percent }},
+        {% endfor %}
+        count(*) filter (where {{ is_on_bound("actual_qty", 90) }}) as n_on_bound_90
     from scored_day
     group by item_id, location_id, rollup (lag_bucket)
 ),
@@ -133,10 +121,9 @@ rolled_up as (
         count(mase) as n_mase,
         coalesce(sum(rmsse::numeric), 0) as sum_rmsse,
         count(rmsse) as n_rmsse,
-        sum(n_inside_50) as n_inside_50,
-        sum(n_inside_80) as n_inside_80,
-        sum(n_inside_90) as n_inside_90,
-        sum(n_inside_98) as n_inside_98,
+        {% for percent in intervals %}
+        sum(n_inside_{{ percent }}) as n_inside_{{ percent }},
+        {% endfor %}
         sum(n_on_bound_90) as n_on_bound_90
     from scaled
     group by grouping sets (
@@ -147,65 +134,59 @@ rolled_up as (
         (lag_bucket)
     )
     having grouping(category) = 1 or category is not null
+),
+
+scored as (
+    select
+        {client_id} as client_id,
+        {scoring_id}::uuid as scoring_id,
+        grain,
+        case grain
+            -- a | inside an id is escaped, so that two series never share a key
+            when 'series' then
+                replace(replace(item_id, '\', '\\'), '|', '\|')
+                || '|' || replace(replace(location_id, '\', '\\'), '|', '\|')
+            when 'item' then item_id
+            when 'location' then location_id
+            when 'category' then category
+            else {client_id}
+        end as grain_key,
+        lag_bucket,
+        {run_id}::uuid as run_id,
+        {model} as model,
+        {as_of_date}::date as as_of_date,
+        item_id,
+        location_id,
+        category,
+        now() as scored_at,
+        {actuals_through}::date as actuals_through,
+        {input_watermark} as input_watermark,
+        true as is_current,
+        n_rows,
+        n_series,
+        n_masked,
+        n_undefined,
+        n_positive,
+        sum_actual_qty,
+        sum_forecast_qty,
+        sum_abs_error_qty,
+        sum_squared_error,
+        sum_abs_pct_error,
+        sum_pinball_qty,
+        sum_mase,
+        n_mase,
+        sum_rmsse,
+        n_rmsse,
+        {% for percent in intervals %}
+        n_inside_{{ percent }},
+        {{ coverage(percent) }},
+        {% endfor %}
+        n_on_bound_90,
+        {% for name in metrics %}
+        {{ accuracy_metric(name) }}{{ "," if not loop.last }}
+        {% endfor %}
+    from rolled_up
 )
 
-select
-    {client_id},
-    {scoring_id}::uuid,
-    grain,
-    case grain
-        -- a | inside an id is escaped, so that two series never share a key
-        when 'series' then
-            replace(replace(item_id, '\', '\\'), '|', '\|')
-            || '|' || replace(replace(location_id, '\', '\\'), '|', '\|')
-        when 'item' then item_id
-        when 'location' then location_id
-        when 'category' then category
-        else {client_id}
-    end,
-    lag_bucket,
-    {run_id}::uuid,
-    {model},
-    {as_of_date}::date,
-    item_id,
-    location_id,
-    category,
-    now(),
-    {actuals_through}::date,
-    {input_watermark},
-    true,
-    n_rows,
-    n_series,
-    n_masked,
-    n_undefined,
-    n_positive,
-    sum_actual_qty,
-    sum_forecast_qty,
-    sum_abs_error_qty,
-    sum_squared_error,
-    sum_abs_pct_error,
-    sum_pinball_qty,
-    sum_mase,
-    n_mase,
-    sum_rmsse,
-    n_rmsse,
-    n_inside_50,
-    n_inside_80,
-    n_inside_90,
-    n_inside_98,
-    n_on_bound_90,
-    sum_abs_pct_error / nullif(n_positive, 0),
-    n_positive::float8 / nullif(n_rows, 0),
-    sum_abs_error_qty / nullif(sum_actual_qty, 0),
-    sum_abs_error_qty / nullif(n_rows, 0),
-    sqrt(sum_squared_error / nullif(n_rows, 0)),
-    (sum_forecast_qty - sum_actual_qty) / nullif(sum_actual_qty, 0),
-    (sum_forecast_qty - sum_actual_qty) / nullif(n_rows, 0),
-    sum_mase / nullif(n_mase, 0),
-    sum_rmsse / nullif(n_rmsse, 0),
-    sum_pinball_qty / nullif(sum_actual_qty, 0),
-    n_inside_50::float8 / nullif(n_rows, 0),
-    n_inside_80::float8 / nullif(n_rows, 0),
-    n_inside_90::float8 / nullif(n_rows, 0),
-    n_inside_98::float8 / nullif(n_rows, 0)
-from rolled_up
+select {{ columns | join(", ") }}
+from scored

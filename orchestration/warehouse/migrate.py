@@ -17,14 +17,12 @@ from sqlalchemy import Connection, text
 
 from forecasting_lib.inventory import FLAG_VOCABULARY
 from orchestration.warehouse import tenancy
+from orchestration.warehouse.locks import Purpose, lock_transaction
 from orchestration.warehouse.server import Warehouse, create_missing_databases
 from orchestration.warehouse.tables import SCHEMAS
 from orchestration.warehouse.tenancy import PARTITION_SEPARATOR
 
 _SCRIPTS = Path(__file__).parent / "migrations"
-
-_LOCK = 7_203_114_205
-"""Advisory lock: two migrations at once wait for each other."""
 
 
 def migrate(warehouse: Warehouse, build_views: Callable[[], None]) -> list[str]:
@@ -40,7 +38,7 @@ def migrate(warehouse: Warehouse, build_views: Callable[[], None]) -> list[str]:
     """
     created = create_missing_databases(warehouse)
     with warehouse.connect_admin() as connection:
-        connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
+        lock_transaction(connection, Purpose.MIGRATION)
         tenancy.create_roles(connection, warehouse.roles)
     upgrade(warehouse)
     _secure(warehouse)
@@ -52,7 +50,9 @@ def migrate(warehouse: Warehouse, build_views: Callable[[], None]) -> list[str]:
 def upgrade(warehouse: Warehouse) -> None:
     """Run alembic to the newest revision, as the pipeline's role, in one transaction."""
     with warehouse.engine.begin() as connection:
-        connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        lock_transaction(driver, Purpose.MIGRATION)
         for schema in SCHEMAS:
             connection.execute(text(f"create schema if not exists {schema}"))
         command.upgrade(_config(connection), "head")
@@ -99,7 +99,7 @@ def _config(connection: Connection) -> Config:
 def _secure(warehouse: Warehouse) -> None:
     """Policies and grants, the flag vocabulary, and the audit log handed to its owner."""
     with warehouse.transaction() as connection:
-        connection.execute("select pg_advisory_xact_lock(%s)", (_LOCK,))
+        lock_transaction(connection, Purpose.MIGRATION)
         tenancy.secure(connection, warehouse.roles)
         for flag, description in FLAG_VOCABULARY.items():
             connection.execute(

@@ -21,7 +21,7 @@ from orchestration.clients import add_client, sync_partitions, validated
 from orchestration.running.instance import open_instance
 from orchestration.running.runs import StepUpdate, find_job, output_sent_to, run_job
 from orchestration.settings import load_settings
-from orchestration.stages.demand import build_views
+from orchestration.stages.dbt import build_views
 from orchestration.stages.ingestion import ingest_files
 from orchestration.warehouse.migrate import migrate
 from orchestration.warehouse.server import Warehouse, locate_warehouse, start_embedded

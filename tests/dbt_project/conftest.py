@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from psycopg import sql
 
-from orchestration.stages.demand import DBT_EXECUTABLE, PROJECT_DIR
+from orchestration.stages.dbt import DBT_EXECUTABLE, PROJECT_DIR
 from orchestration.warehouse.bulk import insert_frame
 from orchestration.warehouse.server import Warehouse
 

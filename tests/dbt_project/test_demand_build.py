@@ -5,6 +5,7 @@ One retailer's ten weeks hold every case; the builds are shared by all tests of 
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -14,9 +15,12 @@ import polars as pl
 import pytest
 
 from orchestration.clients import Client, add_client, get_client, validated
-from orchestration.stages.demand import build_arguments, refresh_holidays
+from orchestration.stages.dbt import build_arguments
+from orchestration.stages.demand import refresh_holidays
+from orchestration.warehouse.locks import Purpose, lock_transaction
 from orchestration.warehouse.server import Warehouse
 from tests.dbt_project.conftest import Dbt, digest, fetch, finish, stage
+from tests.waiting import is_waited_for
 
 TABLES = (
     "ts_demand_daily",
@@ -374,6 +378,17 @@ def test_a_build_without_a_client_is_refused(start_dbt: Dbt) -> None:
     output, _ = process.communicate()
     assert process.returncode != 0
     assert "Name the client" in output
+
+
+def test_a_build_waits_for_whoever_holds_the_clients_demand(
+    warehouse: Warehouse, start_dbt: Dbt, builds: Builds
+) -> None:
+    arguments = ("run", "--select", "dim_location", "--vars", json.dumps({"client_id": builds.retailer}))
+    with warehouse.transaction() as connection:
+        lock_transaction(connection, Purpose.DEMAND, builds.retailer)
+        build = start_dbt(*arguments)
+        assert is_waited_for(connection, lambda: build.poll() is not None)
+    finish(build)
 
 
 def test_dbt_unit_tests_pass(start_dbt: Dbt, builds: Builds) -> None:

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from orchestration.clients import add_client, validated
-from orchestration.stages.demand import build_arguments
+from orchestration.stages.dbt import build_arguments
 from orchestration.warehouse.server import Warehouse
 from tests.dbt_project.conftest import Dbt, fetch, finish, m5_folder, stage
 

@@ -13,7 +13,8 @@ from sqlalchemy import ARRAY, Boolean, Date, DateTime, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
 from orchestration.clients import Client, add_client, validated
-from orchestration.stages.demand import REPORTING_VIEWS, build_views
+from orchestration.stages.dbt import build_views
+from orchestration.stages.demand import REPORTING_VIEWS
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import metadata
 from tests.dbt_project.conftest import fetch

@@ -14,9 +14,9 @@ from forecasting_lib.covariates import (
     COVARIATES,
     Facts,
     closed_ahead,
-    expected_closed,
     gone_ahead,
     with_covariates,
+    with_expected_closings,
     without_shut_days,
 )
 from forecasting_lib.models.guards import guarded_predict
@@ -38,12 +38,13 @@ def calendar(days_back: int = 80, *, ahead: int = HORIZON, **columns: object) ->
     """A calendar of two locations without anything on it, but for the columns given."""
     plain = pl.DataFrame({"date": pl.date_range(day(-days_back), day(ahead), eager=True)})
     frame = pl.DataFrame({"location_id": ["north", "south"]}).join(plain, how="cross")
-    return frame.with_columns(
+    plain = frame.with_columns(
         pl.lit(False).alias("is_holiday"),
         pl.lit(None, pl.String).alias("holiday_name"),
         pl.lit(None, pl.Boolean).alias("is_snap"),
         pl.when(pl.col("date") <= AS_OF).then(False).alias("is_closed"),
     ).with_columns(**columns)  # type: ignore[arg-type]
+    return with_expected_closings(plain, AS_OF)
 
 
 def promotions(rows: Sequence[tuple[str, int, int, float | None]] = ()) -> pl.DataFrame:
@@ -180,7 +181,7 @@ def test_a_holiday_closed_last_time_is_expected_to_be() -> None:
         .then(pl.lit("Market"))
     )
     closed = pl.when(pl.col("date") <= AS_OF).then(pl.col("date") == day(-70))
-    expected = expected_closed(calendar(holiday_name=names, is_closed=closed), AS_OF)
+    expected = calendar(holiday_name=names, is_closed=closed)
     assert expected.filter("is_expected_closed")["date"].unique().to_list() == [day(2)]
 
 

@@ -14,7 +14,7 @@ import pytest
 from orchestration.clients import Client, sync_partitions
 from orchestration.running.runs import find_job, run_job
 from orchestration.settings import Settings
-from orchestration.stages.quality import score_due_runs
+from orchestration.stages.scoring import score_due_runs
 from orchestration.warehouse.bulk import read_frame, render
 from orchestration.warehouse.server import Warehouse
 

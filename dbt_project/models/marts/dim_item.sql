@@ -7,7 +7,7 @@ with described as (
 sold as (
 
     select distinct client_id, item_id from {{ ref('dim_series') }}
-    where client_id = '{{ var("client_id") }}'
+    where {{ is_client() }}
 
 ),
 
@@ -19,7 +19,7 @@ priced as (
         demand.date,
         avg(demand.unit_price) as unit_price
     from {{ ref('ts_demand_daily') }} as demand
-    where demand.client_id = '{{ var("client_id") }}' and demand.unit_price is not null
+    where {{ is_client("demand.client_id") }} and demand.unit_price is not null
     group by demand.client_id, demand.item_id, demand.date
 
 ),

@@ -27,17 +27,13 @@ measured as (
         count(*) filter (where demand_qty > 0) as demand_days,
         -- exact sums, cast at the end: a sum of float8 depends on the order of the rows
         (avg(demand_qty) filter (where not is_masked))::float8 as mean_demand_qty,
-        count(*) filter (where not is_masked)::float8
-            / nullif(count(*) filter (where demand_qty > 0), 0) as adi,
-        (
-            var_pop(demand_qty) filter (where demand_qty > 0)
-            / (avg(demand_qty) filter (where demand_qty > 0)) ^ 2
-        )::float8 as cv2,
+        {{ average_demand_interval() }} as adi,
+        {{ squared_variation() }} as cv2,
         sum(demand_qty * unit_price) filter (where demand.date > client.last_demand_date - 365)
             as revenue_365d_value
     from {{ ref('ts_demand_daily') }} as demand
     cross join client
-    where demand.client_id = '{{ var("client_id") }}'
+    where {{ is_client("demand.client_id") }}
     group by demand.item_id, demand.location_id
 
 )
@@ -54,13 +50,7 @@ select
     measured.mean_demand_qty,
     measured.adi,
     measured.cv2,
-    case
-        when adi < 1.32 and cv2 < 0.49 then 'smooth'
-        when adi < 1.32 then 'erratic'
-        when cv2 < 0.49 then 'intermittent'
-        when adi is not null then 'lumpy'
-        else 'none'
-    end as demand_class,
+    {{ demand_class("measured.adi", "measured.cv2") }} as demand_class,
     measured.revenue_365d_value
 from delivered
 cross join client

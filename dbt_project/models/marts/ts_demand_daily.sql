@@ -24,7 +24,7 @@ promoted as (
         max(discount_rate) as discount_rate,
         min(known_date) as known_date
     from {{ ref('promoted_days') }}
-    where client_id = '{{ var("client_id") }}'
+    where {{ is_client() }}
     group by item_id, location_id, date
 
 ),

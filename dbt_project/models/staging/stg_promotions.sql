@@ -1,7 +1,7 @@
 with source as (
 
     select * from {{ source('staging', 'promotions') }}
-    where client_id = '{{ var("client_id") }}'
+    where {{ is_client() }}
 
 ),
 

@@ -18,7 +18,7 @@ from forecasting_lib.models.guards import guarded_predict
 from forecasting_lib.panel import FloatArray, Panel
 from orchestration.clients import Client, add_client, sync_partitions, validated
 from orchestration.reading.histories import read_forecast, read_history
-from orchestration.reading.known_facts import history_with_covariates, history_with_shut_days
+from orchestration.reading.known_facts import history_as_known
 from orchestration.running.runs import find_job, run_job
 from orchestration.settings import Settings
 from orchestration.warehouse.bulk import read_frame, render
@@ -108,7 +108,7 @@ def runs(
 
 def _panel(warehouse: Warehouse, client: Client) -> Panel:
     history = read_history(warehouse, client.client_id, AS_OF)
-    return history_with_covariates(warehouse, client.client_id, history, client.horizon_days).panel
+    return history_as_known(warehouse, client.client_id, history, client.horizon_days, covariates=True).panel
 
 
 def _runs(warehouse: Warehouse, client: Client) -> list[str]:
@@ -159,7 +159,7 @@ def test_nothing_that_became_known_later_moves_the_forecast(warehouse: Warehouse
     horizon = runs.client.horizon_days
     asked_again = guarded_predict(Chronos2(runs.weights), runs.after_later_days, horizon)
     history = read_history(warehouse, runs.client.client_id, asked_again.as_of_date)
-    shut = history_with_shut_days(warehouse, runs.client.client_id, history, horizon).shut_ahead
+    shut = history_as_known(warehouse, runs.client.client_id, history, horizon, covariates=False).shut_ahead
     assert shut is not None
     assert shut.any(), "the generated retailer has a store that closes on Sundays"
     asked_again = without_shut_days(asked_again, shut)
@@ -214,7 +214,7 @@ def test_covariates_are_read_as_of_any_day(warehouse: Warehouse, runs: Runs) -> 
     """As of the last day everything the spiked days brought is there."""
     last = SMALL_RETAILER.end_date
     history = read_history(warehouse, runs.client.client_id, last)
-    panel = history_with_covariates(warehouse, runs.client.client_id, history, 28).panel
+    panel = history_as_known(warehouse, runs.client.client_id, history, 28, covariates=True).panel
     position = history.keys.with_row_index().filter(item_id=ITEM)["index"][0]
     promoted = panel.past_covariates["promotion"][position]
     assert _between(promoted, last, 2, 9).tolist() == [0.9] * 8

@@ -14,7 +14,7 @@ from forecasting_lib.panel import Panel
 from orchestration.clients import Client
 from orchestration.landing.load import load_file
 from orchestration.reading.histories import DemandHistory, with_series_ids
-from orchestration.reading.known_facts import history_with_shut_days
+from orchestration.reading.known_facts import history_as_known
 from orchestration.warehouse.server import Warehouse
 
 AS_OF = date(2024, 3, 1)
@@ -37,7 +37,7 @@ def delivered(
         for run_id, name, content in files:
             (tmp_path / name).write_text(content)
             assert load_file(warehouse, client, tmp_path / name, name, run_id=run_id).status == "loaded"
-        shut = history_with_shut_days(warehouse, client.client_id, history, horizon=5).shut_ahead
+        shut = history_as_known(warehouse, client.client_id, history, horizon=5, covariates=False).shut_ahead
         assert shut is not None
         assert not shut[0].any(), "rice stays"
         found: list[bool] = shut[1].tolist()

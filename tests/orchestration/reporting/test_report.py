@@ -13,16 +13,10 @@ import pytest
 from rich.console import Console
 
 from orchestration.clients import Client
-from orchestration.reporting.report import SERIES_SHOWN, ReportError, series_pages, write_report
-from orchestration.reporting.summary import (
-    ClientState,
-    client_states,
-    latest_models,
-    print_summary,
-    state_warnings,
-    urgent_lines,
-    volumes,
-)
+from orchestration.reporting.questions import SERIES_SHOWN, latest_models, urgent_lines, volumes
+from orchestration.reporting.report import ReportError, series_pages, write_report
+from orchestration.reporting.states import ClientState, client_states, state_warnings
+from orchestration.reporting.terminal import print_summary
 from orchestration.resources import Installation
 from orchestration.settings import Settings
 from orchestration.stages.forecasting import forecasts

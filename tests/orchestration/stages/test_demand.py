@@ -16,7 +16,7 @@ import pytest
 
 from orchestration.clients import Client
 from orchestration.resources import Installation
-from orchestration.stages import demand
+from orchestration.stages import dbt, demand
 from orchestration.warehouse.bulk import insert_frame
 from orchestration.warehouse.server import Warehouse, WarehouseError
 from orchestration.warehouse.tables.analytics import ts_demand_daily
@@ -32,15 +32,15 @@ MARTS = {
 
 
 def test_build_arguments_name_the_client() -> None:
-    arguments = demand.build_arguments("acme")
+    arguments = dbt.build_arguments("acme")
     assert arguments[0] == "build"
     assert json.loads(arguments[arguments.index("--vars") + 1]) == {"client_id": "acme"}
 
 
 def test_build_arguments_leave_out_unit_tests_and_shared_views() -> None:
-    arguments = demand.build_arguments("acme")
+    arguments = dbt.build_arguments("acme")
     assert arguments[arguments.index("--exclude-resource-type") + 1] == "unit_test"
-    assert arguments[arguments.index("--exclude") + 1] == demand.REPORTING
+    assert arguments[arguments.index("--exclude") + 1] == dbt.REPORTING
     assert "--full-refresh" not in arguments
 
 
@@ -79,24 +79,24 @@ def test_no_run_can_materialize_a_reporting_view() -> None:
 
 
 def _copy_of_the_project(folder: Path) -> Path:
-    return Path(shutil.copytree(demand.PROJECT_DIR, folder, ignore=shutil.ignore_patterns("target", "logs")))
+    return Path(shutil.copytree(dbt.PROJECT_DIR, folder, ignore=shutil.ignore_patterns("target", "logs")))
 
 
 def test_the_digest_follows_every_parsed_file_and_nothing_else(tmp_path: Path) -> None:
     project = _copy_of_the_project(tmp_path / "project")
-    before = demand.project_digest(project)
-    assert before == demand.project_digest(demand.PROJECT_DIR)
+    before = dbt.project_digest(project)
+    assert before == dbt.project_digest(dbt.PROJECT_DIR)
     (project / "target").mkdir()
     (project / "target" / "manifest.json").write_text("{}")
-    assert demand.project_digest(project) == before
+    assert dbt.project_digest(project) == before
     (project / "macros" / "extra.sql").write_text("{% macro extra() %}{% endmacro %}")
-    assert demand.project_digest(project) != before
+    assert dbt.project_digest(project) != before
 
 
 def test_a_fresh_manifest_is_taken_as_it_is() -> None:
-    manifest = demand.current_manifest()
+    manifest = dbt.current_manifest()
     written = manifest.stat().st_mtime_ns
-    assert demand.current_manifest() == manifest
+    assert dbt.current_manifest() == manifest
     assert manifest.stat().st_mtime_ns == written
 
 
@@ -106,7 +106,7 @@ def test_processes_that_load_a_changed_project_together_parse_it_once(tmp_path: 
     outdated.parent.mkdir(parents=True)
     outdated.write_text("{}")
     with ThreadPoolExecutor(4) as pool:
-        manifests = set(pool.map(demand.current_manifest, [project] * 4))
+        manifests = set(pool.map(dbt.current_manifest, [project] * 4))
     assert list(outdated.parent.glob("*.json")) == list(manifests)
     (manifest,) = manifests
     assert "model.forecaster.ts_demand_daily" in json.loads(manifest.read_text())["nodes"]
@@ -116,7 +116,7 @@ def test_a_project_dbt_cannot_parse_says_why(tmp_path: Path) -> None:
     project = _copy_of_the_project(tmp_path / "project")
     (project / "models" / "broken.sql").write_text("select * from {{ ref('nowhere') }}")
     with pytest.raises(WarehouseError, match="nowhere"):
-        demand.current_manifest(project)
+        dbt.current_manifest(project)
 
 
 def test_public_holidays_are_of_the_country_or_its_part() -> None:

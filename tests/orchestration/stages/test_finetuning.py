@@ -26,7 +26,7 @@ from orchestration.reading.tuned_weights import (
 from orchestration.running.runs import find_job
 from orchestration.settings import Settings
 from orchestration.stages.finetuning import read_held_out, tune_client
-from orchestration.stages.forecasting import plan_models
+from orchestration.stages.model_plans import plan_models
 from orchestration.warehouse.server import Warehouse
 from tests.tiny_chronos import save_tiny_chronos
 

@@ -18,15 +18,13 @@ from orchestration.clients import Client
 from orchestration.reading.histories import DemandHistory
 from orchestration.settings import Settings
 from orchestration.stages.checks import forecast_problems
-from orchestration.stages.forecasting import (
-    ForecastRun,
+from orchestration.stages.forecast_runs import ForecastRun, digest_of_inputs, history_rows, series_rows
+from orchestration.stages.model_plans import (
     ModelOutcome,
     PlannedModel,
-    digest_of_inputs,
     models_to_run,
     panel_for,
     plan_models,
-    series_rows,
     settings_of,
 )
 from tests.tiny_chronos import save_tiny_chronos
@@ -87,7 +85,9 @@ def test_weights_are_found_or_their_absence_explained(tmp_path: Path, settings: 
 
 
 def test_every_series_is_forecast_or_listed_with_the_reason(history: DemandHistory) -> None:
-    rows = {row["item_id"]: row for row in series_rows(forecast_of(history), history).to_dicts()}
+    rows = {
+        row["item_id"]: row for row in series_rows(forecast_of(history), history_rows(history)).to_dicts()
+    }
     assert {item: (row["status"], row["reason"]) for item, row in rows.items()} == {
         "a": ("forecast", None),
         "b": ("forecast", None),
@@ -103,7 +103,7 @@ def test_a_forecast_from_a_few_days_stands_and_says_so(history: DemandHistory) -
     young = replace(
         history, panel=replace(history.panel, history=(np.arange(1.0, 14.0), np.ones(14), np.empty(0)))
     )
-    rows = series_rows(forecast_of(young), young).sort("item_id")
+    rows = series_rows(forecast_of(young), history_rows(young)).sort("item_id")
     assert rows.select("status", "reason").rows()[:2] == [("forecast", "COLD_START"), ("forecast", None)]
 
 

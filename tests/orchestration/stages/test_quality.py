@@ -27,19 +27,16 @@ from forecasting_lib.models.guards import guarded_predict
 from forecasting_lib.models.registry import create_model
 from forecasting_lib.panel import QUANTILE_COLUMNS, QUANTILE_LEVELS, Panel
 from orchestration.clients import CLIENT_PARTITIONS, Client
+from orchestration.reading.accuracy import latest_accuracy
 from orchestration.resources import Installation
 from orchestration.stages.quality import (
     QUALITY_KEY,
-    Delivery,
-    PublishedRun,
     accuracy_table,
     bias_problems,
     coverage_problems,
     forecast_quality,
-    latest_accuracy,
-    runs_due,
-    score_due_runs,
 )
+from orchestration.stages.scoring import Delivery, PublishedRun, runs_due, score_due_runs
 from orchestration.warehouse.bulk import insert_frame, read_frame, render
 from orchestration.warehouse.server import Warehouse
 
@@ -325,6 +322,23 @@ def sorted_grid(point: Sequence[float], anchors: dict[str, list[int]]) -> dict[s
         else:
             grid[name] = point
     return grid
+
+
+def test_pooling_one_run_gives_the_metrics_of_its_scores(warehouse: Warehouse, new_client: NewClient) -> None:
+    """The view pools sums with the formulas that the scores were made with."""
+    client_id = new_client().client_id
+    rows = pl.concat([forecast_rows("a", [3, 1, 2]), forecast_rows("b", [0.5, 4, 1])])
+    add_forecast(warehouse, client_id, rows, scales={("a", "n"): (2.0, 1.0), ("b", "n"): (1.5, 3.0)})
+    demand_and_delivery(warehouse, client_id, daily("a", [4, 0, 2]), daily("b", [1, 1, 3]))
+    score_due_runs(warehouse, client_id, "run")
+    score = score_of(scores(warehouse, client_id), "client")
+    (pooled,) = read_frame(
+        warehouse, render("select * from analytics.model_accuracy where client_id = {c}", c=client_id)
+    ).to_dicts()
+    metrics = ["wape", "mape", "mae_qty", "rmse_qty", "bias", "mase", "rmsse", "wql"]
+    metrics += [f"coverage_{percent}" for percent in (50, 80, 90, 98)]
+    assert {name: pooled[name] for name in metrics} == pytest.approx({name: score[name] for name in metrics})
+    assert None not in pooled.values()
 
 
 def test_a_metric_without_a_denominator_is_null_and_its_series_is_counted(

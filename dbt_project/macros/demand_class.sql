@@ -1,0 +1,33 @@
+{#-
+    The demand pattern of a series and the two statistics it rests on (Syntetos, Boylan and Croston 2005).
+
+    forecasting_lib/inventory/classification.py says the same of a panel, at any past day; SQL cannot call it,
+    so tests/dbt_project/test_demand_class.py holds the two together, the cuts to the last bit.
+
+    Plain Jinja without anything of dbt. The statistics are aggregates over a series' rows with demand_qty and
+    is_masked.
+-#}
+
+{#- ADI: unmasked days per day with demand; NULL without demand. -#}
+{% macro average_demand_interval() -%}
+    count(*) filter (where not is_masked)::float8 / nullif(count(*) filter (where demand_qty > 0), 0)
+{%- endmacro %}
+
+{#- CV2: population variance of the days with demand over their squared mean; NULL without demand. -#}
+{% macro squared_variation() -%}
+    (
+        var_pop(demand_qty) filter (where demand_qty > 0)
+        / (avg(demand_qty) filter (where demand_qty > 0)) ^ 2
+    )::float8
+{%- endmacro %}
+
+{#- The class of a series; none without demand. -#}
+{% macro demand_class(adi, cv2) -%}
+    case
+        when {{ adi }} < 1.32 and {{ cv2 }} < 0.49 then 'smooth'
+        when {{ adi }} < 1.32 then 'erratic'
+        when {{ cv2 }} < 0.49 then 'intermittent'
+        when {{ adi }} is not null then 'lumpy'
+        else 'none'
+    end
+{%- endmacro %}

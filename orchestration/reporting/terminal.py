@@ -1,0 +1,87 @@
+"""What a run found for one client, as the terminal shows it.
+
+Belongs here: rich tables and sentences. Does not belong here: the questions behind them (``questions``).
+"""
+
+from __future__ import annotations
+
+import polars as pl
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from orchestration.clients import Client
+from orchestration.reading.accuracy import latest_accuracy
+from orchestration.reporting.numbers import number, percent
+from orchestration.reporting.questions import latest_models, urgent_lines, volumes
+from orchestration.warehouse.server import Warehouse
+
+ACCURACY_HELP = (
+    "WAPE: sum of absolute errors over the sum of actuals. MAPE: over days with demand only. "
+    "MAE, RMSE: units per day. Bias: positive is over-forecast."
+)
+
+
+def print_summary(console: Console, warehouse: Warehouse, client: Client) -> None:
+    """What a run found for one client: volumes, models and why, accuracy, the five most urgent lines."""
+    about = volumes(warehouse, client.client_id)
+    console.rule(f"[bold]{escape(client.name)}[/] ({client.client_id})")
+    console.print(
+        f"{about['series']:,} series ({about['items']:,} items, {about['locations']:,} locations), "
+        f"{about['demand_rows']:,} days of demand from {about['first_date']} to {about['last_date']}; "
+        f"{about['rows_loaded']:,} rows loaded from {about['files_loaded']} files, "
+        f"{about['rows_rejected']:,} rejected."
+    )
+    console.print(_models_table(latest_models(warehouse, client.client_id)))
+    console.print(_accuracy_table(latest_accuracy(warehouse, client.client_id)))
+    console.print(_urgent_text(urgent_lines(warehouse, client.client_id, limit=5)), soft_wrap=True)
+
+
+def _models_table(models: pl.DataFrame) -> Table:
+    as_of = f" as of {models['as_of_date'][0]}" if models.height else ""
+    table = Table("model", "series", "why", title=f"Forecast{as_of}", title_justify="left")
+    for row in models.to_dicts():
+        name = f"[bold]{row['model']}[/]" if row["is_champion"] else row["model"]
+        table.add_row(name, f"{row['n_series']:,}", escape(row["reason"]))
+    return table
+
+
+def _accuracy_table(accuracy: pl.DataFrame) -> Table:
+    title = "Accuracy of earlier forecasts: none scored yet"
+    if accuracy.height:
+        first = accuracy.row(0, named=True)
+        title = (
+            f"Accuracy of the forecast as of {first['as_of_date']}, "
+            f"{first['days_known']} of its {first['horizon_days']} days known"
+        )
+    table = Table("model", title=title, caption=ACCURACY_HELP, title_justify="left", caption_justify="left")
+    for metric in ("WAPE", "MAPE", "MAE", "RMSE", "bias", "MASE", "80 % band holds"):
+        table.add_column(metric, justify="right")
+    for row in accuracy.to_dicts():
+        table.add_row(
+            f"[bold]{row['model']}[/]" if row["is_champion"] else row["model"],
+            percent(row["wape"]),
+            percent(row["mape"]),
+            number(row["mae"]),
+            number(row["rmse"]),
+            percent(row["bias"], signed=True),
+            number(row["mase"]),
+            percent(row["coverage_80"]),
+        )
+    return table
+
+
+def _urgent_text(lines: pl.DataFrame) -> str:
+    """The lines as sentences; a table of them would not fit a terminal."""
+    text = "[italic]Most urgent[/]" if lines.height else "Nothing needs to be ordered."
+    for row in lines.to_dicts():
+        name = "" if row["name"] == row["item_id"] else f" {row['name']}"
+        units = f"{row['order_qty']:,.0f}"
+        deed = f"expedite {units}" if row["action"] == "expedite" else f"order {units} by {row['order_date']}"
+        arrival = f", arrives {row['receipt_date']}" if row["receipt_date"] else ""
+        text += (
+            f"\n{row['priority_rank']}. [bold]{escape(row['item_id'])}[/]{escape(name)}, "
+            f"{escape(row['location_id'])}, {row['urgency'].replace('_', ' ')}: {deed}"
+            f"{arrival}\n   [dim]{escape(row['reason'])}[/]"
+        )
+    return text

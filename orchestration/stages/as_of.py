@@ -1,0 +1,41 @@
+"""The as-of date of a run: the last day that its stages may see."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import dagster as dg
+
+from orchestration.reading.histories import last_demand_day
+from orchestration.warehouse.server import Warehouse
+
+
+class AsOf(dg.Config):
+    """What a planner may choose for one run."""
+
+    as_of_date: str | None = None
+    """Last day the models may see, ISO; unset means the last complete day of demand."""
+
+
+def chosen_as_of(warehouse: Warehouse, client_id: str, wanted: str | None) -> date:
+    """The as-of date of a run.
+
+    Raises:
+        dagster.Failure: no demand yet, not a date, or a date after the last complete day.
+    """
+    last = last_demand_day(warehouse, client_id)
+    if last is None:
+        raise dg.Failure(f"{client_id} has no demand yet: deliver a sales file first.", allow_retries=False)
+    if wanted is None:
+        return last
+    try:
+        chosen = date.fromisoformat(wanted)
+    except ValueError as error:
+        raise dg.Failure(
+            f"as_of_date {wanted!r} is not an ISO date such as 2026-03-31.", allow_retries=False
+        ) from error
+    if chosen > last:
+        raise dg.Failure(
+            f"as_of_date {chosen} lies after the last complete day of demand, {last}.", allow_retries=False
+        )
+    return chosen

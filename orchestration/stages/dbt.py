@@ -1,0 +1,133 @@
+"""How dbt is called: its arguments, its environment, its manifest.
+
+Belongs here: everything about running dbt that knows nothing of assets. Does not belong here: how its models
+appear in Dagster (``demand``), what they compute (``dbt_project``).
+"""
+
+import fcntl
+import hashlib
+import importlib.metadata
+import json
+import os
+import subprocess
+import sysconfig
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+from dagster_dbt import DbtCliResource
+from packaging.version import Version
+
+from orchestration.settings import PROJECT_ROOT
+from orchestration.warehouse.locks import Purpose, lock_transaction
+from orchestration.warehouse.server import Warehouse, WarehouseError
+
+PROJECT_DIR = PROJECT_ROOT / "dbt_project"
+DBT_EXECUTABLE = Path(sysconfig.get_path("scripts")) / "dbt"
+REPORTING = "fqn:forecaster.reporting"
+
+
+def build_arguments(client_id: str) -> list[str]:
+    """Arguments of the dbt run that rebuilds one client's slice and tests it.
+
+    Without unit tests, which bring a client of their own, and without the reporting views, which all
+    clients share: two runs that create the same view at once collide.
+    """
+    return [
+        "build",
+        "--exclude",
+        REPORTING,
+        "--exclude-resource-type",
+        "unit_test",
+        "--vars",
+        json.dumps({"client_id": client_id}),
+    ]
+
+
+def build_views(warehouse: Warehouse) -> None:
+    """Create or replace the reporting views; two callers wait for each other.
+
+    Raises:
+        WarehouseError: dbt could not build them; the message is dbt's.
+    """
+    with warehouse.transaction() as connection, tempfile.TemporaryDirectory() as target:
+        lock_transaction(connection, Purpose.VIEWS)
+        _run_dbt(["run", "--select", REPORTING], Path(target), {**os.environ, **warehouse.dbt_environment()})
+
+
+def _run_dbt(
+    arguments: Sequence[str], target: Path, environment: Mapping[str, str], project_dir: Path = PROJECT_DIR
+) -> None:
+    paths = {"--project-dir": project_dir, "--profiles-dir": project_dir}
+    outputs = {"--target-path": target, "--log-path": target}
+    options = [str(part) for pair in {**paths, **outputs}.items() for part in pair]
+    done = subprocess.run(
+        [str(DBT_EXECUTABLE), "--quiet", "--no-use-colors", *arguments, *options],
+        env=dict(environment),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise WarehouseError(f"dbt {arguments[0]} failed:\n{(done.stdout + done.stderr).strip()}")
+
+
+def project_digest(project_dir: Path = PROJECT_DIR) -> str:
+    """Digest of everything dbt parses: a manifest made from the same digest is still right."""
+    digest = hashlib.sha256(importlib.metadata.version("dbt-core").encode())
+    folders = (project_dir / name for name in ("macros", "models", "tests"))
+    files = [*project_dir.glob("*.yml"), *(path for folder in folders for path in folder.rglob("*"))]
+    for path in sorted(path for path in files if path.is_file()):
+        digest.update(f"\0{path.relative_to(project_dir)}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def current_manifest(project_dir: Path = PROJECT_DIR) -> Path:
+    """The manifest of the project as it is on disk; dbt parses only where none was made of these files.
+
+    The file's name carries the digest and the file is renamed into place, so that whoever finds it finds
+    it whole; the lock keeps processes that start together from parsing together. dbt parses without a
+    database and without the installation's variables: the manifest is the same everywhere.
+    """
+    folder = project_dir / "target" / "manifests"
+    manifest = folder / f"{project_digest(project_dir)}.json"
+    if manifest.exists():
+        return manifest
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not manifest.exists():
+            neutral = {name: value for name, value in os.environ.items() if "DBT_" not in name}
+            with tempfile.TemporaryDirectory(dir=folder) as target:
+                _run_dbt(["parse"], Path(target), neutral, project_dir)
+                outdated = list(folder.glob("*.json"))
+                (Path(target) / "manifest.json").rename(manifest)
+            for path in outdated:
+                path.unlink()
+    return manifest
+
+
+class OfflineDbt(DbtCliResource):
+    """dbt that is not asked for its version by ``dbt --version``, which asks PyPI for the newest one."""
+
+    @cached_property
+    def _cli_version(self) -> Version:
+        return Version(importlib.metadata.version("dbt-core"))
+
+
+@contextmanager
+def environment_of_dbt(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set variables for as long as dbt runs; dagster-dbt hands dbt the process's own environment."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

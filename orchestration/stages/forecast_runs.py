@@ -1,0 +1,210 @@
+"""A forecast run: what every model of the policy made of one history, and how it is published.
+
+Belongs here: which model leads and why, what a run depends on, the rows of a run and the transaction that
+publishes them. Does not belong here: how models are chosen and asked (``model_plans``), the asset
+(``forecasting``).
+"""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+import psycopg
+from psycopg.types.json import Jsonb
+
+from forecasting_lib.accuracy.metrics import mase_scale, rmsse_scale
+from forecasting_lib.models.guards import history_notes
+from forecasting_lib.panel import Forecast
+from orchestration.clients import Client
+from orchestration.reading.histories import SERIES_COLUMNS, DemandHistory
+from orchestration.stages.checks import forecast_problems
+from orchestration.stages.model_plans import ModelOutcome, PlannedModel, settings_of
+from orchestration.stages.provenance import code_version
+from orchestration.stages.publishing import claimed, insert_row, supersede
+from orchestration.warehouse.bulk import insert_frame
+from orchestration.warehouse.locks import Purpose
+from orchestration.warehouse.server import Warehouse
+from orchestration.warehouse.tables import analytics
+
+
+@dataclass(frozen=True)
+class ForecastRun:
+    """One execution of the stage: what every model of the policy made of the same history.
+
+    Attributes:
+        client: whose forecast it is.
+        history: what the models saw.
+        outcomes: one per model of ``models_to_run``, in that order.
+        input_digest: digest of everything the outcomes depend on.
+        dagster_run_id: the run in the Dagster UI.
+        run_id: the key of its rows.
+    """
+
+    client: Client
+    history: DemandHistory
+    outcomes: Sequence[ModelOutcome]
+    input_digest: str
+    dagster_run_id: str
+    run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    @property
+    def champion(self) -> ModelOutcome | None:
+        """The model that leads: the first of the client's policy that has a forecast."""
+        return next((o for o in self.outcomes if o.forecast is not None), None)
+
+    def reason(self, outcome: ModelOutcome) -> str:
+        """Why a model was chosen, not chosen or skipped, as a sentence for the planner."""
+        if outcome.plan.skipped_because is not None:
+            return f"Skipped: {outcome.plan.skipped_because}"
+        remarks = " ".join(outcome.plan.weights.warnings) if outcome.plan.weights else ""
+        if not outcome.plan.uses_covariates:
+            remarks = f"It does not use promotions, prices or holidays. {remarks}"
+        champion = self.champion
+        if champion is None or outcome is champion:
+            skipped = [o.model for o in self.outcomes[: self.outcomes.index(outcome)]]
+            passed_over = f" that ran; {', '.join(skipped)} did not" if skipped else ""
+            return f"Leads: the first model of the client's policy{passed_over}. {remarks}".strip()
+        return f"Published for comparison; {champion.model} comes before it in the policy. {remarks}".strip()
+
+
+def digest_of_inputs(client: Client, history: DemandHistory, plans: Sequence[PlannedModel]) -> str:
+    """SHA-256 of all that a forecast depends on: demand, covariates, the horizon, models, weights, code."""
+    panel = history.panel
+    choices = {
+        "as_of_date": panel.as_of_date.isoformat(),
+        "horizon_days": client.horizon_days,
+        "models": [[p.model, p.weights.digest if p.weights else None] for p in plans],
+        "code_version": code_version(),
+        "series": history.keys.rows(),
+        "ended": history.ended.rows(),
+        "lengths": [len(h) for h in panel.history],
+        "past_covariates": list(panel.past_covariates),
+        "future_covariates": list(panel.future_covariates),
+    }
+    digest = hashlib.sha256(json.dumps(choices).encode())
+    for rows in (panel.history, *panel.past_covariates.values(), *panel.future_covariates.values()):
+        for series in rows:
+            digest.update(series.tobytes())
+    if history.shut_ahead is not None:
+        digest.update(history.shut_ahead.tobytes())
+    return digest.hexdigest()
+
+
+def run_problems(run: ForecastRun) -> dict[str, list[str]]:
+    """Reasons not to publish, by model; empty where all forecasts are sound."""
+    found = {
+        o.model: forecast_problems(o.forecast, run.history.panel, run.client.horizon_days)
+        for o in run.outcomes
+        if o.forecast is not None
+    }
+    return {model: problems for model, problems in found.items() if problems}
+
+
+def history_rows(history: DemandHistory) -> pl.DataFrame:
+    """What is known of each series whatever the model: one row per active series, then the ended ones.
+
+    Returns:
+        ``item_id, location_id, reason, history_days, observed_days, mase_scale, rmsse_scale, has_ended``;
+        the reason is the history's own.
+    """
+    panel = history.panel
+    active = history.keys.select(SERIES_COLUMNS).with_columns(
+        pl.Series("reason", history_notes(panel), dtype=pl.String),
+        pl.Series("history_days", [len(h) for h in panel.history], dtype=pl.Int64),
+        pl.Series("observed_days", [int(np.isfinite(h).sum()) for h in panel.history], dtype=pl.Int64),
+        pl.Series("mase_scale", [mase_scale(h) or None for h in panel.history], dtype=pl.Float64),
+        pl.Series("rmsse_scale", [rmsse_scale(h) or None for h in panel.history], dtype=pl.Float64),
+        pl.lit(False).alias("has_ended"),
+    )
+    ended = history.ended.with_columns(
+        pl.lit("ENDED").alias("reason"),
+        pl.lit(0, pl.Int64).alias("history_days"),
+        pl.lit(0, pl.Int64).alias("observed_days"),
+        pl.lit(True).alias("has_ended"),
+    )
+    return pl.concat([active, ended], how="diagonal")
+
+
+def series_rows(forecast: Forecast, seen: pl.DataFrame) -> pl.DataFrame:
+    """One row per series: forecast, replaced or excluded, what the model saw, and its error scales.
+
+    Args:
+        forecast: of the active series.
+        seen: as :func:`history_rows` returns it.
+    """
+    ended = seen.height - len(forecast.reasons)
+    replaced = pl.Series([*forecast.reasons, *[None] * ended], dtype=pl.String)
+    status = (
+        pl.when("has_ended")
+        .then(pl.lit("excluded"))
+        .otherwise(pl.when(replaced.is_not_null()).then(pl.lit("replaced")).otherwise(pl.lit("forecast")))
+    )
+    return seen.with_columns(status.alias("status"), pl.coalesce(replaced, "reason").alias("reason")).drop(
+        "has_ended"
+    )
+
+
+def publish(warehouse: Warehouse, run: ForecastRun) -> None:
+    """Write a forecast run, all models in one transaction, and make it the current one."""
+    client_id, as_of_date = run.client.client_id, run.history.panel.as_of_date
+    with claimed(warehouse, Purpose.FORECAST, client_id) as connection:
+        supersede(
+            connection,
+            analytics.forecast_runs,
+            {"client_id": client_id, "as_of_date": as_of_date},
+            lambda: _insert_run(connection, run),
+            action="publish",
+            subject=f"forecast run {run.run_id}",
+            dagster_run_id=run.dagster_run_id,
+            as_of_date=as_of_date.isoformat(),
+            champion=run.champion.model if run.champion else None,
+        )
+
+
+def _insert_run(connection: psycopg.Connection[Any], run: ForecastRun) -> int:
+    """Write all models of a run; returns the days forecast."""
+    seen = history_rows(run.history)
+    for outcome in run.outcomes:
+        _insert_model(connection, run, outcome, seen)
+    return sum(o.forecast.mean.size for o in run.outcomes if o.forecast is not None)
+
+
+def _insert_model(
+    connection: psycopg.Connection[Any], run: ForecastRun, outcome: ModelOutcome, seen: pl.DataFrame
+) -> None:
+    forecast, weights = outcome.forecast, outcome.plan.weights
+    row = {
+        "client_id": run.client.client_id,
+        "run_id": run.run_id,
+        "model": outcome.model,
+        "as_of_date": run.history.panel.as_of_date,
+        "horizon_days": run.client.horizon_days,
+        "status": "skipped" if forecast is None else "published",
+        "is_current": forecast is not None,
+        "is_champion": outcome is run.champion,
+        "reason": run.reason(outcome),
+        "model_id": weights.model_id if weights else outcome.model,
+        "weights_source": str(weights.source) if weights else None,
+        "weights_digest": weights.digest if weights else None,
+        "code_version": code_version(),
+        "input_watermark": run.history.input_watermark,
+        "input_digest": run.input_digest,
+        "settings": Jsonb(settings_of(outcome.plan, run.history.panel)),
+        "n_series": 0 if forecast is None else len(forecast.series_ids),
+        "n_replaced": 0 if forecast is None else sum(r is not None for r in forecast.reasons),
+        "dagster_run_id": run.dagster_run_id,
+        "duration_seconds": outcome.seconds,
+    }
+    insert_row(connection, analytics.forecast_runs, row)
+    if forecast is None:
+        return
+    identity = [pl.lit(row[name]).alias(name) for name in ("client_id", "run_id", "model")]
+    series = series_rows(forecast, seen).with_columns(identity)
+    insert_frame(connection, "analytics.forecast_series", series)
+    days = forecast.to_frame().join(run.history.keys, on="series_id", maintain_order="left")
+    insert_frame(connection, "analytics.forecast_results", days.drop("series_id").with_columns(identity))

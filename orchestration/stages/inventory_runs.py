@@ -1,0 +1,254 @@
+"""An inventory run: what a plan depends on, the rows it is published as, and what is said of them.
+
+Belongs here: reading the inputs, their digest, the transaction that publishes. Does not belong here: any
+formula (``forecasting_lib.inventory``), any query of the supply side (``reading.supply``), the asset
+(``inventory``).
+"""
+
+import hashlib
+import json
+import uuid
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import polars as pl
+import psycopg
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from forecasting_lib.inventory import Flag, InventoryPlan, InventoryPolicy, demand_profile
+from forecasting_lib.panel import Forecast
+from orchestration.clients import Client
+from orchestration.reading.histories import SERIES_COLUMNS, read_forecast, read_history
+from orchestration.reading.supply import read_supply
+from orchestration.stages.provenance import code_version
+from orchestration.stages.publishing import claimed, insert_row, supersede
+from orchestration.warehouse.bulk import insert_frame
+from orchestration.warehouse.locks import Purpose
+from orchestration.warehouse.server import Warehouse
+from orchestration.warehouse.tables import analytics
+
+
+def policy_of(client: Client) -> InventoryPolicy:
+    """The inventory policy of a client's registry entry."""
+    return InventoryPolicy(
+        service_target=client.service_level,
+        review_days=client.review_days,
+        negative_stock=client.negative_stock,
+    )
+
+
+@dataclass(frozen=True)
+class InventoryInputs:
+    """Everything a plan depends on.
+
+    Attributes:
+        champion: (run id, model) of the forecast it starts from.
+        forecast: that forecast.
+        positions: one row per series: stock, supplier, lead time, constraints and demand statistics.
+        receipts: one row per open purchase order line.
+        policy: the client's choices.
+        keys: ``series_id, item_id, location_id`` of the forecast's series.
+        input_watermark: highest file_id whose rows were visible.
+    """
+
+    champion: tuple[str, str]
+    forecast: Forecast
+    positions: pl.DataFrame
+    receipts: pl.DataFrame
+    policy: InventoryPolicy
+    keys: pl.DataFrame
+    input_watermark: int | None
+
+    def digest(self) -> str:
+        """SHA-256 of the inputs and the code; the same inputs are not planned again."""
+        choices = [*self.champion, asdict(self.policy), code_version()]
+        digest = hashlib.sha256(json.dumps(choices).encode())
+        digest.update(self.positions.write_csv().encode())
+        digest.update(self.receipts.sort("series_id", "po_id").write_csv().encode())
+        return digest.hexdigest()
+
+
+def read_inputs(warehouse: Warehouse, client: Client, champion: tuple[str, str]) -> InventoryInputs:
+    """Read what a plan needs, as of the forecast's date."""
+    forecast, keys = read_forecast(warehouse, client.client_id, *champion)
+    history = read_history(warehouse, client.client_id, forecast.as_of_date)
+    supply = read_supply(warehouse, client, keys, forecast.as_of_date)
+    profile = (
+        demand_profile(history.panel, forecast.horizon)
+        .join(history.keys, on="series_id")
+        .drop("series_id")
+        .join(keys, on=SERIES_COLUMNS)
+        .drop(SERIES_COLUMNS)
+    )
+    positions = supply.positions.join(profile, on="series_id", how="left", maintain_order="left")
+    return InventoryInputs(
+        champion,
+        forecast,
+        positions,
+        supply.receipts,
+        policy_of(client),
+        keys,
+        history.input_watermark,
+    )
+
+
+@dataclass(frozen=True)
+class InventoryRun:
+    """One execution of the stage.
+
+    Attributes:
+        client: whose plan it is.
+        plan: the engine's four tables.
+        inputs: what it was computed from.
+        input_digest: their digest.
+        dagster_run_id: the run in the Dagster UI.
+        run_id: the key of its rows.
+    """
+
+    client: Client
+    plan: InventoryPlan
+    inputs: InventoryInputs
+    input_digest: str
+    dagster_run_id: str
+    run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    def keyed(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """A table of the plan with the columns that identify its rows in the warehouse."""
+        return (
+            frame.join(self.inputs.keys, on="series_id", maintain_order="left")
+            .drop("series_id")
+            .with_columns(
+                pl.lit(self.client.client_id).alias("client_id"), pl.lit(self.run_id).alias("run_id")
+            )
+        )
+
+
+def publish(warehouse: Warehouse, run: InventoryRun) -> None:
+    """Write an inventory run in one transaction and make it the current one."""
+    as_of_date = run.inputs.forecast.as_of_date
+    with claimed(warehouse, Purpose.INVENTORY, run.client.client_id) as connection:
+        supersede(
+            connection,
+            analytics.inventory_runs,
+            {"client_id": run.client.client_id, "as_of_date": as_of_date},
+            lambda: _insert_run(connection, run),
+            action="publish",
+            subject=f"inventory run {run.run_id}",
+            dagster_run_id=run.dagster_run_id,
+            as_of_date=as_of_date.isoformat(),
+            forecast_run_id=run.inputs.champion[0],
+        )
+
+
+def _insert_run(connection: psycopg.Connection[Any], run: InventoryRun) -> int:
+    """Write a run and the tables of its plan; returns the series planned."""
+    plan, as_of_date = run.plan, run.inputs.forecast.as_of_date
+    forecast_run_id, forecast_model = run.inputs.champion
+    insert_row(
+        connection,
+        analytics.inventory_runs,
+        {
+            "client_id": run.client.client_id,
+            "run_id": run.run_id,
+            "as_of_date": as_of_date,
+            "forecast_run_id": forecast_run_id,
+            "forecast_model": forecast_model,
+            "code_version": code_version(),
+            "input_digest": run.input_digest,
+            "config": Jsonb(asdict(run.inputs.policy)),
+            "status": "published",
+            "is_current": True,
+            "input_watermark": run.inputs.input_watermark,
+            "dagster_run_id": run.dagster_run_id,
+        },
+    )
+    metrics = run.keyed(plan.metrics).with_columns(
+        pl.lit(as_of_date).alias("as_of_date"), pl.col("review_days").cast(pl.Int32)
+    )
+    insert_frame(connection, "analytics.inventory_metrics", metrics)
+    insert_frame(connection, "analytics.lead_time_demand", run.keyed(plan.lead_time_demand))
+    insert_frame(connection, "analytics.replenishment_plan", run.keyed(plan.replenishment))
+    insert_frame(connection, "analytics.stock_projection", run.keyed(plan.projection))
+    return plan.metrics.height
+
+
+@dataclass(frozen=True)
+class PlanSummary:
+    """What the UI shows of a published plan.
+
+    Attributes:
+        series: series planned.
+        without_stock: of these, the ones whose stock nobody delivered.
+        without_lead_time: of these, the ones without a lead time.
+        stocked_out_series: of these, the ones with nothing on hand to sell.
+        stock_value: money.
+        excess_value: money.
+        order_value: money, of all lines.
+        lines: lines of the plan.
+        lines_by_urgency: of these, how many are how urgent.
+        lead_time_rows: rows of ``lead_time_demand``.
+        projection_rows: rows of ``stock_projection``.
+    """
+
+    series: int
+    without_stock: int
+    without_lead_time: int
+    stocked_out_series: int
+    stock_value: float
+    excess_value: float
+    order_value: float
+    lines: int
+    lines_by_urgency: dict[str, int]
+    lead_time_rows: int
+    projection_rows: int
+
+
+def read_summary(warehouse: Warehouse, client_id: str, run_id: str) -> PlanSummary:
+    """Read the summary of a published plan, one that stands or one just written."""
+    with (
+        warehouse.transaction() as connection,
+        connection.cursor(row_factory=class_row(PlanSummary)) as cursor,
+    ):
+        return cursor.execute(
+            """
+            with planned as (
+                select * from analytics.inventory_metrics
+                where client_id = %(client)s and run_id = %(run)s
+            ),
+
+            line as (
+                select * from analytics.replenishment_plan
+                where client_id = %(client)s and run_id = %(run)s
+            )
+
+            select
+                count(*) as series,
+                count(*) filter (where %(no_stock)s = any(flags)) as without_stock,
+                count(*) filter (where %(no_lead_time)s = any(flags)) as without_lead_time,
+                count(*) filter (where dir_days = 0) as stocked_out_series,
+                coalesce(sum(stock_value), 0)::float8 as stock_value,
+                coalesce(sum(excess_value), 0)::float8 as excess_value,
+                (select coalesce(sum(order_value), 0)::float8 from line) as order_value,
+                (select count(*) from line) as lines,
+                (
+                    select coalesce(jsonb_object_agg(urgency, lines), '{}')
+                    from (select urgency, count(*) as lines from line group by urgency) as by_urgency
+                ) as lines_by_urgency,
+                (
+                    select count(*) from analytics.lead_time_demand
+                    where client_id = %(client)s and run_id = %(run)s
+                ) as lead_time_rows,
+                (
+                    select count(*) from analytics.stock_projection
+                    where client_id = %(client)s and run_id = %(run)s
+                ) as projection_rows
+            from planned
+            """,
+            {
+                "client": client_id,
+                "run": run_id,
+                "no_stock": str(Flag.MISSING_STOCK),
+                "no_lead_time": str(Flag.MISSING_LEAD_TIME),
+            },
+        ).fetchall()[0]

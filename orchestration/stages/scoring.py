@@ -1,0 +1,287 @@
+"""Scoring published forecasts: which runs are due, and the transaction that scores them.
+
+Belongs here: what makes a score out of date, the rows a scoring reads and replaces. Does not belong here: the
+arithmetic of the scores (``scoring.sql``, ``dbt_project/macros/accuracy.sql``), metrics over arrays
+(``forecasting_lib.accuracy``), what is said of the scores (``quality``).
+
+A score is never changed: a re-score adds rows under a new ``scoring_id`` and takes ``is_current`` from the
+old ones in the same transaction.
+"""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import class_row
+
+from orchestration.stages.publishing import claimed, supersede
+from orchestration.warehouse.formulas import render_formulas
+from orchestration.warehouse.locks import Purpose
+from orchestration.warehouse.server import Warehouse
+from orchestration.warehouse.tables import analytics
+
+KINDS_WITH_ACTUALS = ("sales", "m5_sales", "stock_levels")
+"""Deliveries that change actuals: sales their units, stock levels which zeros are masked.
+
+Products change a category at most: a label, which the next scoring picks up.
+"""
+
+_SCORE = render_formulas(
+    (Path(__file__).parent / "scoring.sql").read_text(encoding="utf-8"),
+    columns=analytics.forecast_quality.columns.keys(),
+)
+
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True)
+class PublishedRun:
+    """One model of a published forecast run, and how far it is scored.
+
+    Attributes:
+        run_id: the forecast run.
+        model: its model.
+        as_of_date: the day before the first day forecast.
+        horizon_days: days forecast.
+        scored_through: last day of actuals at the current scoring; None where it was never scored.
+        scored_watermark: highest delivery visible to that scoring; None where it was never scored.
+    """
+
+    run_id: str
+    model: str
+    as_of_date: date
+    horizon_days: int
+    scored_through: date | None
+    scored_watermark: int | None
+
+    def last_known_day(self, actuals_through: date) -> date:
+        """The last day of the horizon that is known when actuals reach ``actuals_through``."""
+        return min(actuals_through, self.as_of_date + timedelta(days=self.horizon_days))
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A loaded file that changes actuals, and the days it is about, both ends included."""
+
+    file_id: int
+    first_date: date
+    last_date: date
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """One scoring that was written.
+
+    Attributes:
+        run: the forecast run and model, as it was before.
+        scoring_id: key of the new rows.
+        rows: rows written to ``forecast_quality``.
+        superseded_rows: rows of the scoring it replaces as the current one.
+    """
+
+    run: PublishedRun
+    scoring_id: str
+    rows: int
+    superseded_rows: int
+
+
+def runs_due(
+    runs: Iterable[PublishedRun], deliveries: Iterable[Delivery], actuals_through: date | None
+) -> list[PublishedRun]:
+    """The runs whose scores are not those of the actuals known now.
+
+    A run is due when a day of its horizon is known and it was never scored, or more or fewer of its days
+    are known than at its scoring, or a delivery since then is about one of its known days. The second case
+    stands apart from the third because a delivery makes every day before its own last day an actual, the
+    days nobody delivered a row for included.
+
+    Args:
+        runs: published runs.
+        deliveries: loaded files that change actuals, at least those later than the oldest scoring.
+        actuals_through: last complete day of demand; None before the first.
+    """
+    if actuals_through is None:
+        return []
+    delivered = list(deliveries)
+    return [run for run in runs if _is_due(run, delivered, actuals_through)]
+
+
+def _is_due(run: PublishedRun, deliveries: Sequence[Delivery], actuals_through: date) -> bool:
+    if actuals_through <= run.as_of_date:
+        return False
+    if run.scored_through is None or run.scored_watermark is None:
+        return True
+    last_known = run.last_known_day(actuals_through)
+    if last_known != run.last_known_day(run.scored_through):
+        return True
+    return any(
+        delivery.file_id > run.scored_watermark
+        and delivery.last_date > run.as_of_date
+        and delivery.first_date <= last_known
+        for delivery in deliveries
+    )
+
+
+def score_due_runs(warehouse: Warehouse, client_id: str, dagster_run_id: str) -> list[Scoring]:
+    """Score every current run of a client whose actuals arrived or changed, in one transaction.
+
+    A superseded run is not scored again and its scores are no longer current: another run answers for its
+    as-of date, nobody orders on it, and two answers for one date would count twice in every average.
+
+    Args:
+        warehouse: where to read and write.
+        client_id: the client.
+        dagster_run_id: recorded in the audit log.
+
+    Returns:
+        One entry per run and model scored, by as-of date and model.
+    """
+    with claimed(warehouse, Purpose.SCORE, client_id) as connection:
+        _retire_superseded_runs(connection, client_id)
+        # The watermark before the actuals: a file that lands in between is scored again, not forgotten.
+        input_watermark = _input_watermark(connection, client_id)
+        actuals_through = _last_demand_day(connection, client_id)
+        due = runs_due(
+            _published_runs(connection, client_id), _deliveries(connection, client_id), actuals_through
+        )
+        if not due or actuals_through is None:
+            return []
+        _collect_actuals(connection, client_id, min(run.as_of_date for run in due))
+        # Forecasts are often younger than the planner's statistics. Expecting one row of them, it would join
+        # by nested loops, and a store of 3,000 series would take ten seconds instead of one.
+        connection.execute("set local enable_nestloop = off")
+        return [
+            _score(connection, client_id, run, actuals_through, input_watermark, dagster_run_id)
+            for run in due
+        ]
+
+
+def _retire_superseded_runs(connection: Connection, client_id: str) -> None:
+    connection.execute(
+        """
+        update analytics.forecast_quality as quality
+        set is_current = false
+        from analytics.forecast_runs as run
+        where run.client_id = %(client_id)s
+            and not run.is_current
+            and quality.client_id = %(client_id)s
+            and quality.run_id = run.run_id
+            and quality.model = run.model
+            and quality.is_current
+        """,
+        {"client_id": client_id},
+    )
+
+
+def _input_watermark(connection: Connection, client_id: str) -> int:
+    row = connection.execute(
+        "select coalesce(max(file_id), 0) from ops.landing_files where client_id = %s and status = 'loaded'",
+        (client_id,),
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _last_demand_day(connection: Connection, client_id: str) -> date | None:
+    row = connection.execute(
+        "select max(date) from analytics.ts_demand_daily where client_id = %s", (client_id,)
+    ).fetchone()
+    return row[0] if row else None
+
+
+def _published_runs(connection: Connection, client_id: str) -> list[PublishedRun]:
+    with connection.cursor(row_factory=class_row(PublishedRun)) as cursor:
+        return cursor.execute(
+            """
+            select
+                run.run_id::text,
+                run.model,
+                run.as_of_date,
+                run.horizon_days,
+                scored.actuals_through as scored_through,
+                scored.input_watermark as scored_watermark
+            from analytics.forecast_runs as run
+            left join analytics.forecast_quality as scored
+                on scored.client_id = run.client_id
+                and scored.run_id = run.run_id
+                and scored.model = run.model
+                and scored.grain = 'client'
+                and scored.lag_bucket = 'all'
+                and scored.is_current
+            where run.client_id = %s and run.status = 'published' and run.is_current and run.n_series > 0
+            order by run.as_of_date, run.model
+            """,
+            (client_id,),
+        ).fetchall()
+
+
+def _deliveries(connection: Connection, client_id: str) -> list[Delivery]:
+    with connection.cursor(row_factory=class_row(Delivery)) as cursor:
+        return cursor.execute(
+            """
+            select file_id, first_date, last_date
+            from ops.landing_files
+            where client_id = %s
+                and status = 'loaded'
+                and kind = any(%s)
+                and first_date is not null
+                and last_date is not null
+            order by file_id
+            """,
+            (client_id, list(KINDS_WITH_ACTUALS)),
+        ).fetchall()
+
+
+def _collect_actuals(connection: Connection, client_id: str, after: date) -> None:
+    """Read the demand later than a day once, for all runs of the transaction, into ``actual``."""
+    connection.execute(
+        sql.SQL(
+            """
+            create temporary table actual on commit drop as
+            select item_id, location_id, date, demand_qty::float8 as actual_qty, is_masked, is_closed
+            from analytics.ts_demand_daily
+            where client_id = {} and date > {}
+            """
+        ).format(client_id, after)
+    )
+    connection.execute("analyze actual")
+
+
+def _score(
+    connection: Connection,
+    client_id: str,
+    run: PublishedRun,
+    actuals_through: date,
+    input_watermark: int,
+    dagster_run_id: str,
+) -> Scoring:
+    """Supersede the run's current scoring, if it has one, by a new one."""
+    scoring_id = str(uuid.uuid4())
+    score = sql.SQL(_SCORE).format(
+        client_id=client_id,
+        scoring_id=scoring_id,
+        run_id=run.run_id,
+        model=run.model,
+        as_of_date=run.as_of_date,
+        actuals_through=actuals_through,
+        input_watermark=input_watermark,
+    )
+    rows = supersede(
+        connection,
+        analytics.forecast_quality,
+        {"client_id": client_id, "run_id": run.run_id, "model": run.model},
+        lambda: connection.execute(score).rowcount,
+        action="score",
+        subject=f"forecast run {run.run_id}",
+        dagster_run_id=dagster_run_id,
+        model=run.model,
+        as_of_date=run.as_of_date.isoformat(),
+        scoring_id=scoring_id,
+        actuals_through=actuals_through.isoformat(),
+        input_watermark=input_watermark,
+    )
+    return Scoring(run, scoring_id, rows.written, rows.retired)

@@ -1,0 +1,99 @@
+"""The inventory stage plans once for the same inputs, and says the same of a plan that stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from orchestration.clients import Client
+from orchestration.reading.histories import current_champion, last_demand_day
+from orchestration.resources import Installation
+from orchestration.stages import inventory as stage
+from orchestration.stages.inventory_runs import read_inputs, read_summary
+from orchestration.stages.publishing import standing_run
+from orchestration.warehouse.bulk import read_frame, render
+from orchestration.warehouse.server import Warehouse
+from orchestration.warehouse.tables import analytics
+
+
+def materialize(client_id: str) -> tuple[Mapping[str, Mapping[str, Any]], list[tuple[str, bool, Any]]]:
+    """Run the stage; returns the metadata of each table and the checks."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions("clients", [client_id])
+        result = dg.materialize(
+            [stage.inventory],
+            instance=instance,
+            partition_key=client_id,
+            resources={"installation": Installation()},
+        )
+        assert result.success
+    tables = {
+        event.asset_key.path[-1]: {
+            name: value.value for name, value in event.materialization.metadata.items()
+        }
+        for event in result.get_asset_materialization_events()
+        if event.asset_key
+    }
+    checks = result.get_asset_check_evaluations()
+    return tables, [(check.check_name, check.passed, check.metadata["series"].value) for check in checks]
+
+
+@pytest.fixture
+def replanned(warehouse: Warehouse, pipeline_client: Client) -> Client:
+    """The client with a plan of its latest forecast, made by this stage."""
+    materialize(pipeline_client.client_id)
+    return pipeline_client
+
+
+def current_runs(warehouse: Warehouse, client_id: str) -> list[str]:
+    query = """
+        select run_id::text as run_id from analytics.inventory_runs
+        where client_id = {c} order by published_at
+    """
+    return read_frame(warehouse, render(query, c=client_id))["run_id"].to_list()
+
+
+def test_a_plan_that_stands_is_not_planned_again_and_reported_the_same(
+    warehouse: Warehouse, replanned: Client
+) -> None:
+    before = current_runs(warehouse, replanned.client_id)
+    first = materialize(replanned.client_id)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(stage, "plan_inventory")
+        assert materialize(replanned.client_id) == first
+    assert current_runs(warehouse, replanned.client_id) == before
+    tables, _ = first
+    assert tables["inventory_runs"]["run_id"] in before
+    assert tables["inventory_metrics"]["dagster/row_count"] > 0
+
+
+def test_the_summary_of_a_plan_is_that_of_its_rows(warehouse: Warehouse, replanned: Client) -> None:
+    client_id = replanned.client_id
+    as_of = last_demand_day(warehouse, client_id)
+    assert as_of is not None
+    champion = current_champion(warehouse, client_id, as_of)
+    assert champion is not None
+    digest = read_inputs(warehouse, replanned, champion).digest()
+    run_id = standing_run(warehouse, analytics.inventory_runs, client_id, as_of, digest)
+    assert run_id is not None
+
+    def rows(table: str) -> Any:
+        query = f"select * from analytics.{table} where client_id = {{c}} and run_id = {{run}}::uuid"
+        return read_frame(warehouse, render(query, c=client_id, run=run_id))
+
+    metrics, lines = rows("inventory_metrics"), rows("replenishment_plan")
+    summary = read_summary(warehouse, client_id, run_id)
+    assert summary.series == metrics.height > 0
+    assert summary.without_stock == metrics["flags"].list.contains("MISSING_STOCK").sum()
+    assert summary.without_lead_time == metrics["flags"].list.contains("MISSING_LEAD_TIME").sum()
+    assert summary.stocked_out_series == (metrics["dir_days"] == 0).sum()
+    assert summary.stock_value == pytest.approx(metrics["stock_value"].sum())
+    assert summary.excess_value == pytest.approx(metrics["excess_value"].sum())
+    assert summary.lines == lines.height > 0
+    assert summary.lines_by_urgency == dict(lines.group_by("urgency").len().iter_rows())
+    assert summary.order_value == pytest.approx(lines["order_value"].cast(float).sum())
+    assert summary.projection_rows == rows("stock_projection").height
+    assert summary.lead_time_rows == rows("lead_time_demand").height
