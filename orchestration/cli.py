@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 from orchestration.commands import clients, installation, model, work
 from orchestration.commands.terminal import err
+from orchestration.errors import UserError
 
 
 class Commands(TyperGroup):
@@ -77,26 +78,7 @@ def _sentence(error: Exception) -> str:
     import psycopg
     from pydantic import ValidationError
 
-    from orchestration.clients import ClientError
-    from orchestration.demo_setup import DemoError
-    from orchestration.landing.contracts import FileRefusedError
-    from orchestration.reporting.report import ReportError
-    from orchestration.running.psql import PsqlError
-    from orchestration.running.runs import RunError
-    from orchestration.running.service import ServiceError
-    from orchestration.warehouse.server import WarehouseError
-
-    if isinstance(
-        error,
-        ClientError
-        | DemoError
-        | FileRefusedError
-        | PsqlError
-        | ReportError
-        | RunError
-        | ServiceError
-        | WarehouseError,
-    ):
+    if isinstance(error, UserError):
         return str(error)
     if isinstance(error, ValidationError):
         problems = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors())

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from forecasting_lib.models.registry import available_models
 from orchestration import audit
+from orchestration.errors import UserError
 from orchestration.table_assets import table_spec
 from orchestration.warehouse import tenancy
 from orchestration.warehouse.server import Warehouse
@@ -38,7 +39,7 @@ CLIENT_TAG = "client"
 SLUG_PATTERN = r"^[a-z][a-z0-9_]{0,31}$"
 
 
-class ClientError(Exception):
+class ClientError(UserError):
     """A registry operation that cannot be done; the message says what to do instead."""
 
 

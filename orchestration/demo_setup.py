@@ -29,6 +29,7 @@ from forecasting_lib.demo import (
     hold_back_retailer,
 )
 from orchestration.clients import Client, ClientError, add_client, list_clients, validated
+from orchestration.errors import UserError
 from orchestration.settings import Settings
 from orchestration.warehouse.server import Warehouse
 
@@ -62,7 +63,7 @@ _M5_SALES = ("sales_train_evaluation", "sales_train_validation")
 _ENDINGS = (".csv", ".csv.gz")
 
 
-class DemoError(Exception):
+class DemoError(UserError):
     """The demo cannot be set up; the message says what to do."""
 
 

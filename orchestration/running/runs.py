@@ -24,6 +24,7 @@ import dagster as dg
 import psycopg
 
 from orchestration.clients import CLIENT_TAG
+from orchestration.errors import UserError
 from orchestration.warehouse.server import Warehouse
 
 COMMAND_LINE_TAG = "launched_by"
@@ -43,7 +44,7 @@ _TAGS = {
 }
 
 
-class RunError(Exception):
+class RunError(UserError):
     """A run that cannot be launched; the message says what to do instead."""
 
 
