@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from importlib import metadata
 from typing import Annotated, Any
 
 import typer
@@ -15,7 +16,7 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from orchestration.commands import clients, installation, model, work
-from orchestration.commands.terminal import err
+from orchestration.commands.terminal import err, out
 from orchestration.errors import UserError
 
 
@@ -45,10 +46,27 @@ app = typer.Typer(
 )
 
 
+def _show_version(is_wanted: bool) -> None:
+    if is_wanted:
+        out.print(f"forecaster {_version()}")
+        raise typer.Exit
+
+
+def _version() -> str:
+    """Of the installed package; where there is none, the code runs from a folder on the path."""
+    try:
+        return metadata.version("forecaster")
+    except metadata.PackageNotFoundError:
+        return "of an unknown version: it is not installed, 'make setup' does that"
+
+
 @app.callback()
 def main(
     verbose: Annotated[  # noqa: ARG001 - read by Commands.invoke
         bool, typer.Option("--verbose", help="Show the trace of an error.")
+    ] = False,
+    version: Annotated[  # noqa: ARG001 - answered by its callback, before any command
+        bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
     """Demand forecasts, purchase proposals and their measured accuracy, from files to tables."""

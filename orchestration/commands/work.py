@@ -66,7 +66,7 @@ def run(
         ),
     ] = None,
     job: Annotated[
-        str, typer.Option(help="client_pipeline, forecast_only, inventory_only or quality_only.")
+        str, typer.Option(help="A job of the UI, such as forecast_only; a wrong name is answered with all.")
     ] = "client_pipeline",
 ) -> None:
     """Run the pipeline for clients now and wait for it; the runs are visible in the UI afterwards."""
