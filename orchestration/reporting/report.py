@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from orchestration.clients import Client
+from orchestration.errors import UserError
 from orchestration.reading.accuracy import latest_accuracy
 from orchestration.reporting.numbers import number, percent
 from orchestration.reporting.plots import accuracy_plot, forecast_plot, stock_plot
@@ -36,7 +37,7 @@ LINES_SHOWN = 25
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-class ReportError(Exception):
+class ReportError(UserError):
     """There is nothing to report on yet; the message says what to do."""
 
 
