@@ -69,7 +69,8 @@ def grid_mean(quantiles: FloatArray) -> FloatArray:
     """Expected value of the distribution that a quantile grid describes.
 
     The integral of the inverse distribution function over (0, 1): the lowest level's value below 0.01,
-    linear between neighbouring levels, and above 0.99 an exponential tail through q95 and q99. The weights
+    linear between neighbouring levels, and above 0.99 an exponential tail through q95 and q99
+    (``docs/methods.md#mean-and-variance``). The weights
     of the levels are positive and add up to 1, so the mean lies between the lowest and the highest quantile,
     but for rounding: by no more than 1e-14 of the highest, or 1e-322 where numbers that small lose digits.
 
@@ -130,7 +131,9 @@ def whole_units(quantiles: FloatArray) -> FloatArray:
 
 
 def empirical_quantiles(samples: FloatArray) -> FloatArray:
-    """Quantiles of each row at ``QUANTILE_LEVELS``, linear between order statistics (Hyndman-Fan type 7).
+    """Quantiles of each row at ``QUANTILE_LEVELS``, linear between order statistics.
+
+    Type 7 of ``docs/methods.md#empirical-quantiles``.
 
     Args:
         samples: (n, k); NaN entries are left out.

@@ -68,7 +68,7 @@ def demand_class(adi: float | None, cv2: float | None) -> str | None:
         adi: average inter-demand interval, periods per period with demand; 1.32 and above is sparse.
         cv2: squared coefficient of variation of the non-zero demands; 0.49 and above is variable.
 
-    Source: Syntetos, Boylan & Croston, JORS 56 (2005).
+    Source: ``docs/methods.md#classes``.
     """
     if adi is None or cv2 is None:
         return None

@@ -140,7 +140,7 @@ def forward_cover(cumulative: FloatArray, stock: FloatArray) -> FloatArray:
     Returns:
         (n,) days; 0 where stock <= 0; NaN where it outlasts the horizon or is NaN.
 
-    Source: inventory specification, section 1.3 (DIR) and its oracle group ``DIR_stockout``.
+    Source: ``docs/methods.md#cover``.
     """
     horizon = cumulative.shape[1] - 1
     held = np.where(np.isnan(stock), 0.0, stock)
@@ -189,7 +189,7 @@ class NormalDemand:
     def expected_shortage(self, quantity: FloatArray) -> FloatArray:
         """E[(demand - quantity)+], (n,) units: ``sd * G(k)``, ``G(k) = phi(k) - k(1 - Phi(k))``.
 
-        Source: the normal loss function (Snyder & Shen, Fundamentals of Supply Chain Theory, appendix).
+        Source: the normal loss function, ``docs/methods.md#shortage``.
         """
         k = self._standardised(quantity)
         density = np.exp(-np.square(k) / 2.0) / np.sqrt(2.0 * np.pi)
@@ -259,7 +259,7 @@ def protection_demand(
         review_days: (m,) review period; 0 for the lead time alone.
         rows: (m,) positions of the series; absent: all of them in order, m = n.
 
-    Source: inventory specification, section 1.3; Snyder & Shen 2e, section on lead-time uncertainty.
+    Source: ``docs/methods.md#protection-interval``.
     """
     shorter, longer, p = two_point_lead_times(lead_time_days, lead_time_sd_days)
     early, late = (demand.mean_through(days + review_days, rows) for days in (shorter, longer))

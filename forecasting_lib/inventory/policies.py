@@ -77,7 +77,7 @@ def reorder_levels(
     Raises:
         ValueError: the service level is not strictly between 0 and 1.
 
-    Source: Snyder & Shen 2e, reorder point under normal lead-time demand; specification section 1.3.
+    Source: ``docs/methods.md#reorder-point``.
     """
     safety_stock = demand.quantile(service_level) - demand.mean
     return safety_stock, demand.mean + undershoot_mean + safety_stock
@@ -93,7 +93,7 @@ def economic_order_quantity(
         annual_demand: (n,) D, units a year, of the forecast.
         annual_holding_cost: (n,) h, money per unit and year.
 
-    Source: Harris's model; Snyder & Shen 2e, economic order quantity.
+    Source: ``docs/methods.md#economic-order-quantity``.
     """
     ratio = np.full_like(annual_demand, np.nan)
     np.divide(
@@ -167,7 +167,7 @@ def order_up_to_level(
         moq: (n,) units; NaN: none.
         order_multiple: (n,) units; NaN: whole units.
 
-    Source: inventory specification, section 1.3 (order-up-to).
+    Source: ``docs/methods.md#order-up-to-level``.
     """
     minimum = np.nan_to_num(moq)
     batched = (np.nan_to_num(eoq) > 0.0) | (minimum > usable_multiple(order_multiple))

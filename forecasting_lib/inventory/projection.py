@@ -184,7 +184,7 @@ def project_stock(net_stock: FloatArray, receipts: FloatArray, demand: Cumulativ
         receipts: (n, h) units arriving in the morning of each day.
         demand: cumulative moments of the forecast.
 
-    Source: inventory specification, section 1.3 (projected stock-out date, stock projection curve).
+    Source: ``docs/methods.md#stock-projection``.
     """
     balance = net_stock[:, None] + np.cumsum(receipts, axis=1) - demand.mean[:, 1:]
     return StockProjection(net_stock, receipts, balance, sd=np.sqrt(demand.variance[:, 1:]))

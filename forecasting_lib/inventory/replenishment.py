@@ -71,7 +71,7 @@ def suggested_order(
 
     NaN where the position or a level is unknown. Arguments are (n,) units each.
 
-    Source: inventory specification, section 1.3 (net need, order quantity).
+    Source: ``docs/methods.md#order-quantity``.
     """
     need = np.where(position <= reorder_point + QTY_TOLERANCE, order_up_to - position, 0.0)
     unknown = np.isnan(position) | np.isnan(reorder_point) | np.isnan(order_up_to)
@@ -121,7 +121,7 @@ def plan_orders(
     Returns:
         The lines of all series over the horizon, those of day 1 first.
 
-    Source: inventory specification, section 1.3 (order date) and 1.1 (order of events).
+    Source: ``docs/methods.md#order-dates``.
     """
     horizon = demand.horizon
     days = np.arange(1, horizon + 1)
@@ -315,7 +315,7 @@ def replenishment_plan(
     Returns:
         Columns of ``REPLENISHMENT_SCHEMA``; one row per series and ``line_no``.
 
-    Source: inventory specification, section 4 (worklist, sort).
+    Source: ``docs/methods.md#worklist``.
     """
 
     def dated(day: str) -> pl.Expr:
