@@ -48,6 +48,10 @@ class Urgency(StrEnum):
 def round_to_order_quantity(need: FloatArray, moq: FloatArray, order_multiple: FloatArray) -> FloatArray:
     """Smallest admissible multiple that covers the need and the minimum, (n,) units; 0 without a need.
 
+    >>> need = np.array([25.0, 5.0, 0.0])
+    >>> round_to_order_quantity(need, moq=np.full(3, 20.0), order_multiple=np.full(3, 12.0))
+    array([36., 24.,  0.])
+
     Args:
         need: (n,) units; NaN: unknown, and so is the result.
         moq: (n,) minimum order, units; NaN: none.
@@ -70,6 +74,10 @@ def suggested_order(
     """Order quantity of one review, (n,) units: up to S if the position is at or below s, else 0.
 
     NaN where the position or a level is unknown. Arguments are (n,) units each.
+
+    >>> none = np.full(2, np.nan)
+    >>> suggested_order(np.array([25.0, 60.0]), np.full(2, 50.0), np.full(2, 80.0), none, none)
+    array([55.,  0.])
 
     Source: ``docs/methods.md#order-quantity``.
     """
