@@ -28,7 +28,7 @@ MARGIN = 0.02
 
 LEARNING_RATES = {"lora": 1e-4, "full": 1e-5}
 """Of a model as wide as amazon/chronos-2. A narrower one takes larger steps, in inverse proportion to its
-width (Yang et al., *Tensor Programs V*, 2022, for Adam and hidden layers)."""
+width (``docs/methods.md#tuning``)."""
 
 _FULL_WIDTH = 768
 

@@ -28,6 +28,9 @@ _SERIES_PER_CHUNK = 2000
 def demand_grid(quantiles: FloatArray) -> FloatArray:
     """The nearest grid that demand can have: no value below 0, no two levels that cross.
 
+    >>> demand_grid(np.array([3.0, 5.0, -1.0]))
+    array([0., 3., 5.])
+
     Args:
         quantiles: (..., 21), units a day, possibly negative or crossing; finite or NaN.
 
@@ -69,7 +72,8 @@ def grid_mean(quantiles: FloatArray) -> FloatArray:
     """Expected value of the distribution that a quantile grid describes.
 
     The integral of the inverse distribution function over (0, 1): the lowest level's value below 0.01,
-    linear between neighbouring levels, and above 0.99 an exponential tail through q95 and q99. The weights
+    linear between neighbouring levels, and above 0.99 an exponential tail through q95 and q99
+    (``docs/methods.md#mean-and-variance``). The weights
     of the levels are positive and add up to 1, so the mean lies between the lowest and the highest quantile,
     but for rounding: by no more than 1e-14 of the highest, or 1e-322 where numbers that small lose digits.
 
@@ -118,6 +122,9 @@ def whole_units(quantiles: FloatArray) -> FloatArray:
     two. Within a sixteenth of a unit of the middle a ramp takes the place of the jump, which would turn the
     last digits of the model's arithmetic, different from batch to batch, into a unit.
 
+    >>> whole_units(np.array([0.2, 1.4, 1.5, 1.6]))
+    array([0. , 1. , 1.5, 2. ])
+
     Args:
         quantiles: (..., 21), units a day, at least 0.
 
@@ -130,7 +137,13 @@ def whole_units(quantiles: FloatArray) -> FloatArray:
 
 
 def empirical_quantiles(samples: FloatArray) -> FloatArray:
-    """Quantiles of each row at ``QUANTILE_LEVELS``, linear between order statistics (Hyndman-Fan type 7).
+    """Quantiles of each row at ``QUANTILE_LEVELS``, linear between order statistics.
+
+    Type 7 of ``docs/methods.md#empirical-quantiles``.
+
+    >>> grid = empirical_quantiles(np.array([[0.0, 10.0, 20.0, np.nan]]))[0]
+    >>> [float(grid[QUANTILE_LEVELS.index(level)]) for level in (0.25, 0.5, 0.95)]
+    [5.0, 10.0, 19.0]
 
     Args:
         samples: (n, k); NaN entries are left out.

@@ -133,9 +133,14 @@ def quantile_loss(
     return np.where(np.isnan(actual), 0.0, loss)
 
 
-def wql(actual: FloatArray, quantiles: FloatArray, levels: Sequence[float] = WQL_LEVELS) -> Ratio:
-    """Weighted quantile loss: the quantile losses over the actuals; arguments as in :func:`quantile_loss`."""
-    return Ratio(quantile_loss(actual, quantiles, levels).sum(axis=-1), _sum(actual, actual))
+def wql(actual: FloatArray, deciles: FloatArray) -> Ratio:
+    """Weighted quantile loss: the quantile losses over 0.1 ... 0.9, over the sum of actuals.
+
+    Args:
+        actual: (..., days) units; NaN is masked.
+        deciles: (..., days, 9) at ``WQL_LEVELS``.
+    """
+    return Ratio(quantile_loss(actual, deciles).sum(axis=-1), _sum(actual, actual))
 
 
 def scaled(errors: FloatArray, scales: FloatArray) -> Ratio:

@@ -89,13 +89,12 @@ def recent_quantiles(panel: Panel, horizon: int, *, season: int, seasons: int) -
     return Answer(deciles[:, :, MEDIAN], mean, deciles)
 
 
-def classic_baselines(panel: Panel, horizon: int, jobs: int = 1) -> dict[str, Answer]:
+def classic_baselines(panel: Panel, horizon: int) -> dict[str, Answer]:
     """AutoETS and the dynamic optimised Theta of statsforecast, with Gaussian levels clipped at 0.
 
     Args:
         panel: histories without masked days; the last ``CLASSIC_DAYS`` are shown.
         horizon: days ahead.
-        jobs: processes to share the work.
 
     Raises:
         ModuleNotFoundError: statsforecast is not installed; the message says how to get it.
@@ -123,7 +122,7 @@ def classic_baselines(panel: Panel, horizon: int, jobs: int = 1) -> dict[str, An
         DynamicOptimizedTheta(season_length=WEEK, alias="Theta"),
     ]
     levels = sorted({round(100 * abs(2 * level - 1)) for level in WQL_LEVELS if level != 0.5})
-    engine = StatsForecast(models=models, freq=1, fallback_model=Fallback(season_length=WEEK), n_jobs=jobs)
+    engine = StatsForecast(models=models, freq=1, fallback_model=Fallback(season_length=WEEK))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # constant histories have no autocorrelation
         answered: Any = engine.forecast(df=frame, h=horizon, level=levels)

@@ -37,7 +37,7 @@ METRICS = ("wape", "mae", "rmse", "bias", "mase", "rmsse", "total_error", "wql",
 """Names of the columns of the table, in its order."""
 
 DRAWS = 1_000
-SEED = 7
+_SEED = 7
 
 _LOW, _HIGH = WQL_LEVELS.index(0.1), WQL_LEVELS.index(0.9)
 
@@ -148,45 +148,41 @@ class Interval:
         return f"{self.value:.3f} ({self.low:.3f} to {self.high:.3f})"
 
 
-def figures(
-    scores: Mapping[str, SeriesScores], draws: int = DRAWS, seed: int = SEED
-) -> dict[str, dict[str, Interval]]:
+def figures(scores: Mapping[str, SeriesScores]) -> dict[str, dict[str, Interval]]:
     """Every metric of every model with its bootstrap interval: model -> metric -> figure.
 
     Metrics of quantiles are left out for a model that has none. Arguments as in :func:`judge`.
     """
-    counts = _draw(scores, draws, seed)
+    counts = _draws_of(scores)
     found: dict[str, dict[str, Interval]] = {}
     for name, series in scores.items():
         once, drawn = series.metrics(), series.metrics(counts)
         found[name] = {
-            metric: _interval(once[metric], drawn[metric])
+            metric: percentile_interval(once[metric][0], drawn[metric])
             for metric in METRICS
             if np.isfinite(once[metric][0])
         }
     return found
 
 
-def judge(
-    scores: Mapping[str, SeriesScores], models: Sequence[str], draws: int = DRAWS, seed: int = SEED
-) -> dict[str, dict[str, Interval]]:
+def judge(scores: Mapping[str, SeriesScores], models: Sequence[str]) -> dict[str, dict[str, Interval]]:
     """The bars of each model, with paired bootstrap intervals: series are drawn, all models see the draw.
 
     Args:
         scores: of the models and of the baselines; a bar whose baselines are not among them is left out.
         models: names to judge.
-        draws: bootstrap samples.
-        seed: fixes the draws.
 
     Returns:
         Bar -> model -> figure with its percentile interval (``docs/methods.md#bootstrap-intervals``).
     """
-    counts = _draw(scores, draws, seed)
+    counts = _draws_of(scores)
     once = {name: series.metrics() for name, series in scores.items()}
     drawn = {name: series.metrics(counts) for name, series in scores.items()}
     return {
         bar.name: {
-            model: _interval(bar.values(once.__getitem__, model), bar.values(drawn.__getitem__, model))
+            model: percentile_interval(
+                bar.values(once.__getitem__, model)[0], bar.values(drawn.__getitem__, model)
+            )
             for model in models
         }
         for bar in BARS
@@ -194,13 +190,17 @@ def judge(
     }
 
 
-def _draw(scores: Mapping[str, SeriesScores], draws: int, seed: int) -> FloatArray:
-    """(draws, n): how often each series is drawn."""
-    n = len(next(iter(scores.values())).numerators)
-    counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws)
+def _draws_of(scores: Mapping[str, SeriesScores]) -> FloatArray:
+    return bootstrap_draws(len(next(iter(scores.values())).numerators))
+
+
+def bootstrap_draws(n: int, draws: int = DRAWS) -> FloatArray:
+    """(draws, n): how often each of n is drawn with replacement, the same every time."""
+    counts = np.random.default_rng(_SEED).multinomial(n, np.full(n, 1 / n), size=draws)
     return counts.astype(np.float64)
 
 
-def _interval(once: FloatArray, drawn: FloatArray) -> Interval:
+def percentile_interval(value: float, drawn: FloatArray) -> Interval:
+    """The figure with the central 95 % of its draws; draws in which it is undefined (NaN) are left out."""
     low, high = np.nanquantile(drawn, (0.025, 0.975))
-    return Interval(float(once[0]), float(low), float(high))
+    return Interval(float(value), float(low), float(high))

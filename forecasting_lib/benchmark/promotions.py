@@ -24,6 +24,8 @@ from forecasting_lib.panel import FloatArray, Panel
 
 SERIES = ("item_id", "location_id")
 
+_HORIZON_DAYS = 28
+
 
 @dataclass(frozen=True)
 class PromotedPanel:
@@ -95,20 +97,18 @@ def promotion_response(
     )
 
 
-def retailer_cases(
-    config: RetailerConfig, *, horizon: int = 28, origins: int = 4, stride: int = 28
-) -> list[PromotedPanel]:
-    """The demo retailer as of several days, the last of them ``horizon`` days before the end of its history.
+def retailer_cases(config: RetailerConfig, origins: int) -> list[PromotedPanel]:
+    """The demo retailer as of several days, four weeks apart, each with four weeks of history to come.
 
     Args:
         config: which retailer.
-        horizon: days ahead.
         origins: number of as-of dates.
-        stride: days between them.
     """
     data = generate_retailer(config)
-    last = config.end_date - timedelta(days=horizon)
-    return [retailer_as_of(data, last - timedelta(days=stride * i), horizon) for i in range(origins)]
+    return [
+        retailer_as_of(data, config.end_date - timedelta(days=_HORIZON_DAYS * i), _HORIZON_DAYS)
+        for i in range(1, origins + 1)
+    ]
 
 
 def retailer_as_of(data: RetailerData, as_of_date: date, horizon: int) -> PromotedPanel:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from forecasting_lib.accuracy.metrics import quantile_loss
-from forecasting_lib.benchmark.figures import DRAWS, SEED, Interval
+from forecasting_lib.benchmark.figures import DRAWS, Interval, bootstrap_draws, percentile_interval
 from forecasting_lib.models.chronos2 import is_counted
 from forecasting_lib.panel import FloatArray
 from forecasting_lib.pretraining.batches import Batch
@@ -34,34 +34,31 @@ if TYPE_CHECKING:
     from chronos.chronos2 import Chronos2Model
 
 
-def promotion_ratio(model: Chronos2Model, draws: int = DRAWS, seed: int = SEED) -> Interval:
+def promotion_ratio(model: Chronos2Model, draws: int = DRAWS) -> Interval:
     """WQL on promotion days with known promotions given, over not given; below 1 the model uses them.
 
     Args:
         model: in evaluation mode.
         draws: bootstrap samples.
-        seed: fixes the draws.
     """
-    return _ratio((promotion_losses(model, batch) for batch in promotion_batches()), draws, seed)
+    return _ratio((promotion_losses(model, batch) for batch in promotion_batches()), draws)
 
 
-def whole_units_ratio(model: Chronos2Model, draws: int = DRAWS, seed: int = SEED) -> Interval:
+def whole_units_ratio(model: Chronos2Model, draws: int = DRAWS) -> Interval:
     """WQL of counts with the quantiles in whole units, over the model's own; below 1 whole units are better.
 
     This is the backtest that decides what is published (``Chronos2.in_whole_units``). Arguments as in
     :func:`promotion_ratio`.
     """
-    return _ratio((_count_losses(model, batch) for batch in held_out_batches()), draws, seed)
+    return _ratio((_count_losses(model, batch) for batch in held_out_batches()), draws)
 
 
-def _ratio(losses_by_batch: Iterable[FloatArray], draws: int, seed: int) -> Interval:
+def _ratio(losses_by_batch: Iterable[FloatArray], draws: int) -> Interval:
     """Of two losses by window, each (2, windows), the sum of the first over the sum of the second."""
     losses = np.concatenate(list(losses_by_batch), axis=1)
-    n = losses.shape[1]
-    counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws)
+    counts = bootstrap_draws(losses.shape[1], draws)
     drawn = (counts @ losses[0]) / (counts @ losses[1])
-    low, high = np.quantile(drawn, (0.025, 0.975))
-    return Interval(float(losses[0].sum() / losses[1].sum()), float(low), float(high))
+    return percentile_interval(losses[0].sum() / losses[1].sum(), drawn)
 
 
 def _count_losses(model: Chronos2Model, batch: Batch) -> FloatArray:

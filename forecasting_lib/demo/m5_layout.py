@@ -34,23 +34,6 @@ from forecasting_lib.demo.processes import (
 )
 
 ID_COLUMNS = ("id", "item_id", "dept_id", "cat_id", "store_id", "state_id")
-CALENDAR_COLUMNS = (
-    "date",
-    "wm_yr_wk",
-    "weekday",
-    "wday",
-    "month",
-    "year",
-    "d",
-    "event_name_1",
-    "event_type_1",
-    "event_name_2",
-    "event_type_2",
-    "snap_CA",
-    "snap_TX",
-    "snap_WI",
-)
-PRICE_COLUMNS = ("store_id", "item_id", "wm_yr_wk", "sell_price")
 
 CALENDAR_DAYS_AHEAD = 28
 """M5's calendar and prices run this much longer than its sales."""

@@ -46,6 +46,9 @@ def abc_classes(
 ) -> list[str | None]:
     """ABC class by the cumulative share of value *before* the item, so that the largest is always A.
 
+    >>> abc_classes(np.array([4.0, 90.0, 6.0]), ["kettle", "milk", "candle"])
+    ['C', 'A', 'B']
+
     Args:
         values: (n,) annual forecast value, money; NaN: unknown, class None.
         ids: n identifiers; they break ties, ascending.
@@ -67,18 +70,25 @@ def abc_classes(
 
 
 def xyz_classes(weekly_cv: FloatArray) -> list[str | None]:
-    """X up to 0.5, Y up to 1.0, Z above: coefficient of variation of weekly demand, (n,); NaN: None."""
+    """X up to 0.5, Y up to 1.0, Z above: coefficient of variation of weekly demand, (n,); NaN: None.
+
+    >>> xyz_classes(np.array([0.2, 0.8, 1.4, np.nan]))
+    ['X', 'Y', 'Z', None]
+    """
     return [None if np.isnan(cv) else "X" if cv <= 0.5 else "Y" if cv <= 1.0 else "Z" for cv in weekly_cv]
 
 
 def demand_class(adi: float | None, cv2: float | None) -> DemandClass | None:
     """Demand pattern: smooth, erratic, intermittent or lumpy; None where a statistic is unknown.
 
+    >>> [demand_class(adi, cv2) for adi in (1.1, 2.0) for cv2 in (0.2, 0.8)]
+    ['smooth', 'erratic', 'intermittent', 'lumpy']
+
     Args:
         adi: average inter-demand interval, periods per period with demand; 1.32 and above is sparse.
         cv2: squared coefficient of variation of the non-zero demands; 0.49 and above is variable.
 
-    Source: Syntetos, Boylan & Croston, JORS 56 (2005).
+    Source: ``docs/methods.md#classes``.
     """
     if adi is None or cv2 is None:
         return None
@@ -89,6 +99,9 @@ def demand_class(adi: float | None, cv2: float | None) -> DemandClass | None:
 
 def adi_and_cv2(history: FloatArray) -> tuple[float, float] | None:
     """ADI (days per demand day) and CV2 (population variance) of one history; None without demand.
+
+    >>> adi_and_cv2(np.array([0.0, 2.0, np.nan, 0.0, 6.0]))
+    (2.0, 0.25)
 
     Args:
         history: (t,) units a day; NaN days are masked and do not count as periods.

@@ -131,7 +131,11 @@ def forward_cover(cumulative: FloatArray, stock: FloatArray) -> FloatArray:
     """Days that stock lasts against cumulative demand, fractional inside a day.
 
     The last moment t with C(t) <= stock. A day without demand does not use stock up, so a stock that
-    ends exactly before idle days lasts through them: 30 units against 10, 10, 10, 0, 0, 5 last 5 days.
+    ends exactly before idle days lasts through them.
+
+    >>> cumulative = np.cumsum([[0.0, 10.0, 10.0, 10.0, 0.0, 0.0, 5.0]], axis=1)
+    >>> [float(forward_cover(cumulative, np.array([stock]))[0]) for stock in (25.0, 30.0, 40.0)]
+    [2.5, 5.0, nan]
 
     Args:
         cumulative: (n, h+1) units, non-decreasing along the days, column 0 zero.
@@ -140,7 +144,7 @@ def forward_cover(cumulative: FloatArray, stock: FloatArray) -> FloatArray:
     Returns:
         (n,) days; 0 where stock <= 0; NaN where it outlasts the horizon or is NaN.
 
-    Source: inventory specification, section 1.3 (DIR) and its oracle group ``DIR_stockout``.
+    Source: ``docs/methods.md#cover``.
     """
     horizon = cumulative.shape[1] - 1
     held = np.where(np.isnan(stock), 0.0, stock)
@@ -189,7 +193,11 @@ class NormalDemand:
     def expected_shortage(self, quantity: FloatArray) -> FloatArray:
         """E[(demand - quantity)+], (n,) units: ``sd * G(k)``, ``G(k) = phi(k) - k(1 - Phi(k))``.
 
-        Source: the normal loss function (Snyder & Shen, Fundamentals of Supply Chain Theory, appendix).
+        >>> law = NormalDemand(mean=np.array([100.0]), sd=np.array([30.0]))
+        >>> round(float(law.expected_shortage(np.array([100.0]))[0]), 3)  # sd / sqrt(2 pi)
+        11.968
+
+        Source: the normal loss function, ``docs/methods.md#shortage``.
         """
         k = self._standardised(quantity)
         density = np.exp(-np.square(k) / 2.0) / np.sqrt(2.0 * np.pi)
@@ -207,6 +215,9 @@ class NormalDemand:
 def safety_factor(service_level: float) -> float:
     """``z = Phi^-1(service_level)``.
 
+    >>> round(safety_factor(0.95), 4)
+    1.6449
+
     Raises:
         ValueError: the level is not strictly between 0 and 1; no finite stock serves with certainty.
     """
@@ -223,6 +234,11 @@ def two_point_lead_times(
     ``L - sd`` and ``L + sd`` with one half each. Where ``sd > L`` the shorter is zero and the longer,
     rarer one moves out so that mean and deviation still hold. A lead time of zero, or under two minutes,
     does not vary.
+
+    >>> [float(part[0]) for part in two_point_lead_times(np.array([7.0]), np.array([2.0]))]
+    [5.0, 9.0, 0.5]
+    >>> [float(part[0]) for part in two_point_lead_times(np.array([3.0]), np.array([6.0]))]
+    [0.0, 15.0, 0.2]
 
     Args:
         lead_time_days: (n,) mean, days.
@@ -252,6 +268,11 @@ def protection_demand(
     ``E[X] = E_L[C(L+R)]`` and ``Var[X] = E_L[V(L+R)] + Var_L[C(L+R)]`` over the two-point lead time.
     With a level forecast this is the textbook ``(L+R) sigma^2 + mu^2 sigma_L^2`` exactly.
 
+    >>> demand = CumulativeDemand.from_daily(np.full((1, 28), 20.0), np.full((1, 28), 8.0**2))
+    >>> law = protection_demand(demand, np.array([7.0]), np.array([2.0]), np.array([1.0]))
+    >>> float(law.mean[0]), float(law.sd[0]) == (8 * 8.0**2 + 20.0**2 * 2.0**2) ** 0.5
+    (160.0, True)
+
     Args:
         demand: cumulative moments of n series.
         lead_time_days: (m,) mean lead time; NaN: unknown, the law is NaN there.
@@ -259,7 +280,7 @@ def protection_demand(
         review_days: (m,) review period; 0 for the lead time alone.
         rows: (m,) positions of the series; absent: all of them in order, m = n.
 
-    Source: inventory specification, section 1.3; Snyder & Shen 2e, section on lead-time uncertainty.
+    Source: ``docs/methods.md#protection-interval``.
     """
     shorter, longer, p = two_point_lead_times(lead_time_days, lead_time_sd_days)
     early, late = (demand.mean_through(days + review_days, rows) for days in (shorter, longer))

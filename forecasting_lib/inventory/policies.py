@@ -66,6 +66,11 @@ def reorder_levels(
 
     ``s = E[X] + z sd[X]``, ``SS = s - E[X] - E[U]`` with U the undershoot, zero in the textbook method.
 
+    >>> week = NormalDemand(mean=np.array([140.0]), sd=np.array([7.0]) ** 0.5 * 8.0)
+    >>> safety_stock, reorder_point = reorder_levels(week, 0.90, np.zeros(1))
+    >>> round(float(safety_stock[0]), 2), round(float(reorder_point[0]), 2)
+    (27.13, 167.13)
+
     Args:
         demand: law of X over L + R, forecast-error standard deviation, lead-time variability included.
         service_level: probability of no stock-out in a cycle; below 0.5 the safety stock is negative.
@@ -77,7 +82,7 @@ def reorder_levels(
     Raises:
         ValueError: the service level is not strictly between 0 and 1.
 
-    Source: Snyder & Shen 2e, reorder point under normal lead-time demand; specification section 1.3.
+    Source: ``docs/methods.md#reorder-point``.
     """
     safety_stock = demand.quantile(service_level) - demand.mean
     return safety_stock, demand.mean + undershoot_mean + safety_stock
@@ -88,12 +93,15 @@ def economic_order_quantity(
 ) -> FloatArray:
     """``sqrt(2 K D / h)``, (n,) units; NaN where h is unknown or nothing.
 
+    >>> round(float(economic_order_quantity(8.0, np.array([1300.0]), np.array([0.225]))[0]), 2)
+    304.05
+
     Args:
         order_cost: K, money per order.
         annual_demand: (n,) D, units a year, of the forecast.
         annual_holding_cost: (n,) h, money per unit and year.
 
-    Source: Harris's model; Snyder & Shen 2e, economic order quantity.
+    Source: ``docs/methods.md#economic-order-quantity``.
     """
     ratio = np.full_like(annual_demand, np.nan)
     np.divide(
@@ -124,8 +132,12 @@ def admissible_economic_order_quantity(
     """The cheapest quantity that the supplier accepts, (n,) units.
 
     The cost is convex, so it is enough to compare the multiples below and above the economic order
-    quantity, neither under the minimum; the smaller wins a tie. Rounding up alone would be wrong: 304 in
-    multiples of 48 is 288, not 336. Zero where there is no demand.
+    quantity, neither under the minimum; the smaller wins a tie. Rounding up alone would be wrong. Zero where
+    there is no demand.
+
+    >>> demand, holding, no_minimum = np.array([1300.0]), np.array([0.225]), np.array([np.nan])
+    >>> admissible_economic_order_quantity(8.0, demand, holding, no_minimum, np.array([48.0]))  # not 336
+    array([288.])
 
     Args:
         order_cost: K, money per order.
@@ -160,6 +172,12 @@ def order_up_to_level(
     (R,S) and S is the quantile over L + R, that is the reorder point. With one it is (R,s,S) with
     ``S = s + max(EOQ, E[D_R], MOQ)``.
 
+    >>> s, review_demand, unknown = np.array([50.0]), np.array([10.0]), np.array([np.nan])
+    >>> order_up_to_level(s, review_demand, unknown, moq=unknown, order_multiple=unknown)
+    array([50.])
+    >>> order_up_to_level(s, review_demand, unknown, moq=np.array([24.0]), order_multiple=np.array([12.0]))
+    array([74.])
+
     Args:
         reorder_point: (n,) units, computed over L + R.
         review_demand: (n,) E[D_R], mean demand of one review period, units.
@@ -167,7 +185,7 @@ def order_up_to_level(
         moq: (n,) units; NaN: none.
         order_multiple: (n,) units; NaN: whole units.
 
-    Source: inventory specification, section 1.3 (order-up-to).
+    Source: ``docs/methods.md#order-up-to-level``.
     """
     minimum = np.nan_to_num(moq)
     batched = (np.nan_to_num(eoq) > 0.0) | (minimum > usable_multiple(order_multiple))

@@ -179,12 +179,20 @@ class StockProjection:
 def project_stock(net_stock: FloatArray, receipts: FloatArray, demand: CumulativeDemand) -> StockProjection:
     """Roll the stock forward: ``B_t = B_{t-1} + receipts_t - F_t``, F the mean forecast.
 
+    >>> demand = CumulativeDemand.from_daily(np.full((1, 4), 10.0), np.zeros((1, 4)))
+    >>> stock = np.array([25.0])
+    >>> balance = project_stock(stock, np.array([[0.0, 0.0, 0.0, 40.0]]), demand).balance
+    >>> balance
+    array([[15.,  5., -5., 25.]])
+    >>> stockout_day(stock, balance)
+    array([3.])
+
     Args:
         net_stock: (n,) units at day 0; NaN: unknown.
         receipts: (n, h) units arriving in the morning of each day.
         demand: cumulative moments of the forecast.
 
-    Source: inventory specification, section 1.3 (projected stock-out date, stock projection curve).
+    Source: ``docs/methods.md#stock-projection``.
     """
     balance = net_stock[:, None] + np.cumsum(receipts, axis=1) - demand.mean[:, 1:]
     return StockProjection(net_stock, receipts, balance, sd=np.sqrt(demand.variance[:, 1:]))

@@ -48,6 +48,10 @@ class Urgency(StrEnum):
 def round_to_order_quantity(need: FloatArray, moq: FloatArray, order_multiple: FloatArray) -> FloatArray:
     """Smallest admissible multiple that covers the need and the minimum, (n,) units; 0 without a need.
 
+    >>> need = np.array([25.0, 5.0, 0.0])
+    >>> round_to_order_quantity(need, moq=np.full(3, 20.0), order_multiple=np.full(3, 12.0))
+    array([36., 24.,  0.])
+
     Args:
         need: (n,) units; NaN: unknown, and so is the result.
         moq: (n,) minimum order, units; NaN: none.
@@ -71,7 +75,11 @@ def suggested_order(
 
     NaN where the position or a level is unknown. Arguments are (n,) units each.
 
-    Source: inventory specification, section 1.3 (net need, order quantity).
+    >>> none = np.full(2, np.nan)
+    >>> suggested_order(np.array([25.0, 60.0]), np.full(2, 50.0), np.full(2, 80.0), none, none)
+    array([55.,  0.])
+
+    Source: ``docs/methods.md#order-quantity``.
     """
     need = np.where(position <= reorder_point + QTY_TOLERANCE, order_up_to - position, 0.0)
     unknown = np.isnan(position) | np.isnan(reorder_point) | np.isnan(order_up_to)
@@ -121,7 +129,7 @@ def plan_orders(
     Returns:
         The lines of all series over the horizon, those of day 1 first.
 
-    Source: inventory specification, section 1.3 (order date) and 1.1 (order of events).
+    Source: ``docs/methods.md#order-dates``.
     """
     horizon = demand.horizon
     days = np.arange(1, horizon + 1)
@@ -315,7 +323,7 @@ def replenishment_plan(
     Returns:
         Columns of ``REPLENISHMENT_SCHEMA``; one row per series and ``line_no``.
 
-    Source: inventory specification, section 4 (worklist, sort).
+    Source: ``docs/methods.md#worklist``.
     """
 
     def dated(day: str) -> pl.Expr:

@@ -5,9 +5,8 @@ errors as distribution. Does not belong here: anything with parameters to estima
 
 Both publish one number a day, as ``point`` and as ``mean``. Their quantile grid is that number plus the
 empirical quantiles of the model's own one-step errors on the last ``RESIDUAL_DAYS`` observed days, clipped
-at 0: the residual method of Hyndman and Athanasopoulos (Forecasting: Principles and Practice, 3rd ed., 5.5)
-with the recent history in the place of split-conformal's calibration set. The same spread stands for every
-day of the horizon. With fewer than two past errors the distribution is the number itself.
+at 0 (``docs/methods.md#the-yardsticks``). The same spread stands for every day of the horizon. With fewer
+than two past errors the distribution is the number itself.
 
 Both look back ``LOOKBACK_DAYS``, and further only for a series without an observed day in them.
 """

@@ -35,7 +35,7 @@ _COVARIATE_COUNT_SHARES = np.array([0.58, 0.23, 0.11, 0.05, 0.03])
 _ABSENCES = ((0.50, (25.0, 250.0), (1.0, 30.0)), (0.14, (150.0, 600.0), (25.0, 200.0)))
 """How items are missing from the shelf: the share of windows, days between spells, days of a spell. Empty
 shelves of days or weeks, and absences of a season or a supplier. Together about one item-day in twelve, as
-the world average of retail is (Gruen, Corsten & Bharadwaj, 2002: 8.3 %)."""
+the world average of retail is (Gruen et al. 2002 in ``docs/methods.md#references``: 8.3 %)."""
 
 _CALENDAR_YEARS = 60
 _LOG_RATE_BOUNDS = (-9.0, 11.0)
@@ -243,9 +243,11 @@ def _mean_reversion(rng: np.random.Generator, n: int, days: int) -> Array:
 
 
 def _gaussian_process(rng: np.random.Generator, n: int, days: int) -> Array:
-    """A draw from a mixture of stationary kernels, by random Fourier features (Rahimi & Recht, 2007).
+    """A draw from a mixture of stationary kernels, by random Fourier features.
 
     Long periods carry more variance; one in five is exactly periodic with a period of its own.
+
+    Source: Rahimi and Recht 2007, ``docs/methods.md#references``.
     """
     features = 6
     out: Array = np.zeros((n, days))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -11,8 +12,11 @@ import pytest
 
 from forecasting_lib.benchmark.promotions import PromotedPanel, promotion_response, retailer_cases
 from forecasting_lib.demo import RetailerConfig
+from forecasting_lib.models.chronos2 import Chronos2
 from forecasting_lib.models.naive import MovingAverage
 from forecasting_lib.panel import QUANTILE_LEVELS, Forecast, Panel
+
+BUNDLED = Path(__file__).parents[3] / "data" / "models" / "chronos-2-small-demand"
 
 SMALL = RetailerConfig(end_date=date(2026, 6, 30), days=400, n_items=40, n_locations=2)
 
@@ -68,6 +72,13 @@ def test_the_amount_is_compared_with_the_true_uplift(
     assert exact.median_amount_ratio == pytest.approx(1.0, abs=0.15)
     assert half.median_amount_ratio == pytest.approx(exact.median_amount_ratio / 2)
     assert contrary.right_direction_share == 0.0
+
+
+def test_the_bundled_model_moves_the_way_demand_does_and_about_as_far() -> None:
+    response = promotion_response(Chronos2(BUNDLED), retailer_cases(replace(SMALL, seed=7), origins=4))
+    assert response.n_series > 50
+    assert response.right_direction_share > 0.9
+    assert 0.7 < response.median_amount_ratio < 1.3
 
 
 def test_without_a_promotion_ahead_there_is_nothing_to_measure(cases: list[PromotedPanel]) -> None:
