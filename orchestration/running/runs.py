@@ -1,7 +1,8 @@
 """Running a job for one client from the command line, visible in the Dagster UI like any other run.
 
 Belongs here: launching in this process through the instance, following the run's events, and the rule of one
-run per client. Does not belong here: what a job consists of (``jobs``), how progress looks (``commands``).
+run per client. Does not belong here: what a job consists of (``jobs``), how progress looks
+(``commands.terminal``).
 """
 
 from __future__ import annotations

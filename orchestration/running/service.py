@@ -23,7 +23,6 @@ from orchestration.errors import UserError
 from orchestration.settings import PROJECT_ROOT, Settings
 
 HOST = "127.0.0.1"
-DEFAULT_PORT = 3000
 CODE_LOCATION = "forecaster"
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

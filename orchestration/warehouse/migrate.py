@@ -86,6 +86,7 @@ def comparison_options() -> dict[str, Any]:
         "include_object": not_a_partition,
         "version_table_schema": "ops",
         "compare_type": True,
+        "autogenerate_plugins": ["alembic.autogenerate.*", "~alembic.autogenerate.comments"],
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import get_args
 
 import psycopg
 import pytest
@@ -37,6 +38,18 @@ def test_a_field_is_explained_in_one_sentence(field: str) -> None:
     for sentence in (SETTINGS[field].help, SETTINGS[field].comment):
         assert sentence.endswith(".")
     assert ops.clients.columns[field].comment == SETTINGS[field].comment
+
+
+def test_a_field_of_few_words_names_each_in_its_sentence() -> None:
+    few = {
+        name: get_args(field.annotation)
+        for name, field in Client.model_fields.items()
+        if SETTINGS[name].check
+    }
+    named = {name: words for name, words in few.items() if words}
+    assert set(named) == {"returns_policy", "negative_stock"}
+    for name, words in named.items():
+        assert {word for word in words if word not in SETTINGS[name].comment} == set()
 
 
 def test_what_an_empty_value_means_is_said_for_both_who_read_it() -> None:

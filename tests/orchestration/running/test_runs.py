@@ -167,10 +167,16 @@ def test_an_unknown_job_is_answered_with_the_known_ones() -> None:
 
 
 def test_the_jobs_of_the_project_are_found_and_take_what_the_command_offers() -> None:
-    for name in ("client_pipeline", "forecast_only", "inventory_only"):
-        assert run_config(find_job(name), date(2026, 3, 31))["ops"]
-    with pytest.raises(RunError):
-        run_config(find_job("quality_only"), date(2026, 3, 31))
+    steps = {
+        "client_pipeline": {"forecasts", "inventory"},
+        "forecast_only": {"forecasts"},
+        "inventory_only": {"inventory"},
+    }
+    for name, expected in steps.items():
+        assert run_config(find_job(name), date(2026, 3, 31))["ops"].keys() == expected
+    for name in ("quality_only", "finetune"):
+        with pytest.raises(RunError, match="takes no as-of date"):
+            run_config(find_job(name), date(2026, 3, 31))
 
 
 def test_two_runs_of_a_client_wait_for_each_other(
