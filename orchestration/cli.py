@@ -78,8 +78,8 @@ def _sentence(error: Exception) -> str:
     from pydantic import ValidationError
 
     from orchestration.clients import ClientError
-    from orchestration.demo_setup import DemoError
-    from orchestration.landing.contracts import FileRefusedError
+    from orchestration.demo.files import DemoError
+    from orchestration.landing.reasons import FileRefusedError
     from orchestration.reporting.report import ReportError
     from orchestration.running.psql import PsqlError
     from orchestration.running.runs import RunError

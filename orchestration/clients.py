@@ -63,9 +63,7 @@ class Client(BaseModel):
     negative_stock: Literal["backorder", "zero"] = "backorder"
     max_reject_rate: Annotated[float, Field(ge=0, le=1)] = 0.02
     max_gap_days: Annotated[int, Field(ge=1, le=3660)] = 366
-    date_shift_days: int = 0
     intraday_feed: bool = False
-    generate_stock: bool = False
     is_active: bool = True
 
     @field_validator("timezone")
@@ -102,9 +100,7 @@ class Client(BaseModel):
 
     def reading_digest(self) -> str:
         """Digest of the settings a file is read with; a refused file is tried again when it changes."""
-        relevant = self.model_dump(
-            include={"column_map", "date_format", "max_reject_rate", "max_gap_days", "date_shift_days"}
-        )
+        relevant = self.model_dump(include={"column_map", "date_format", "max_reject_rate", "max_gap_days"})
         return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()
 
 

@@ -52,13 +52,8 @@ RejectRate = Annotated[
 GapDays = Annotated[
     int | None, typer.Option(help="A date this many days after the last delivered one is rejected.")
 ]
-DateShift = Annotated[int | None, typer.Option(help="Days added to every delivered date; demo clients only.")]
 Intraday = Annotated[
     bool | None, typer.Option("--intraday-feed/--daily-feed", help="Whether the last day is incomplete.")
-]
-GenerateStock = Annotated[
-    bool | None,
-    typer.Option("--generate-stock/--delivered-stock", help="Whether stock is generated; M5 demos only."),
 ]
 Active = Annotated[bool | None, typer.Option("--active/--inactive", help="Whether schedule and sensor run.")]
 
@@ -83,9 +78,7 @@ def add(
     negative_stock: NegativeStock = None,
     max_reject_rate: RejectRate = None,
     max_gap_days: GapDays = None,
-    date_shift_days: DateShift = None,
     intraday_feed: Intraday = None,
-    generate_stock: GenerateStock = None,
     is_active: Active = None,
 ) -> None:
     """Register a client: its settings, its partition, its database role and its landing folder."""
@@ -118,9 +111,7 @@ def update(
     negative_stock: NegativeStock = None,
     max_reject_rate: RejectRate = None,
     max_gap_days: GapDays = None,
-    date_shift_days: DateShift = None,
     intraday_feed: Intraday = None,
-    generate_stock: GenerateStock = None,
     is_active: Active = None,
 ) -> None:
     """Change settings of a client; what is not named stays as it is."""

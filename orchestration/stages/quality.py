@@ -23,6 +23,7 @@ from psycopg.rows import class_row
 
 from orchestration import audit
 from orchestration.clients import CLIENT_PARTITIONS
+from orchestration.landing.kinds import KINDS
 from orchestration.resources import DATABASE_RETRIES, Installation
 from orchestration.table_assets import OWNERS, table_key, table_metadata
 from orchestration.warehouse.bulk import read_frame, render
@@ -32,7 +33,7 @@ from orchestration.warehouse.tables import analytics
 QUALITY_KEY = table_key(analytics.forecast_quality)
 ACTUALS_KEYS = [table_key(table) for table in (analytics.ts_demand_daily, analytics.dim_item)]
 
-KINDS_WITH_ACTUALS = ("sales", "m5_sales", "stock_levels")
+KINDS_WITH_ACTUALS = tuple(kind.name for kind in KINDS if kind.changes_actuals)
 """Deliveries that change actuals: sales their units, stock levels which zeros are masked.
 
 Products change a category at most: a label, which the next scoring picks up.

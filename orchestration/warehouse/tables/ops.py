@@ -71,11 +71,7 @@ clients = Table(
         nullable=False,
         default=366,
     ),
-    whole(
-        "date_shift_days", "Days added to every delivered date; demo clients only.", nullable=False, default=0
-    ),
     yes_no("intraday_feed", "True: the last delivered day is incomplete and not yet used."),
-    yes_no("generate_stock", "True: stock levels are generated, and marked so; M5 demo clients only."),
     yes_no("is_active", "False: no schedule, no sensor; history stays readable.", default=True),
     moment("created_at", "When the client was added.", nullable=False, now=True),
     moment("updated_at", "When the registry entry last changed.", nullable=False, now=True),
@@ -102,6 +98,11 @@ landing_files = Table(
     words("path", "Path below the client's landing folder.", nullable=False),
     words("sha256", "Content hash, the file's identity.", nullable=False),
     Column("size_bytes", BigInteger, nullable=False, comment="Size as delivered."),
+    Column(
+        "modified_ns",
+        BigInteger,
+        comment="Time of change when last read, nanoseconds since 1970; NULL where the file was not opened.",
+    ),
     words("kind", "Kind of the data contract: sales, products ...; NULL where the name says none."),
     words("status", "loaded, rejected or duplicate.", nullable=False),
     words("message", "One sentence for the operator: why rejected, or what was unusual."),
@@ -115,7 +116,6 @@ landing_files = Table(
     book("units_loaded", "Sum of units_sold of the loaded rows; sales only."),
     day("first_date", "Earliest day among the loaded rows."),
     day("last_date", "Latest day among the loaded rows."),
-    yes_no("is_generated", "True: made by the project, not delivered by the client."),
     words("run_id", "Dagster run that took the file."),
     moment("received_at", "When the pipeline first saw the file.", nullable=False, now=True),
     moment("loaded_at", "When its rows became visible."),
