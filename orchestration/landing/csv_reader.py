@@ -175,42 +175,50 @@ def _chained(first: list[str], rest: Iterable[str]) -> Iterator[str]:
 def _csv_batches(
     records: Iterator[tuple[int, list[str], str]], width: int, picked: Mapping[str, int], path: str
 ) -> Iterator[Batch]:
+    """The records, some at a time.
+
+    Cells are kept in one flat list: a list per row is one object more for the garbage collector, which would
+    look at all of them again and again.
+    """
     size = rows_at_once(width)
     seen = 0
-    rows: list[list[str]] = []
-    places: list[tuple[int, str]] = []
+    cells: list[str] = []
+    numbers: list[int] = []
+    raws: list[str] = []
     misshapen: list[tuple[int, str, str, str]] = []
     for number, fields, raw in records:
         seen += 1
         if len(fields) == width:
-            rows.append(fields)
-            places.append((number, raw))
+            cells += fields
+            numbers.append(number)
+            raws.append(raw)
         else:
             message = f"The row has {len(fields):,} fields, the header has {width:,}."
             misshapen.append((number, Reason.WRONG_FIELD_COUNT, message, raw))
-        if len(rows) + len(misshapen) >= size:
-            yield _batch(rows, places, misshapen, picked)
-            rows, places, misshapen = [], [], []
+        if len(numbers) + len(misshapen) >= size:
+            yield _batch(cells, width, numbers, raws, misshapen, picked)
+            cells, numbers, raws, misshapen = [], [], [], []
     if not seen:
         raise FileRefusedError(Refusal.NO_ROWS, f"{path} has a header and no rows")
-    if rows or misshapen:
-        yield _batch(rows, places, misshapen, picked)
+    if numbers or misshapen:
+        yield _batch(cells, width, numbers, raws, misshapen, picked)
 
 
 def _batch(
-    rows: list[list[str]],
-    places: list[tuple[int, str]],
+    cells: list[str],
+    width: int,
+    numbers: list[int],
+    raws: list[str],
     misshapen: list[tuple[int, str, str, str]],
     picked: Mapping[str, int],
 ) -> Batch:
-    cells = list(zip(*rows, strict=True))
-    series = [
-        pl.Series(name, cells[index] if cells else [], dtype=pl.String) for name, index in picked.items()
-    ]
-    numbers, raws = (list(part) for part in zip(*places, strict=True)) if places else ([], [])
     return Batch(
         rows=pl.DataFrame(
-            [*series, pl.Series(LINE, numbers, dtype=pl.Int64), pl.Series(RAW, raws, dtype=pl.String)]
+            [
+                *(pl.Series(name, cells[index::width], dtype=pl.String) for name, index in picked.items()),
+                pl.Series(LINE, numbers, dtype=pl.Int64),
+                pl.Series(RAW, raws, dtype=pl.String),
+            ]
         ),
         misshapen=pl.DataFrame(misshapen, schema=MISSHAPEN_SCHEMA, orient="row"),
     )
