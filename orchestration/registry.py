@@ -121,13 +121,8 @@ class Client(BaseModel):
         Field(ge=1, le=3660),
         Setting("A date this many days after the last delivered one is rejected."),
     ] = 366
-    date_shift_days: Annotated[int, Setting("Days added to every delivered date; demo clients only.")] = 0
     intraday_feed: Annotated[
         bool, Setting("Whether the last day is incomplete.", option="--intraday-feed/--daily-feed")
-    ] = False
-    generate_stock: Annotated[
-        bool,
-        Setting("Whether stock is generated; M5 demos only.", option="--generate-stock/--delivered-stock"),
     ] = False
     is_active: Annotated[bool, Setting("Whether schedule and sensor run.", option="--active/--inactive")] = (
         True
@@ -172,9 +167,7 @@ class Client(BaseModel):
 
     def reading_digest(self) -> str:
         """Digest of the settings a file is read with; a refused file is tried again when it changes."""
-        relevant = self.model_dump(
-            include={"column_map", "date_format", "max_reject_rate", "max_gap_days", "date_shift_days"}
-        )
+        relevant = self.model_dump(include={"column_map", "date_format", "max_reject_rate", "max_gap_days"})
         return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()
 
 

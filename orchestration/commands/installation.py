@@ -48,7 +48,7 @@ def setup(
         )
     if csv_only and m5_dir is not None:
         raise typer.BadParameter("--m5-dir is for the M5 client, which --csv-only leaves out")
-    from orchestration.demo_setup import own_client
+    from orchestration.demo.clients import own_client
 
     own = own_client(client_name) if client_name is not None else None
     settings, warehouse = _migrated()
@@ -72,7 +72,8 @@ def demo() -> None:
     _set_up_demo(settings, warehouse, retailer=True, m5=True, m5_dir=None, shift=True)
     _follow_registry(settings, warehouse)
     from orchestration.clients import get_client
-    from orchestration.demo_setup import DEMO_IDS, deliver, delivered_in_full
+    from orchestration.demo.clients import DEMO_IDS
+    from orchestration.demo.files import deliver, delivered_in_full
 
     held_back = [client_id for client_id in DEMO_IDS if not delivered_in_full(settings, client_id)]
     if held_back:
@@ -183,30 +184,30 @@ def _run_or_exit(settings: Settings, warehouse: Warehouse, client_ids: Sequence[
 def _set_up_demo(
     settings: Settings, warehouse: Warehouse, *, retailer: bool, m5: bool, m5_dir: Path | None, shift: bool
 ) -> None:
-    from orchestration import demo_setup
+    from orchestration.demo import clients, files
 
-    today = demo_setup.today_utc()
+    today = files.today_utc()
     chosen = []
     if retailer:
         with waiting("Making up two years of a retailer"):
-            made = demo_setup.prepare_retailer(settings, today)
-        chosen.append((demo_setup.retailer_client(), made))
+            made = files.prepare_retailer(settings, today)
+        chosen.append((clients.retailer_client(), made))
     if m5:
         with waiting("Preparing the M5 client's files"):
-            made = demo_setup.prepare_m5(settings, m5_dir)
-        chosen.append((demo_setup.m5_client(settings, today=today, shift_dates=shift), made))
+            made = files.prepare_m5(settings, m5_dir, today, shift_dates=shift)
+        chosen.append((clients.m5_client(), made))
     for client, made in chosen:
-        demo_setup.register(warehouse, client)
-        delivered = demo_setup.deliver(settings, client.client_id, "first")
-        files = demo_setup.demo_dir(settings, client.client_id)
+        clients.register(warehouse, client)
+        delivered = files.deliver(settings, client.client_id, "first")
+        folder = files.demo_dir(settings, client.client_id)
         err.print(
-            f"{client.client_id}: {'wrote' if made else 'kept'} the files in {files}, "
+            f"{client.client_id}: {'wrote' if made else 'kept'} the files in {folder}, "
             f"{len(delivered) or 'no'} new in its landing folder."
         )
 
 
 def _set_up_own(settings: Settings, warehouse: Warehouse, client: Client) -> None:
-    from orchestration.demo_setup import register
+    from orchestration.demo.clients import register
 
     is_new = register(warehouse, client)
     folder = settings.client_landing_dir(client.client_id)

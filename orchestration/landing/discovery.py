@@ -1,7 +1,7 @@
 """Which files of a landing folder are there, which are finished, and which are new.
 
-Belongs here: listing a folder safely, the content hash, and the decisions of the new-files sensor as pure
-functions. Does not belong here: opening a file's content as data (``reader``).
+Belongs here: listing a folder safely, the hash of a content, and the decisions of the new-files sensor as
+pure functions. Does not belong here: opening a file (``load``).
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ import hashlib
 import os
 import stat
 import unicodedata
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from orchestration.landing.contracts import KINDS, kind_of
+from orchestration.landing.kinds import KINDS, kind_of
+from orchestration.landing.records import KnownFile
 
 _LITTER = frozenset({"thumbs.db", "desktop.ini"})
 _UNFINISHED = (".part", ".tmp", ".crdownload", ".filepart", "~")
@@ -31,24 +32,12 @@ class LandingFile:
         size_bytes: its size.
         modified_ns: its time of change, nanoseconds since 1970.
         problem: why it must not be opened, as a sentence without its end; None for a plain file.
-        sha256: hash of its content; None until ``hashed``.
     """
 
     path: str
     size_bytes: int
     modified_ns: int
     problem: str | None = None
-    sha256: str | None = None
-
-
-@dataclass(frozen=True)
-class KnownFile:
-    """One row of ``ops.landing_files``: what became of a content under a name."""
-
-    path: str
-    sha256: str
-    status: str
-    config_digest: str
 
 
 def scan(folder: Path) -> list[LandingFile]:
@@ -80,40 +69,45 @@ def settled(files: Iterable[LandingFile], now: float, quiet_seconds: float) -> l
     return [file for file in files if not 0 <= now - file.modified_ns / 1e9 < quiet_seconds]
 
 
-def pending(
-    files: Iterable[LandingFile], known: Iterable[KnownFile], reading_digest: str
-) -> list[LandingFile]:
-    """The files that something must be done about, in the order they are loaded.
-
-    A content that was loaded or noted as a duplicate under this name is done with. A refused one is tried
-    again only when the settings it is read with have changed. A copy under a new name is pending, so that it
-    is noted as a duplicate once.
+def finished(known: Iterable[KnownFile], reading_digest: str) -> list[KnownFile]:
+    """The records of what is done with: a refused file only while the settings it is read with are the same.
 
     Args:
-        files: with their hashes.
         known: everything that was ever recorded for the client.
         reading_digest: ``Client.reading_digest()`` as it is now.
     """
-    finished = {
-        (entry.path, entry.sha256)
-        for entry in known
-        if entry.status != "rejected" or entry.config_digest == reading_digest
-    }
+    return [entry for entry in known if entry.status != "rejected" or entry.config_digest == reading_digest]
+
+
+def pending(files: Iterable[LandingFile], done: Collection[KnownFile]) -> list[LandingFile]:
+    """The files that have to be looked at, in the order they are loaded.
+
+    A file whose size and time of change are those of a finished record of its name is not opened. Any other
+    is: its content may be done with all the same. What must not be opened is known by its name and problem.
+
+    Args:
+        files: as listed.
+        done: the records that are ``finished``.
+    """
+    states = {(entry.path, entry.size_bytes, entry.modified_ns) for entry in done}
+    contents = {(entry.path, entry.sha256) for entry in done}
     return sorted(
-        (file for file in files if (file.path, file.sha256) not in finished),
+        (
+            file
+            for file in files
+            if (
+                (file.path, file.size_bytes, file.modified_ns) not in states
+                if file.problem is None
+                else (file.path, unopened_hash(file.path, file.problem)) not in contents
+            )
+        ),
         key=lambda file: (_position(file.path), file.modified_ns, file.path),
     )
 
 
-def hashed(file: LandingFile, folder: Path) -> LandingFile:
-    """The file with the hash of its content; of a file that must not be opened, of its name and problem."""
-    if file.problem is not None:
-        return replace(file, sha256=hashlib.sha256(f"{file.path}\0{file.problem}".encode()).hexdigest())
-    try:
-        with (folder / file.path).open("rb") as content:
-            return replace(file, sha256=content_hash(content))
-    except OSError as error:
-        return hashed(replace(file, problem=f"cannot be read ({error.strerror})"), folder)
+def unopened_hash(path: str, problem: str) -> str:
+    """What stands for the content of something that must not or cannot be opened."""
+    return hashlib.sha256(f"{path}\0{problem}".encode()).hexdigest()
 
 
 def content_hash(content: BinaryIO) -> str:

@@ -11,23 +11,12 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from orchestration.landing.contracts import (
-    M5_SALES,
-    FileRefusedError,
-    Reason,
-    Refusal,
-    is_day_label,
-)
-from orchestration.landing.reader import LINE, RAW, Table
-from orchestration.landing.validation import (
-    BOOK,
-    REJECTED_SCHEMA,
-    Judged,
-    Rules,
-    date_fault,
-    judge,
-    plain_number,
-)
+from orchestration.landing.batches import LINE, RAW, Table
+from orchestration.landing.delivery import REJECTED_SCHEMA, Delivery
+from orchestration.landing.faults import date_fault
+from orchestration.landing.judging import Judged, judge
+from orchestration.landing.reasons import FileRefusedError, Reason, Refusal
+from orchestration.landing.values import BOOK, Rules, plain_number
 
 PUBLISHED_FIRST_DAY = date(2011, 1, 29)
 """Date of ``d_1`` in the competition's calendar."""
@@ -36,27 +25,28 @@ COUNTRY = "US"
 """All of M5's stores are there."""
 
 
-class WideSales:
+class WideRows:
     """A wide file on its way to long rows.
 
     Zeros are kept: an item that was listed and not sold differs from one that was not listed. An empty cell
     is no row.
 
     Args:
+        delivery: whose rows they are; the client's calendar is read in its transaction.
         table: the file; it has at least one day column.
-        path: for messages.
         rules: what rows are judged by.
-        calendar: day label -> date as staged, from the client's calendar; empty where none was delivered.
 
     Raises:
         FileRefusedError: a day is not in the calendar, or its date is not acceptable.
     """
 
-    def __init__(self, table: Table, path: str, rules: Rules, calendar: Mapping[str, date]) -> None:
+    def __init__(self, delivery: Delivery, table: Table, rules: Rules) -> None:
+        self._contract = delivery.contract
         self._table = table
         self._rules = rules
-        labels = [name for name in table.columns if is_day_label(name)]
-        self._days = day_dates(labels, calendar, rules.shift_days, path)
+        path = delivery.identity.path
+        labels = [name for name in table.columns if self._contract.is_day(name)]
+        self._days = day_dates(labels, _staged_calendar(delivery), path)
         for label, day in self._days.items():
             if reason := date_fault(day, rules):
                 raise FileRefusedError(
@@ -71,10 +61,11 @@ class WideSales:
         A line with one bad cell is refused whole: its other days would look complete.
         """
         for batch in self._table.batches:
-            lines = judge(batch, M5_SALES, self._rules)
-            repeated = self._take_repeated(lines.accepted)
+            lines = judge(batch, self._contract, self._rules)
+            delivered = lines.accepted.join(batch.rows, on=LINE, how="left", maintain_order="left")
+            repeated = self._take_repeated(delivered)
             fresh = lines.accepted.join(repeated, on=LINE, how="anti", maintain_order="left")
-            long = self._unpivot(fresh.join(batch.rows.drop(RAW), on=LINE, how="left", maintain_order="left"))
+            long = self._unpivot(delivered.join(repeated, on=LINE, how="anti", maintain_order="left"))
             bad = _first_bad_cells(long)
             self._about.append(fresh.join(bad, on=LINE, how="anti"))
             rejected = pl.concat([lines.rejected, repeated])
@@ -84,16 +75,22 @@ class WideSales:
                 rejected=pl.concat([self._with_units(rejected, batch.rows), bad]).sort(LINE),
             )
 
-    def described(self) -> pl.DataFrame:
-        """Distinct ``item_id, location_id, department, category, region`` of the lines that were accepted."""
+    def described(self) -> dict[str, pl.DataFrame]:
+        """The items and the stores of the lines that were accepted."""
         absent = pl.lit(None, dtype=pl.String)
-        return pl.concat(
+        described = pl.concat(
             lines.select(
                 pl.col(name) if name in lines.columns else absent.alias(name)
                 for name in ("item_id", "location_id", "department", "category", "region")
             )
             for lines in self._about
         ).unique(maintain_order=True)
+        items = described.unique("item_id", maintain_order=True)
+        stores = described.unique("location_id", maintain_order=True)
+        return {
+            "products": items.select("item_id", "category", "department"),
+            "locations": stores.select("location_id", "region", country=pl.lit(COUNTRY)),
+        }
 
     def _take_repeated(self, lines: pl.DataFrame) -> pl.DataFrame:
         """Rejections of the lines whose item and store came before; remembers the others."""
@@ -152,21 +149,21 @@ class WideSales:
         )
 
 
-def day_dates(labels: list[str], calendar: Mapping[str, date], shift_days: int, path: str) -> dict[str, date]:
+def day_dates(labels: list[str], calendar: Mapping[str, date], path: str) -> dict[str, date]:
     """The date of each day label, from the client's calendar or, where there is none, the published one.
 
     Args:
         labels: ``d_1``, ``d_2`` ...
-        calendar: label -> date, already shifted.
-        shift_days: added to the published dates.
+        calendar: label -> date.
         path: for the message.
 
     Raises:
         FileRefusedError: the client's calendar lacks a label.
     """
     if not calendar:
-        first = PUBLISHED_FIRST_DAY + timedelta(days=shift_days - 1)
-        return {label: first + timedelta(days=int(label.removeprefix("d_"))) for label in labels}
+        return {
+            label: PUBLISHED_FIRST_DAY + timedelta(days=int(label.removeprefix("d_")) - 1) for label in labels
+        }
     unknown = [label for label in labels if label not in calendar]
     if unknown:
         raise FileRefusedError(
@@ -174,6 +171,14 @@ def day_dates(labels: list[str], calendar: Mapping[str, date], shift_days: int, 
             f"{path}: the client's calendar does not know {unknown[0]} ({len(unknown):,} days)",
         )
     return {label: calendar[label] for label in labels}
+
+
+def _staged_calendar(delivery: Delivery) -> dict[str, date]:
+    """The client's own calendar, day label -> date; empty where none was delivered."""
+    rows = delivery.connection.execute(
+        "select d, date from staging.calendar where client_id = %s and d is not null", (delivery.client_id,)
+    )
+    return dict(rows.fetchall())
 
 
 def _first_bad_cells(long: pl.DataFrame) -> pl.DataFrame:

@@ -15,8 +15,7 @@ import psycopg
 
 from orchestration import audit
 from orchestration.clients import Client
-from orchestration.landing.contracts import FileRefusedError, Kind
-from orchestration.landing.discovery import KnownFile
+from orchestration.landing.reasons import FileRefusedError
 from orchestration.warehouse.server import Warehouse
 
 Connection = psycopg.Connection[Any]
@@ -67,16 +66,39 @@ class Identity:
         path: what it is called: its path below the landing folder.
         sha256: hash of its content.
         size_bytes: its size.
+        modified_ns: its time of change before it was read, nanoseconds since 1970; None where it was not
+            opened.
         run_id: the Dagster run that took it, where there is one.
-        is_generated: made by the project, not delivered.
     """
 
     client: Client
     path: str
     sha256: str
     size_bytes: int
+    modified_ns: int | None
     run_id: str | None
-    is_generated: bool = False
+
+
+@dataclass(frozen=True)
+class KnownFile:
+    """One row of ``ops.landing_files``: what became of a content under a name.
+
+    Attributes:
+        path: the name.
+        sha256: the content.
+        status: loaded, rejected or duplicate.
+        config_digest: ``Client.reading_digest()`` as it was.
+        size_bytes: its size.
+        modified_ns: the file's time of change when it was last read; None where it was not opened, or where
+            an earlier version recorded it.
+    """
+
+    path: str
+    sha256: str
+    status: str
+    config_digest: str
+    size_bytes: int
+    modified_ns: int | None
 
 
 def known_files(warehouse: Warehouse, client_id: str) -> list[KnownFile]:
@@ -85,7 +107,10 @@ def known_files(warehouse: Warehouse, client_id: str) -> list[KnownFile]:
         return [
             KnownFile(*row)
             for row in connection.execute(
-                "select path, sha256, status, config_digest from ops.landing_files where client_id = %s",
+                """
+                select path, sha256, status, config_digest, size_bytes, modified_ns
+                from ops.landing_files where client_id = %s
+                """,
                 (client_id,),
             )
         ]
@@ -124,7 +149,7 @@ def record(connection: Connection, identity: Identity, outcome: Outcome) -> int:
         """
         insert into ops.landing_files (
             client_id, path, sha256, size_bytes, kind, status, message, config_digest,
-            rows_read, rows_rejected, first_date, last_date, is_generated, run_id
+            rows_read, rows_rejected, first_date, last_date, modified_ns, run_id
         )
         values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         returning file_id
@@ -142,11 +167,19 @@ def record(connection: Connection, identity: Identity, outcome: Outcome) -> int:
             outcome.rows_rejected,
             outcome.first_date,
             outcome.last_date,
-            identity.is_generated,
+            identity.modified_ns,
             identity.run_id,
         ),
     ).fetchone()
     return int(row[0]) if row else 0
+
+
+def note_state(connection: Connection, identity: Identity) -> None:
+    """Remember the time of change under which a known content was found again."""
+    connection.execute(
+        "update ops.landing_files set modified_ns = %s where client_id = %s and path = %s and sha256 = %s",
+        (identity.modified_ns, identity.client.client_id, identity.path, identity.sha256),
+    )
 
 
 def record_duplicate(connection: Connection, identity: Identity) -> Outcome:
@@ -176,7 +209,7 @@ def record_duplicate(connection: Connection, identity: Identity) -> Outcome:
 def record_refusal(
     connection: Connection,
     identity: Identity,
-    kind: Kind | None,
+    kind: str | None,
     refusal: FileRefusedError,
     *,
     rows_read: int,
@@ -190,7 +223,7 @@ def record_refusal(
         message += f" The first {KEPT_ROWS_OF_A_REFUSED_FILE:,} of {rejected:,} rejected rows are kept."
     outcome = Outcome(
         path=identity.path,
-        kind=kind.name if kind else None,
+        kind=kind,
         status="rejected",
         message=message,
         rows_read=rows_read,

@@ -12,10 +12,9 @@ import dagster as dg
 
 from orchestration.clients import CLIENT_PARTITIONS, Client, get_client
 from orchestration.landing import anomalies
-from orchestration.landing.contracts import KINDS, FileRefusedError, Refusal
 from orchestration.landing.discovery import (
     LandingFile,
-    hashed,
+    finished,
     listed,
     name_problem,
     pending,
@@ -23,9 +22,16 @@ from orchestration.landing.discovery import (
     scan,
     settled,
 )
-from orchestration.landing.generated_stock import generate_stock
-from orchestration.landing.load import FileChangedError, Progress, load_file, refuse_unopened
-from orchestration.landing.records import Outcome, known_files, last_delivered_day
+from orchestration.landing.kinds import KINDS, STAGING_TABLES
+from orchestration.landing.load import (
+    FileChangedError,
+    Progress,
+    load_file,
+    load_unless_done,
+    refuse_unopened,
+)
+from orchestration.landing.reasons import FileRefusedError, Refusal
+from orchestration.landing.records import KnownFile, Outcome, known_files, last_delivered_day
 from orchestration.resources import DATABASE_RETRIES, Installation
 from orchestration.table_assets import table_key, table_spec
 from orchestration.warehouse.server import Warehouse
@@ -57,8 +63,8 @@ def ingest_folder(
 ) -> list[Outcome]:
     """Load everything in a landing folder that was not loaded or refused before.
 
-    Files that are still being written are waited for, once and no longer than the quiet period; whatever is
-    unfinished then is left to the next run.
+    Only files whose size or time of change is new are opened. Files that are still being written are waited
+    for, once and no longer than the quiet period; whatever is unfinished then is left to the next run.
 
     Returns:
         One outcome per file that something was done about, in that order.
@@ -66,15 +72,14 @@ def ingest_folder(
     found = scan(folder)
     if len(settled(found, time.time(), quiet_seconds)) < len(found):
         time.sleep(quiet_seconds)
-    files = [hashed(file, folder) for file in settled(scan(folder), time.time(), quiet_seconds)]
-    known = known_files(warehouse, client.client_id)
+    done = finished(known_files(warehouse, client.client_id), client.reading_digest())
     outcomes = []
-    for file in pending(files, known, client.reading_digest()):
+    for file in pending(settled(scan(folder), time.time(), quiet_seconds), done):
         try:
-            outcomes.append(_take(warehouse, client, folder, file, run_id, on_progress))
+            outcomes.append(_take(warehouse, client, folder, file, done, run_id, on_progress))
         except FileChangedError:
             continue
-    return outcomes + _generated(warehouse, client, run_id)
+    return [outcome for outcome in outcomes if outcome is not None]
 
 
 def ingest_files(
@@ -95,12 +100,10 @@ def ingest_files(
     if len({path.name for path in paths}) < len(paths):
         raise FileRefusedError(Refusal.UNSAFE_NAME, "Two of the files have the same name")
     folders = {path.name: path.parent for path in paths}
-    order = pending([listed(path) for path in paths], known=[], reading_digest="")
-    outcomes = [
+    return [
         load_file(warehouse, client, folders[file.path] / file.path, file.path, on_progress=on_progress)
-        for file in order
+        for file in pending([listed(path) for path in paths], done=[])
     ]
-    return outcomes + _generated(warehouse, client, None)
 
 
 def _take(
@@ -108,19 +111,21 @@ def _take(
     client: Client,
     folder: Path,
     file: LandingFile,
+    done: Sequence[KnownFile],
     run_id: str | None,
     on_progress: Progress | None,
-) -> Outcome:
-    if file.problem is not None and file.sha256 is not None:
-        return refuse_unopened(
-            warehouse, client, file.path, Refusal.UNSAFE_NAME, file.problem, sha256=file.sha256, run_id=run_id
-        )
-    return load_file(warehouse, client, folder / file.path, file.path, run_id=run_id, on_progress=on_progress)
-
-
-def _generated(warehouse: Warehouse, client: Client, run_id: str | None) -> list[Outcome]:
-    outcome = generate_stock(warehouse, client, run_id) if client.generate_stock else None
-    return [outcome] if outcome else []
+) -> Outcome | None:
+    if file.problem is not None:
+        return refuse_unopened(warehouse, client, file.path, Refusal.UNSAFE_NAME, file.problem, run_id=run_id)
+    return load_unless_done(
+        warehouse,
+        client,
+        folder / file.path,
+        file.path,
+        {entry.sha256 for entry in done if entry.path == file.path},
+        run_id=run_id,
+        on_progress=on_progress,
+    )
 
 
 # --- what the UI shows --------------------------------------------------------------------------------
@@ -203,13 +208,13 @@ def row_counts(warehouse: Warehouse, client_id: str) -> dict[str, int]:
         }
 
 
-_COUNTS = {name: f"select count(*) from staging.{name} where client_id = %s" for name in staging.BY_KIND}
+_COUNTS = {name: f"select count(*) from staging.{name} where client_id = %s" for name in STAGING_TABLES}
 
 
 @dg.multi_asset(
     name="landing_files",
     retry_policy=DATABASE_RETRIES,
-    specs=[table_spec(table, "ingestion") for table in staging.BY_KIND.values()],
+    specs=[table_spec(table, "ingestion") for table in STAGING_TABLES.values()],
     check_specs=[
         dg.AssetCheckSpec(
             FILES_ACCEPTED,

@@ -19,13 +19,14 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
+from orchestration.landing.kinds import KINDS
 from orchestration.stages.publishing import claimed, supersede
 from orchestration.warehouse.formulas import render_formulas
 from orchestration.warehouse.locks import Purpose
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import analytics
 
-KINDS_WITH_ACTUALS = ("sales", "m5_sales", "stock_levels")
+KINDS_WITH_ACTUALS = tuple(kind.name for kind in KINDS if kind.changes_actuals)
 """Deliveries that change actuals: sales their units, stock levels which zeros are masked.
 
 Products change a category at most: a label, which the next scoring picks up.

@@ -155,9 +155,7 @@ EVERY_FIELD = {
     "negative_stock": ("--negative-stock", "zero", "zero"),
     "max_reject_rate": ("--max-reject-rate", "0.5", 0.5),
     "max_gap_days": ("--max-gap-days", "30", 30),
-    "date_shift_days": ("--date-shift-days", "3", 3),
     "intraday_feed": ("--intraday-feed", None, True),
-    "generate_stock": ("--generate-stock", None, True),
     "is_active": ("--inactive", None, False),
 }
 

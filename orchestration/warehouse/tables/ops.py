@@ -14,7 +14,6 @@ from orchestration.warehouse.tables.columns import (
     moment,
     whole,
     words,
-    yes_no,
 )
 from orchestration.warehouse.tables.registry_columns import registry_checks, registry_columns
 
@@ -43,6 +42,11 @@ landing_files = Table(
     words("path", "Path below the client's landing folder.", nullable=False),
     words("sha256", "Content hash, the file's identity.", nullable=False),
     Column("size_bytes", BigInteger, nullable=False, comment="Size as delivered."),
+    Column(
+        "modified_ns",
+        BigInteger,
+        comment="Time of change when last read, nanoseconds since 1970; NULL where the file was not opened.",
+    ),
     words("kind", "Kind of the data contract: sales, products ...; NULL where the name says none."),
     words("status", "loaded, rejected or duplicate.", nullable=False),
     words("message", "One sentence for the operator: why rejected, or what was unusual."),
@@ -56,7 +60,6 @@ landing_files = Table(
     book("units_loaded", "Sum of units_sold of the loaded rows; sales only."),
     day("first_date", "Earliest day among the loaded rows."),
     day("last_date", "Latest day among the loaded rows."),
-    yes_no("is_generated", "True: made by the project, not delivered by the client."),
     words("run_id", "Dagster run that took the file."),
     moment("received_at", "When the pipeline first saw the file.", nullable=False, now=True),
     moment("loaded_at", "When its rows became visible."),

@@ -110,7 +110,6 @@ stock_levels = Table(
     book("on_hand_qty", "Units on hand; negative is a booking of backorders.", nullable=False),
     book("reserved_qty", "Units allocated to orders."),
     book("backorder_qty", "Units owed to customers."),
-    yes_no("is_generated", "True: made by the project for a demo, not delivered."),
     _file_id(),
     schema="staging",
     comment="One row per day, item and location as last delivered.",
@@ -194,16 +193,3 @@ holidays = Table(
     schema="staging",
     comment="One row per holiday calendar of a client and public holiday; computed, not delivered.",
 )
-
-BY_KIND = {
-    "sales": sales,
-    "products": products,
-    "locations": locations,
-    "suppliers": suppliers,
-    "stock_levels": stock_levels,
-    "purchase_orders": purchase_orders,
-    "promotions": promotions,
-    "calendar": calendar,
-    "prices": prices,
-}
-"""Staging table of each kind of delivery."""

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.clients import Client
+from orchestration.landing.kinds import STAGING_TABLES
 from orchestration.landing.load import load_file
 from orchestration.landing.records import Outcome
 from orchestration.warehouse.server import Warehouse
-from orchestration.warehouse.tables import staging
 
 RECORDED = ("ops.landing_files", "ops.rejected_rows", "ops.restated_sales", "ops.audit_log")
 
@@ -33,7 +33,7 @@ def staged_rows(warehouse: Warehouse, client: Client) -> int:
     """Rows of a client in all staging tables together."""
     return sum(
         rows(warehouse, f"select count(*) from staging.{table} where client_id = %s", client.client_id)[0][0]
-        for table in staging.BY_KIND
+        for table in STAGING_TABLES
     )
 
 
@@ -48,7 +48,7 @@ def reasons(warehouse: Warehouse, client: Client) -> list[tuple[int, str, str | 
 
 def checksum(warehouse: Warehouse, client: Client, extra: Iterable[str] = RECORDED) -> dict[str, str]:
     """Digest of a client's rows in each table, whatever their order."""
-    tables = [*(f"staging.{table}" for table in staging.BY_KIND), *extra]
+    tables = [*(f"staging.{table}" for table in STAGING_TABLES), *extra]
     return {
         table: hashlib.sha256(
             "\n".join(

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.landing.contracts import KINDS, M5_SALES, Kind, Reason, Refusal, kind_of
-from orchestration.warehouse.tables import staging
+from orchestration.landing.kinds import KINDS, M5_SALES, STAGING_TABLES, Kind, kind_of
+from orchestration.landing.reasons import Reason, Refusal
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "data-contracts.md"
 
@@ -35,7 +35,7 @@ def test_the_name_says_the_kind(name: str, kind: str | None) -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_every_column_and_key_exists_in_staging(kind: Kind) -> None:
-    table = staging.BY_KIND[kind.table].columns
+    table = STAGING_TABLES[kind.table].columns
     assert {"client_id", *kind.key} == {column.name for column in table if column.primary_key}
     described = {"category", "department", "region"} if kind is M5_SALES else set()
     targets = {"item_id", "category"} if kind.name == "promotions" else set()

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.landing.discovery import KnownFile, LandingFile, hashed, pending, scan, settled
+from orchestration.landing.discovery import LandingFile, finished, pending, scan, settled, unopened_hash
+from orchestration.landing.records import KnownFile
 
 
-def file(path: str, sha256: str = "a", modified_ns: int = 0) -> LandingFile:
-    return LandingFile(path, 1, modified_ns, sha256=sha256)
+def file(path: str, modified_ns: int = 0) -> LandingFile:
+    return LandingFile(path, 1, modified_ns)
 
 
 def test_an_absent_folder_has_no_files(tmp_path: Path) -> None:
@@ -52,7 +53,6 @@ def test_names_that_cannot_be_trusted_are_listed_with_their_problem(
     [found] = scan(tmp_path)
     assert found.path == shown
     assert found.problem is not None
-    assert hashed(found, tmp_path).sha256 is not None
 
 
 def test_links_may_not_lead_out_of_the_folder(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_links_may_not_lead_out_of_the_folder(tmp_path: Path) -> None:
 def test_a_pipe_is_never_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "sales.csv")
     [found] = scan(tmp_path)
-    assert hashed(found, tmp_path).problem == "is not a regular file"
+    assert found.problem == "is not a regular file"
 
 
 def test_a_file_settles_when_it_was_left_alone() -> None:
@@ -101,22 +101,46 @@ def test_what_describes_is_loaded_before_what_refers_to_it_and_older_files_first
         "promotions.csv",
         "what.txt",
     ]
-    ordered = pending([file(name, name) for name in reversed(in_order)], [], "digest")
+    ordered = pending([file(name) for name in reversed(in_order)], [])
     assert [found.path for found in ordered] == in_order
-    by_age = pending([file("sales_1.csv", "a", 2), file("sales_2.csv", "b", 1)], [], "digest")
+    by_age = pending([file("sales_1.csv", 2), file("sales_2.csv", 1)], [])
     assert [found.path for found in by_age] == ["sales_2.csv", "sales_1.csv"]
 
 
+def known(
+    path: str = "sales.csv",
+    status: str = "loaded",
+    digest: str = "now",
+    size: int = 1,
+    modified: int | None = 0,
+) -> KnownFile:
+    return KnownFile(path, "a", status, digest, size, modified)
+
+
 @pytest.mark.parametrize(
-    ("known", "is_pending"),
+    ("record", "is_pending"),
     [
-        (KnownFile("sales.csv", "a", "loaded", "old"), False),
-        (KnownFile("sales.csv", "a", "duplicate", "old"), False),
-        (KnownFile("sales.csv", "a", "rejected", "now"), False),
-        (KnownFile("sales.csv", "a", "rejected", "old"), True),
-        (KnownFile("sales.csv", "b", "loaded", "now"), True),
-        (KnownFile("sales_copy.csv", "a", "loaded", "now"), True),
+        (known(digest="old"), False),
+        (known(status="duplicate", digest="old"), False),
+        (known(status="rejected"), False),
+        (known(status="rejected", digest="old"), True),
+        (known(size=2), True),
+        (known(modified=1), True),
+        (known(modified=None), True),
+        (known("sales_copy.csv"), True),
     ],
 )
-def test_a_file_is_pending_unless_this_content_is_done_with(known: KnownFile, is_pending: bool) -> None:
-    assert bool(pending([file("sales.csv")], [known], "now")) is is_pending
+def test_a_file_is_opened_unless_its_size_and_time_of_change_are_done_with(
+    record: KnownFile, is_pending: bool
+) -> None:
+    assert bool(pending([file("sales.csv")], finished([record], "now"))) is is_pending
+
+
+def test_what_must_not_be_opened_is_known_by_its_name_and_problem() -> None:
+    pipe = LandingFile("sales.csv", 0, 0, "is not a regular file")
+    digest = unopened_hash("sales.csv", "is not a regular file")
+    refused = KnownFile("sales.csv", digest, "rejected", "now", 0, None)
+
+    assert pending([pipe], [refused]) == []
+    assert pending([LandingFile("sales.csv", 0, 0, "is a link")], [refused]) != []
+    assert pending([file("sales.csv")], [refused]) != []

@@ -335,15 +335,6 @@ def test_a_date_far_after_the_last_day_is_rejected(
     assert reasons(warehouse, client) == [(62, "date_after_gap", "date")]
 
 
-def test_dates_are_shifted_and_judged_where_they_land(
-    warehouse: Warehouse, new_client: Callable[..., Client], tmp_path: Path
-) -> None:
-    client = new_client(date_shift_days=366)
-    deliver(warehouse, client, tmp_path, "sales.csv", HEADER + "2020-01-01,tea,3\n")
-
-    assert sales(warehouse, client)[0][0] == "2021-01-01"
-
-
 @pytest.mark.parametrize(("is_intraday", "expected"), [(False, date(2024, 3, 5)), (True, date(2024, 3, 4))])
 def test_the_last_day_of_an_intraday_feed_is_not_complete(
     warehouse: Warehouse,

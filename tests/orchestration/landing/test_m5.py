@@ -12,8 +12,8 @@ import polars as pl
 import pytest
 
 from orchestration.clients import Client
-from orchestration.landing.contracts import FileRefusedError
 from orchestration.landing.m5 import day_dates
+from orchestration.landing.reasons import FileRefusedError
 from orchestration.landing.records import last_delivered_day
 from orchestration.stages.ingestion import ingest_files
 from orchestration.warehouse.server import Warehouse
@@ -57,13 +57,13 @@ def test_zeros_become_rows_and_empty_cells_do_not(
 def test_the_clients_own_calendar_gives_the_dates(
     warehouse: Warehouse, new_client: Callable[..., Client], tmp_path: Path
 ) -> None:
-    client = new_client(date_shift_days=10)
+    client = new_client()
     (tmp_path / "sales_train_x.csv").write_text(WIDE)
     (tmp_path / "calendar.csv").write_text(CALENDAR)
 
     ingest_files(warehouse, client, [tmp_path / "sales_train_x.csv", tmp_path / "calendar.csv"])
 
-    assert [row[1] for row in staged(warehouse, client)] == ["2020-05-11", "2020-05-13", "2020-05-11"]
+    assert [row[1] for row in staged(warehouse, client)] == ["2020-05-01", "2020-05-03", "2020-05-01"]
     assert rows(
         warehouse,
         "select d, snap_ca, event_name_1 from staging.calendar where client_id = %s order by d",
@@ -127,41 +127,9 @@ def test_rejected_lines_carry_the_units_that_could_be_read(
 
 
 def test_published_days_start_on_29_january_2011() -> None:
-    assert day_dates(["d_1", "d_1941"], {}, 0, "x") == {"d_1": date(2011, 1, 29), "d_1941": date(2016, 5, 22)}
-    assert day_dates(["d_1"], {}, 7, "x") == {"d_1": date(2011, 2, 5)}
+    assert day_dates(["d_1", "d_1941"], {}, "x") == {"d_1": date(2011, 1, 29), "d_1941": date(2016, 5, 22)}
     with pytest.raises(FileRefusedError, match="does not know d_2"):
-        day_dates(["d_1", "d_2"], {"d_1": date(2020, 1, 1)}, 0, "x")
-
-
-def test_generated_stock_follows_the_sales_and_says_that_it_is_generated(
-    warehouse: Warehouse, new_client: Callable[..., Client], tmp_path: Path
-) -> None:
-    client = new_client(generate_stock=True)
-    deliver(
-        warehouse,
-        client,
-        tmp_path,
-        "stock_levels.csv",
-        "date,item_id,location_id,on_hand_qty\n2011-01-30,FOODS_1_001,CA_1,99\n",
-    )
-    path = tmp_path / "sales_train_x.csv"
-    path.write_text(WIDE)
-    outcomes = ingest_files(warehouse, client, [path])
-    again = ingest_files(warehouse, client, [path])
-
-    assert [outcome.kind for outcome in outcomes] == ["m5_sales", "stock_levels"]
-    assert [outcome.status for outcome in again] == ["duplicate"]
-    assert rows(
-        warehouse,
-        "select date::text, is_generated, on_hand_qty = 99 from staging.stock_levels"
-        " where client_id = %s and item_id = 'FOODS_1_001' order by 1",
-        client.client_id,
-    ) == [("2011-01-29", True, False), ("2011-01-30", False, True), ("2011-01-31", True, False)]
-    assert rows(
-        warehouse,
-        "select path from ops.landing_files where client_id = %s and is_generated",
-        client.client_id,
-    ) == [("(generated)/stock_levels",)]
+        day_dates(["d_1", "d_2"], {"d_1": date(2020, 1, 1)}, "x")
 
 
 @pytest.mark.shared_data

@@ -15,8 +15,9 @@ import pytest
 
 from orchestration.clients import Client
 from orchestration.landing import reader
-from orchestration.landing.contracts import KINDS, SALES, FileRefusedError
+from orchestration.landing.kinds import KINDS, SALES
 from orchestration.landing.load import load_file
+from orchestration.landing.reasons import FileRefusedError
 from orchestration.warehouse.server import Warehouse
 from tests.orchestration.landing.deliveries import deliver, reasons, rows, staged_rows
 

@@ -48,7 +48,6 @@ def test_supply_is_read_as_of_the_date(warehouse: Warehouse, new_client: Callabl
             "location_id": "main",
             "date": [date(2026, 3, 1), date(2026, 3, 5)],
             "on_hand_qty": [40.0, 3.0],
-            "is_generated": False,
             "file_id": 1,
         }
     )

@@ -74,7 +74,6 @@ def add_history(warehouse: Warehouse, client_id: str) -> None:
             keys.with_columns(
                 pl.lit(LAST_DAY).alias("date"),
                 pl.lit(9.0).alias("on_hand_qty"),
-                pl.lit(False).alias("is_generated"),
                 pl.lit(1).alias("file_id"),
             ),
         )

@@ -8,20 +8,16 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from orchestration.clients import ClientError
-from orchestration.demo_setup import (
-    M5_ID,
-    RETAILER_ID,
+from orchestration.demo.clients import M5_ID, RETAILER_ID
+from orchestration.demo.files import (
     DemoError,
     deliver,
     delivered_in_full,
     demo_dir,
-    m5_client,
-    own_client,
     prepare_m5,
     prepare_retailer,
-    weeks_shift,
 )
+from orchestration.demo.m5_files import weeks_shift
 from orchestration.settings import Settings, load_settings
 
 TODAY = date(2026, 11, 21)
@@ -61,18 +57,12 @@ def small_m5(folder: Path, days: int = 60) -> Path:
     pl.DataFrame(
         {
             "date": [(first + timedelta(days=day)).isoformat() for day in range(days)],
+            "wm_yr_wk": [11_600 + day // 7 for day in range(days)],
+            "month": [(first + timedelta(days=day)).month for day in range(days)],
             "d": [f"d_{day}" for day in range(1, days + 1)],
         }
     ).write_csv(folder / "calendar.csv")
     return folder
-
-
-@pytest.mark.parametrize("today", [date(2026, 11, 21) + timedelta(days=n) for n in range(8)])
-def test_dates_move_by_whole_weeks_to_within_a_week_of_today(today: date) -> None:
-    last = date(2016, 5, 22)
-    shift = weeks_shift(last, today)
-    assert shift % 7 == 0
-    assert 1 <= (today - (last + timedelta(days=shift))).days <= 7
 
 
 def test_the_retailer_ends_yesterday_and_is_written_once(installation: Settings) -> None:
@@ -92,55 +82,68 @@ def test_the_retailer_ends_yesterday_and_is_written_once(installation: Settings)
     )
 
 
-def test_genuine_m5_files_are_cut_in_two_and_shifted_by_their_own_last_day(
+def test_genuine_m5_files_are_cut_in_two_and_moved_to_the_week_before(
     installation: Settings, tmp_path: Path
 ) -> None:
-    assert prepare_m5(installation, small_m5(tmp_path / "m5"))
+    source = small_m5(tmp_path / "m5")
+    (source / "sell_prices.csv").write_text("store_id,item_id,wm_yr_wk,sell_price\n")
+    assert prepare_m5(installation, source, TODAY)
     folder = demo_dir(installation, M5_ID)
-    assert sorted(path.name for path in (folder / "first").iterdir()) == [
+    assert [path.name for path in sorted((folder / "first").iterdir())] == [
         "calendar.csv",
         "sales_train_evaluation.csv",
+        "sell_prices.csv",
+        "stock_levels_generated.csv",
     ]
-    assert [path.name for path in (folder / "later").iterdir()] == ["sales_train_d_33_to_d_60.csv"]
-    client = m5_client(installation, today=TODAY, shift_dates=True)
-    assert client.date_shift_days == weeks_shift(date(2016, 5, 22), TODAY)
-    assert m5_client(installation, today=TODAY, shift_dates=False).date_shift_days == 0
-    assert client.generate_stock
+    assert [path.name for path in sorted((folder / "later").iterdir())] == [
+        "sales_train_d_33_to_d_60.csv",
+        "stock_levels_generated_d_33_to_d_60.csv",
+    ]
+    before, after = (pl.read_csv(path, try_parse_dates=True) for path in calendars(source, folder))
+    assert after.drop("date", "month").equals(before.drop("date", "month"))
+    assert set(after["date"] - before["date"]) == {timedelta(days=weeks_shift(date(2016, 5, 22), TODAY))}
+    assert after["month"].equals(after["date"].dt.month().cast(pl.Int64))
+    assert after["date"].max() == date(2026, 11, 15)
+
+
+def calendars(*folders: Path) -> list[Path]:
+    return [next(folder.rglob("calendar.csv")) for folder in folders]
+
+
+def test_dates_stay_where_they_are_when_asked(installation: Settings, tmp_path: Path) -> None:
+    source = small_m5(tmp_path / "m5")
+    prepare_m5(installation, source, TODAY, shift_dates=False)
+    before, after = (pl.read_csv(path) for path in calendars(source, demo_dir(installation, M5_ID)))
+    assert after.equals(before)
+
+
+def test_files_of_an_earlier_version_are_not_delivered_with_dates_that_nobody_moves(
+    installation: Settings, tmp_path: Path
+) -> None:
+    prepare_m5(installation, small_m5(tmp_path / "m5"), TODAY)
+    (demo_dir(installation, M5_ID) / "first" / "stock_levels_generated.csv").unlink()
+    with pytest.raises(DemoError, match="forecaster client remove demo_m5"):
+        prepare_m5(installation, None, TODAY)
 
 
 def test_a_folder_without_m5_sales_is_refused_and_nothing_is_left(
     installation: Settings, tmp_path: Path
 ) -> None:
     with pytest.raises(DemoError, match=r"no sales_train_evaluation\.csv"):
-        prepare_m5(installation, tmp_path)
+        prepare_m5(installation, tmp_path, TODAY)
     assert not demo_dir(installation, M5_ID).exists()
 
 
 def test_delivering_leaves_no_partial_file_and_touches_nothing_the_second_time(
     installation: Settings, tmp_path: Path
 ) -> None:
-    prepare_m5(installation, small_m5(tmp_path / "m5"))
-    assert len(deliver(installation, M5_ID, "first")) == 2
+    prepare_m5(installation, small_m5(tmp_path / "m5"), TODAY)
+    assert len(deliver(installation, M5_ID, "first")) == 3
     assert not delivered_in_full(installation, M5_ID)
     landing = installation.client_landing_dir(M5_ID)
     before = snapshot(landing)
     assert not [name for name in before if name.endswith(".part")]
     assert deliver(installation, M5_ID, "first") == []
     assert snapshot(landing) == before
-    assert len(deliver(installation, M5_ID, "later")) == 1
+    assert len(deliver(installation, M5_ID, "later")) == 2
     assert delivered_in_full(installation, M5_ID)
-
-
-@pytest.mark.parametrize(
-    ("name", "slug"),
-    [("My Company", "my_company"), ("  Åcme & Söhne  GmbH ", "cme_s_hne_gmbh"), ("x" * 50, "x" * 32)],
-)
-def test_a_slug_is_made_of_the_company_name(name: str, slug: str) -> None:
-    client = own_client(name)
-    assert (client.client_id, client.name) == (slug, name)
-
-
-@pytest.mark.parametrize("name", ["", "42 Ltd", "日本"])
-def test_a_name_without_a_slug_is_answered_with_the_command_that_takes_one(name: str) -> None:
-    with pytest.raises(ClientError, match="forecaster client add"):
-        own_client(name)

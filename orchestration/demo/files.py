@@ -1,7 +1,7 @@
-"""The demo clients: their registry entries, their files, and how these are delivered.
+"""The demo clients' files: where they lie, how they are written, how they are delivered.
 
 Belongs here: which files a demo client has and when it delivers them. Does not belong here: what is in the
-files (``forecasting_lib.demo``), and anything that reads them (``landing``).
+files (``forecasting_lib.demo``, ``m5_files``), and anything that reads them (``landing``).
 
 A demo client's files lie below ``data/demo/<client>/``: ``first`` holds what it had delivered four weeks ago,
 ``later`` the four weeks since. Files that are there are kept, so setting up twice changes nothing.
@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import polars as pl
 
@@ -25,39 +25,17 @@ from forecasting_lib.demo import (
     RetailerConfig,
     generate_m5_layout,
     generate_retailer,
-    hold_back_m5,
     hold_back_retailer,
 )
-from orchestration.clients import Client, ClientError, add_client, registered_ids, validated
+from orchestration.demo.clients import M5_ID, RETAILER_ID
+from orchestration.demo.m5_files import STOCK, m5_deliveries
 from orchestration.errors import UserError
 from orchestration.settings import Settings
-from orchestration.warehouse.server import Warehouse
-
-RETAILER_ID = "demo_retail"
-M5_ID = "demo_m5"
-DEMO_IDS = (RETAILER_ID, M5_ID)
 
 Part = Literal["first", "later"]
 
-_RETAILER: dict[str, Any] = {
-    "client_id": RETAILER_ID,
-    "name": "Demo Retail",
-    "timezone": "Europe/Dublin",
-    "cron": "30 5 * * *",
-    "country": "IE",
-}
-_M5: dict[str, Any] = {
-    "client_id": M5_ID,
-    "name": "Demo M5",
-    "timezone": "America/Chicago",
-    "cron": "0 5 * * *",
-    "country": "US",
-    "default_lead_time_days": 7,
-    "review_days": 7,
-    "generate_stock": True,
-}
 _M5_LAST_DAY = date(2016, 5, 22)
-"""The last day of the published M5 data; the generated client ends there too and is shifted like it."""
+"""The last day of the published M5 data; the generated client ends there too and is moved like it."""
 
 _M5_SALES = ("sales_train_evaluation", "sales_train_validation")
 _ENDINGS = (".csv", ".csv.gz")
@@ -70,21 +48,6 @@ class DemoError(UserError):
 def demo_dir(settings: Settings, client_id: str) -> Path:
     """Where a demo client's files are written."""
     return settings.landing_dir.parent / "demo" / client_id
-
-
-def own_client(name: str) -> Client:
-    """A registry entry for a user's own company; its slug is made of the name.
-
-    Raises:
-        ClientError: no slug can be made of the name.
-    """
-    words = "".join(c if c.isascii() and c.isalnum() else " " for c in name.lower()).split()
-    slug = "_".join(words)[:32].rstrip("_")
-    if not slug[:1].isalpha():
-        raise ClientError(
-            f"No identifier can be made of the name {name!r}; use 'forecaster client add <slug> --name ...'."
-        )
-    return validated(client_id=slug, name=name)
 
 
 def prepare_retailer(settings: Settings, today: date) -> bool:
@@ -100,72 +63,37 @@ def prepare_retailer(settings: Settings, today: date) -> bool:
     return True
 
 
-def prepare_m5(settings: Settings, m5_dir: Path | None) -> bool:
+def prepare_m5(settings: Settings, m5_dir: Path | None, today: date, *, shift_dates: bool = True) -> bool:
     """Write the M5 client's files: generated ones, or genuine ones cut in two; False where they were there.
 
+    Args:
+        settings: say where.
+        m5_dir: folder of genuine files, a calendar and prices among them where there are; None generates.
+        today: the sales end in the week before.
+        shift_dates: False leaves M5's dates as they are.
+
     Raises:
-        DemoError: ``m5_dir`` holds no M5 sales file.
+        DemoError: ``m5_dir`` holds no M5 sales file, or an earlier version wrote the files that are there.
+        FileRefusedError: the calendar lacks a day of the sales.
     """
     folder = demo_dir(settings, M5_ID)
     if folder.exists():
+        if not (folder / "first" / f"{STOCK}.csv").exists():
+            raise DemoError(
+                f"The files in {folder} are an earlier version's, whose dates were moved on reading. Remove "
+                f"the client ('forecaster client remove {M5_ID}'), this folder and "
+                f"{settings.client_landing_dir(M5_ID)}, then run this again."
+            )
         return False
-    sales = None if m5_dir is None else _m5_file(m5_dir, _M5_SALES)
-    if m5_dir is not None and sales is None:
-        raise DemoError(f"There is no {_M5_SALES[0]}.csv or {_M5_SALES[1]}.csv (or .gz) in {m5_dir}.")
-    if sales is None:
-        data = generate_m5_layout(M5Config(end_date=_M5_LAST_DAY))
-    else:
-        data = M5Data(pl.read_csv(sales), calendar=pl.DataFrame(), sell_prices=pl.DataFrame())
-    first, later = hold_back_m5(data)
+    data = generate_m5_layout(M5Config(end_date=_M5_LAST_DAY)) if m5_dir is None else _genuine_m5(m5_dir)
+    first, later = m5_deliveries(data, today=today if shift_dates else None)
+    prices = None if m5_dir is None else _m5_file(m5_dir, ("sell_prices",))
     with _complete_or_absent(folder) as draft:
-        _write(draft / "first", {name: frame for name, frame in first.items() if not frame.is_empty()})
+        _write(draft / "first", first)
         _write(draft / "later", later)
-        if m5_dir is not None:
-            for name in ("calendar", "sell_prices"):
-                if (source := _m5_file(m5_dir, (name,))) is not None:
-                    shutil.copyfile(source, draft / "first" / source.name)
+        if prices is not None:
+            shutil.copyfile(prices, draft / "first" / prices.name)
     return True
-
-
-def register(warehouse: Warehouse, client: Client) -> bool:
-    """Add a client unless it is registered; False where it was."""
-    if client.client_id in registered_ids(warehouse):
-        return False
-    add_client(warehouse, client)
-    return True
-
-
-def retailer_client() -> Client:
-    return validated(**_RETAILER)
-
-
-def m5_client(settings: Settings, *, today: date, shift_dates: bool) -> Client:
-    """The M5 client's entry; its dates are shifted by whole weeks so that the last day is a recent one."""
-    last_day = m5_last_day(settings)
-    shift = weeks_shift(last_day, today) if shift_dates else 0
-    return validated(**_M5, date_shift_days=shift)
-
-
-def weeks_shift(last_day: date, today: date) -> int:
-    """Days to add so that a history ends in the week before today; whole weeks, weekdays stay weekdays."""
-    return (today - timedelta(days=1) - last_day).days // 7 * 7
-
-
-def m5_last_day(settings: Settings) -> date:
-    """The day of the last sales column among the M5 client's files; the published data's where unknown."""
-    folder = demo_dir(settings, M5_ID)
-    columns = [
-        column
-        for path in folder.glob("*/sales_train_*.csv")
-        for column in pl.read_csv(path, n_rows=0).columns
-        if column.startswith("d_")
-    ]
-    calendar = _m5_file(folder / "first", ("calendar",))
-    if calendar is None or not columns:
-        return _M5_LAST_DAY
-    last_column = max(columns, key=lambda column: int(column.removeprefix("d_")))
-    day = pl.read_csv(calendar, columns=["date", "d"]).filter(pl.col("d") == last_column)["date"]
-    return date.fromisoformat(day[0]) if len(day) else _M5_LAST_DAY
 
 
 def deliver(settings: Settings, client_id: str, part: Part) -> list[Path]:
@@ -201,6 +129,22 @@ def delivered_in_full(settings: Settings, client_id: str) -> bool:
 def today_utc() -> date:
     """The day that decides where a demo history ends; the same for every command of a day."""
     return datetime.now(UTC).date()
+
+
+def _genuine_m5(folder: Path) -> M5Data:
+    """Sales and calendar of a folder; prices need no change and are copied."""
+    sales, calendar = _m5_file(folder, _M5_SALES), _m5_file(folder, ("calendar",))
+    if sales is None:
+        raise DemoError(f"There is no {_M5_SALES[0]}.csv or {_M5_SALES[1]}.csv (or .gz) in {folder}.")
+    return M5Data(
+        pl.read_csv(sales),
+        calendar=(
+            pl.DataFrame()
+            if calendar is None
+            else pl.read_csv(calendar, infer_schema=False).with_columns(pl.col("date").str.to_date())
+        ),
+        sell_prices=pl.DataFrame(),
+    )
 
 
 def _m5_file(folder: Path, names: tuple[str, ...]) -> Path | None:

@@ -1,0 +1,116 @@
+"""One file on its way to staging: the temporary tables of its transaction.
+
+Belongs here: the tables ``delivery`` (rows accepted so far) and ``refused``, and moving a row from one to
+the other. Does not belong here: which rows (``judging``, ``whole_file``), and what becomes of them
+(``publishing``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, LiteralString
+
+import polars as pl
+from psycopg import sql
+
+from orchestration.landing.batches import LINE, RAW
+from orchestration.landing.contracts import Contract
+from orchestration.landing.reasons import Reason
+from orchestration.landing.records import Connection, Identity
+from orchestration.landing.values import BOOK
+from orchestration.warehouse.bulk import append_to_temporary, create_temporary
+
+REJECTED_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    LINE: pl.Int64,
+    "reason": pl.String,
+    "column_name": pl.String,
+    "message": pl.String,
+    RAW: pl.String,
+    "units": BOOK,
+}
+
+
+class Delivery:
+    """The temporary tables of one file.
+
+    ``delivery`` has the staging columns of the file and ``line_number``; ``refused`` has ``REJECTED_SCHEMA``.
+    The text of an accepted row is not copied; ``raw`` is NULL where the row was accepted first.
+
+    Args:
+        connection: inside the file's transaction; the tables end with it.
+        identity: the file.
+        contract: what it holds.
+
+    Attributes:
+        columns: the staging columns of ``delivery``; empty before the first rows.
+    """
+
+    def __init__(self, connection: Connection, identity: Identity, contract: Contract) -> None:
+        self.connection = connection
+        self.identity = identity
+        self.contract = contract
+        self.columns: list[str] = []
+        create_temporary(connection, "refused", "ops.rejected_rows", list(REJECTED_SCHEMA))
+
+    @property
+    def client_id(self) -> str:
+        return self.identity.client.client_id
+
+    @property
+    def values(self) -> list[str]:
+        """Columns the delivery carries, the key apart; the others keep what an earlier delivery said."""
+        return [name for name in self.columns if name not in self.contract.key]
+
+    @property
+    def units(self) -> sql.SQL:
+        """The units of a row, NULL for kinds that have none."""
+        return sql.SQL("units_sold" if "units_sold" in self.columns else "null::numeric")
+
+    def append(self, accepted: pl.DataFrame, rejected: pl.DataFrame) -> None:
+        """COPY rows into both tables."""
+        if not self.columns:
+            self.columns = [name for name in accepted.columns if name != LINE]
+            create_temporary(self.connection, "delivery", f"staging.{self.contract.table}", self.columns)
+            self.connection.execute(f"alter table delivery add column {LINE} bigint")
+        append_to_temporary(self.connection, "delivery", accepted)
+        append_to_temporary(self.connection, "refused", rejected)
+
+    def refuse(self, lines: sql.Composed, reason: Reason, column: str, message: str) -> None:
+        """Move accepted rows to the rejected ones.
+
+        Args:
+            lines: a query of their line numbers.
+            reason: why.
+            column: the column at fault.
+            message: one sentence, the same for all of them.
+        """
+        self.connection.execute(
+            sql.SQL(
+                """
+                with removed as (
+                    delete from delivery where line_number in ({lines})
+                    returning line_number, {units} as units
+                )
+                insert into refused (line_number, reason, column_name, message, units)
+                select line_number, {reason}, {column}, {message}, units from removed
+                """
+            ).format(
+                lines=lines,
+                units=self.units,
+                reason=sql.Literal(reason.value),
+                column=sql.Literal(column),
+                message=sql.Literal(message),
+            )
+        )
+
+    def row(self, query: sql.Composed | LiteralString, parameters: Sequence[Any] = ()) -> tuple[Any, ...]:
+        """The only row of a query."""
+        row = self.connection.execute(query, parameters).fetchone()
+        if row is None:
+            raise RuntimeError("an aggregate returned no row")
+        return tuple(row)
+
+
+def column_list(columns: Sequence[str]) -> sql.Composed:
+    """Names of columns, quoted, with commas between them."""
+    return sql.SQL(", ").join(map(sql.Identifier, columns))

@@ -1,0 +1,170 @@
+"""The accepted rows of a file into staging, and what was changed by them.
+
+Belongs here: inserting and replacing rows, the sales values that were replaced, the entities that a file
+describes on its way. Does not belong here: which rows are accepted (``judging``, ``whole_file``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import polars as pl
+from psycopg import sql
+
+from orchestration.landing.delivery import Delivery, column_list
+from orchestration.landing.records import Outcome, keep_rejected, record
+from orchestration.warehouse.bulk import copy_to_temporary
+
+
+def publish(
+    delivery: Delivery,
+    described: Mapping[str, pl.DataFrame],
+    rows_read: int,
+    rejected: int,
+    notes: Sequence[str],
+) -> Outcome:
+    """Write the accepted rows to staging, and everything that is recorded about them.
+
+    Args:
+        delivery: its rows, as they are to be staged.
+        described: staging table -> entities that the file describes, where no file of their own does.
+        rows_read: rows of the file.
+        rejected: of these rejected.
+        notes: remarks for the operator.
+    """
+    client_id, has_units = delivery.client_id, "units_sold" in delivery.columns
+    days = "min(date), max(date)" if "date" in delivery.contract.key else "null::date, null::date"
+    accepted, first, last = delivery.row(f"select count(*), {days} from delivery")
+    outcome = Outcome(
+        path=delivery.identity.path,
+        kind=delivery.contract.name,
+        status="loaded",
+        rows_read=rows_read,
+        rows_rejected=rejected,
+        first_date=first,
+        last_date=last,
+    )
+    file_id = record(delivery.connection, delivery.identity, outcome)
+    keep_rejected(delivery.connection, client_id, file_id, limit=None)
+    if has_units:
+        _keep_replaced(delivery, file_id)
+    written, restated, units = delivery.row(_upsert(delivery, file_id))
+    for table, frame in described.items():
+        _describe(delivery, file_id, table, frame)
+    outcome = replace(
+        outcome,
+        file_id=file_id,
+        rows_loaded=written,
+        rows_restated=restated,
+        units_loaded=units if has_units else None,
+        message=" ".join([*notes, *_unusual(accepted - written, rejected)]) or None,
+    )
+    delivery.connection.execute(
+        """
+        update ops.landing_files
+        set rows_loaded = %s, rows_restated = %s, units_loaded = %s, message = %s,
+            loaded_at = clock_timestamp()
+        where client_id = %s and file_id = %s
+        """,
+        (written, restated, outcome.units_loaded, outcome.message, client_id, file_id),
+    )
+    return outcome
+
+
+def _keep_replaced(delivery: Delivery, file_id: int) -> None:
+    """The sales values that the delivery is about to replace."""
+    delivery.connection.execute(
+        sql.SQL(
+            """
+            insert into ops.restated_sales (
+                client_id, file_id, item_id, location_id, date, order_id,
+                replaced_file_id, old_units_sold, new_units_sold
+            )
+            select
+                sales.client_id, {file_id}, sales.item_id, sales.location_id, sales.date, sales.order_id,
+                sales.file_id, sales.units_sold, delivery.units_sold
+            from delivery
+            inner join staging.sales as sales on sales.client_id = {client} and {same_key}
+            where {differs}
+            """
+        ).format(
+            file_id=sql.Literal(file_id),
+            client=sql.Literal(delivery.client_id),
+            same_key=sql.SQL(" and ").join(
+                sql.SQL("sales.{0} = delivery.{0}").format(sql.Identifier(name))
+                for name in delivery.contract.key
+            ),
+            differs=_differs("sales", "delivery", delivery.values),
+        )
+    )
+
+
+def _upsert(delivery: Delivery, file_id: int) -> sql.Composed:
+    """Insert new keys, change what differs, and count: rows written, of these restated, their units."""
+    columns, values = column_list(delivery.columns), delivery.values
+    if values:
+        conflict = sql.SQL("update set {assigned}, file_id = excluded.file_id where {differs}").format(
+            assigned=sql.SQL(", ").join(
+                sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in values
+            ),
+            differs=_differs("staged", "excluded", values),
+        )
+    else:
+        conflict = sql.Composed([sql.SQL("nothing")])
+    return sql.SQL(
+        """
+        with written as (
+            insert into {table} as staged (client_id, file_id, {columns})
+            select {client}, {file_id}, {columns} from delivery
+            on conflict (client_id, {key}) do {conflict}
+            returning xmax <> 0 as was_there, {units} as units
+        )
+        select count(*), count(*) filter (where was_there), coalesce(sum(units), 0) from written
+        """
+    ).format(
+        table=sql.Identifier("staging", delivery.contract.table),
+        columns=columns,
+        key=column_list(delivery.contract.key),
+        client=sql.Literal(delivery.client_id),
+        file_id=sql.Literal(file_id),
+        conflict=conflict,
+        units=delivery.units,
+    )
+
+
+def _describe(delivery: Delivery, file_id: int, table: str, frame: pl.DataFrame) -> None:
+    """Add the entities that are not there; those that a file described stay as they are."""
+    temporary = f"described_{table}"
+    copy_to_temporary(delivery.connection, temporary, f"staging.{table}", frame)
+    delivery.connection.execute(
+        sql.SQL(
+            """
+            insert into {table} (client_id, file_id, {columns})
+            select {client}, {file_id}, {columns} from {temporary}
+            on conflict do nothing
+            """
+        ).format(
+            table=sql.Identifier("staging", table),
+            columns=column_list(frame.columns),
+            client=sql.Literal(delivery.client_id),
+            file_id=sql.Literal(file_id),
+            temporary=sql.Identifier(temporary),
+        )
+    )
+
+
+def _unusual(unchanged: int, rejected: int) -> list[str]:
+    notes = []
+    if rejected:
+        notes.append(f"{rejected:,} rows were rejected; see ops.rejected_rows.")
+    if unchanged:
+        notes.append(f"{unchanged:,} rows were known already and equal.")
+    return notes
+
+
+def _differs(left: str, right: str, columns: Sequence[str]) -> sql.Composed:
+    """Whether any of the columns differs between two row sources, NULL being a value."""
+    return sql.SQL("({}) is distinct from ({})").format(
+        *(sql.SQL(", ").join(sql.Identifier(source, name) for name in columns) for source in (left, right))
+    )

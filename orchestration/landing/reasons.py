@@ -1,0 +1,124 @@
+"""Every reason for saying no, with the sentence that goes with it.
+
+Belongs here: why a row is rejected, why a file is refused, and what the operator does about it, as data.
+``docs/data-contracts.md`` says the same to people; a test compares the two. Does not belong here: finding out
+(the readers, ``judging``, ``whole_file``).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from orchestration.errors import UserError
+
+
+class Reason(StrEnum):
+    """Why a row was rejected; the value is what ``ops.rejected_rows.reason`` holds."""
+
+    BAD_DATE = "bad_date"
+    DATE_BEFORE_1990 = "date_before_1990"
+    FUTURE_DATE = "future_date"
+    DATE_AFTER_GAP = "date_after_gap"
+    BAD_NUMBER = "bad_number"
+    OUT_OF_RANGE = "out_of_range"
+    BAD_BOOLEAN = "bad_boolean"
+    MISSING_KEY = "missing_key"
+    MISSING_VALUE = "missing_value"
+    DUPLICATE_KEY_IN_FILE = "duplicate_key_in_file"
+    MIXED_GRAIN = "mixed_grain"
+    NEGATIVE_STOCK = "negative_stock"
+    END_BEFORE_START = "end_before_start"
+    FORMULA_TEXT = "formula_text"
+    CONTROL_CHARACTER = "control_character"
+    TOO_LONG = "too_long"
+    WRONG_FIELD_COUNT = "wrong_field_count"
+
+    @property
+    def sentence(self) -> str:
+        """What the reason means, for people."""
+        return REASON_SENTENCES[self]
+
+
+REASON_SENTENCES = {
+    Reason.BAD_DATE: "The value is not a date in the client's date format.",
+    Reason.DATE_BEFORE_1990: "The date lies before 1990.",
+    Reason.FUTURE_DATE: "The date lies in the future, or more than ten years ahead where plans are allowed.",
+    Reason.DATE_AFTER_GAP: "The date lies more than max_gap_days after the client's last delivered day.",
+    Reason.BAD_NUMBER: "The value is not a plain number.",
+    Reason.OUT_OF_RANGE: "The number is outside what the column can hold or mean.",
+    Reason.BAD_BOOLEAN: "The value is neither yes nor no.",
+    Reason.MISSING_KEY: "A column that identifies the row is empty.",
+    Reason.MISSING_VALUE: "A required column is empty.",
+    Reason.DUPLICATE_KEY_IN_FILE: "An earlier row of the same file has the same key.",
+    Reason.MIXED_GRAIN: "The day is a total in one delivery and order lines in another; both would count.",
+    Reason.NEGATIVE_STOCK: "Reserved or owed units are negative.",
+    Reason.END_BEFORE_START: "The end lies before the start.",
+    Reason.FORMULA_TEXT: "The text would run as a formula in a spreadsheet.",
+    Reason.CONTROL_CHARACTER: "The text holds a control or an invisible character.",
+    Reason.TOO_LONG: "The text is longer than the column may be.",
+    Reason.WRONG_FIELD_COUNT: "The row has more or fewer fields than the header.",
+}
+
+
+class Refusal(StrEnum):
+    """Why a whole file was refused. Each has one piece of advice, which ends the file's message."""
+
+    UNKNOWN_KIND = "unknown_kind"
+    UNSAFE_NAME = "unsafe_name"
+    UNREADABLE = "unreadable"
+    EMPTY = "empty"
+    NO_ROWS = "no_rows"
+    NOT_UTF8 = "not_utf8"
+    NUL_BYTE = "nul_byte"
+    LINE_TOO_LONG = "line_too_long"
+    NOT_GZIP = "not_gzip"
+    HIDDEN_GZIP = "hidden_gzip"
+    DAMAGED_GZIP = "damaged_gzip"
+    EXPANDS_TOO_MUCH = "expands_too_much"
+    BAD_PARQUET = "bad_parquet"
+    BAD_QUOTING = "bad_quoting"
+    DUPLICATE_HEADER = "duplicate_header"
+    MISSING_COLUMN = "missing_column"
+    BAD_DATE_FORMAT = "bad_date_format"
+    UNKNOWN_DAY = "unknown_day"
+    DAY_OUT_OF_RANGE = "day_out_of_range"
+    TOO_MANY_BAD_ROWS = "too_many_bad_rows"
+    NOT_STORABLE = "not_storable"
+
+    @property
+    def advice(self) -> str:
+        """What the operator does about it, as a sentence."""
+        return REFUSAL_ADVICE[self]
+
+
+REFUSAL_ADVICE = {
+    Refusal.UNKNOWN_KIND: "Rename the file to one of the known names.",
+    Refusal.UNSAFE_NAME: "Deliver a plain file with a plain name.",
+    Refusal.UNREADABLE: "Let the pipeline's user read the file, then ingest it again.",
+    Refusal.EMPTY: "Export the file again.",
+    Refusal.NO_ROWS: "Export the file again with its rows; a day without sales needs no file.",
+    Refusal.NOT_UTF8: "Export the file as UTF-8.",
+    Refusal.NUL_BYTE: "Export the file again as plain CSV text.",
+    Refusal.LINE_TOO_LONG: "Export the file again with one short record a line and every quote closed.",
+    Refusal.NOT_GZIP: "Compress the file with gzip, or name it .csv.",
+    Refusal.HIDDEN_GZIP: "Name the file .csv.gz.",
+    Refusal.DAMAGED_GZIP: "Transfer the file again; its end is missing or its content was changed.",
+    Refusal.EXPANDS_TOO_MUCH: "Deliver the data uncompressed, if it is meant to be this large.",
+    Refusal.BAD_PARQUET: "Write the file again with flat columns, or deliver CSV.",
+    Refusal.BAD_QUOTING: "Close every quote and double the quotes inside a text.",
+    Refusal.DUPLICATE_HEADER: "Give every column a name of its own.",
+    Refusal.MISSING_COLUMN: "Add the column, or map the client's own name to it in column_map.",
+    Refusal.BAD_DATE_FORMAT: "Correct date_format with 'forecaster client update'.",
+    Refusal.UNKNOWN_DAY: "Deliver a calendar.csv that covers the file's days, then ingest the file again.",
+    Refusal.DAY_OUT_OF_RANGE: "Check the calendar.csv of the delivery and the client's max_gap_days.",
+    Refusal.TOO_MANY_BAD_ROWS: "Correct the rows in ops.rejected_rows and deliver the file again.",
+    Refusal.NOT_STORABLE: "Check the file for numbers that overflow when summed, then deliver it again.",
+}
+
+
+class FileRefusedError(UserError):
+    """Nothing of a file can be loaded; the message is what the operator reads."""
+
+    def __init__(self, refusal: Refusal, detail: str) -> None:
+        self.refusal = refusal
+        super().__init__(f"{detail}. {refusal.advice}")
