@@ -18,6 +18,7 @@ from orchestration.clients import Client
 from orchestration.landing.contracts import FileRefusedError, Kind
 from orchestration.landing.discovery import KnownFile
 from orchestration.warehouse.server import Warehouse
+from orchestration.warehouse.tables.vocabulary import FileStatus
 
 Connection = psycopg.Connection[Any]
 
@@ -32,7 +33,7 @@ class Outcome:
     Attributes:
         path: name below the landing folder.
         kind: of the contract; None where the name says none.
-        status: loaded, rejected or duplicate.
+        status: what became of the file.
         message: one sentence for the operator; None where nothing was unusual.
         file_id: the delivery's number.
         rows_read: data rows of the file; of an M5 sales file, its lines.
@@ -46,7 +47,7 @@ class Outcome:
 
     path: str
     kind: str | None
-    status: str
+    status: FileStatus
     message: str | None = None
     file_id: int = 0
     rows_read: int = 0

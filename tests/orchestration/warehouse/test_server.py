@@ -47,10 +47,8 @@ def wait_until(reached: Callable[[], bool], process: subprocess.Popen[str] | Non
     pytest.fail("the condition was never reached")
 
 
-@pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda ended_by: ended_by.name)
-def test_a_session_ended_by_a_signal_leaves_no_server_and_no_file(
-    ended_by: signal.Signals, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
+def test_a_session_ended_by_a_signal_leaves_no_server_and_no_file(name: str, tmp_path: Path) -> None:
     note = tmp_path / "folder"
     (tmp_path / "test_session.py").write_text(SESSION.format(note=str(note)))
     environment = {name: value for name, value in os.environ.items() if name != "TEST_DATABASE_URL"}
@@ -66,7 +64,7 @@ def test_a_session_ended_by_a_signal_leaves_no_server_and_no_file(
         wait_until(note.exists, session)
         folder = Path(note.read_text())
         assert len(servers_in(folder)) == 2
-        session.send_signal(ended_by)
+        session.send_signal(signal.Signals[name])
         session.communicate()
         wait_until(lambda: not servers_in(folder) and not folder.exists())
     finally:
