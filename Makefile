@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 CODE := orchestration forecasting_lib tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test bars lint format bench evaluate-model clean
+.PHONY: help setup demo up down test bars lint format migration bench evaluate-model clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -46,6 +46,9 @@ lint: setup  ## style and types
 format: setup  ## bring the code into shape
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
+
+migration: setup  ## the tables' difference as a migration: make migration MESSAGE="Returns have a reason"
+	$(BIN)/python -m orchestration.warehouse.new_migration "$(MESSAGE)"
 
 bench: setup  ## each stage beside the least the same work can cost, measured in the same run
 	$(BIN)/python -m tests.bench forecast

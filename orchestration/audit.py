@@ -8,10 +8,12 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
+from orchestration.warehouse.tables.vocabulary import AuditAction
+
 
 def record(
     connection: psycopg.Connection[Any],
-    action: str,
+    action: AuditAction,
     subject: str,
     *,
     client_id: str | None = None,
@@ -23,7 +25,7 @@ def record(
 
     Args:
         connection: the transaction that does what is recorded; both happen, or neither.
-        action: load, reject, restate, publish, score, finetune, registry_change, role_change or run_failure.
+        action: what was done.
         subject: what it was done to, such as a file's path or a run's id.
         client_id: the tenant concerned.
         run_id: the Dagster run, where there is one.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
@@ -32,6 +31,7 @@ from orchestration.warehouse.server import (
     libpq_spelling,
     locate_warehouse,
     start_embedded,
+    throw_away_folder,
 )
 from tests.tcp_postgres import tcp_postgres
 
@@ -55,8 +55,8 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def session_folder() -> Iterator[Path]:
     """A folder that PostgreSQL's own user can reach, which pytest's temporary folders are not under root."""
-    with tempfile.TemporaryDirectory(prefix="forecaster-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
+    with throw_away_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +65,7 @@ def settings(session_folder: Path) -> Iterator[Settings]:
     home = session_folder / "installation"
     home.mkdir()
     server = os.environ.get("TEST_DATABASE_URL")
-    base = make_url(server) if server else make_url(start_embedded(home / "postgres", stop_on_exit=True))
+    base = make_url(server) if server else make_url(start_embedded(home / "postgres"))
     database = f"forecaster_test_{os.getpid()}"
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("DATABASE_URL", libpq_spelling(base.set(database=database)))

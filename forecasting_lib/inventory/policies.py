@@ -14,6 +14,8 @@ import numpy as np
 from forecasting_lib.inventory.lead_time_demand import QTY_TOLERANCE, NormalDemand, safety_factor
 from forecasting_lib.panel import FloatArray
 
+ServiceMetric = Literal["csl_cycle"]
+
 NEGLIGIBLE_COST = 1e-9
 """Yearly holding money per unit below which no lot is economic: the formula would run off to infinity."""
 
@@ -37,7 +39,7 @@ class InventoryPolicy:
     """
 
     service_target: float
-    service_metric: Literal["csl_cycle"] = "csl_cycle"
+    service_metric: ServiceMetric = "csl_cycle"
     review_days: int = 1
     holding_rate: float | None = None
     order_cost: float | None = None

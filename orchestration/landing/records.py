@@ -17,6 +17,7 @@ from orchestration import audit
 from orchestration.clients import Client
 from orchestration.landing.reasons import FileRefusedError
 from orchestration.warehouse.server import Warehouse
+from orchestration.warehouse.tables.vocabulary import FileStatus
 
 Connection = psycopg.Connection[Any]
 
@@ -31,7 +32,7 @@ class Outcome:
     Attributes:
         path: name below the landing folder.
         kind: of the contract; None where the name says none.
-        status: loaded, rejected or duplicate.
+        status: what became of the file.
         message: one sentence for the operator; None where nothing was unusual.
         file_id: the delivery's number.
         rows_read: data rows of the file; of an M5 sales file, its lines.
@@ -45,7 +46,7 @@ class Outcome:
 
     path: str
     kind: str | None
-    status: str
+    status: FileStatus
     message: str | None = None
     file_id: int = 0
     rows_read: int = 0

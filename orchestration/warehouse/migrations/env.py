@@ -1,14 +1,16 @@
-"""Alembic's entry: the connection it was given, compared with the project's tables."""
+"""Alembic's entry: the connection it was given, compared with the project's tables but for their comments."""
 
 from __future__ import annotations
 
 from alembic import context
 
+from orchestration.warehouse.comments import undescribed_tables
 from orchestration.warehouse.migrate import comparison_options
-from orchestration.warehouse.tables import metadata
 
 context.configure(
-    connection=context.config.attributes["connection"], target_metadata=metadata, **comparison_options()
+    connection=context.config.attributes["connection"],
+    target_metadata=undescribed_tables(),
+    **comparison_options(),
 )
 with context.begin_transaction():
     context.run_migrations()

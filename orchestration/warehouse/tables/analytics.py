@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, Column, Computed, Date, Index, Table, Text, text
 
+from forecasting_lib.inventory import LeadTimeSource, Severity
+from forecasting_lib.inventory.lead_time_demand import NormalDemand
+from forecasting_lib.inventory.policies import ServiceMetric
+from forecasting_lib.inventory.replenishment import Action, Urgency
+from forecasting_lib.models.weights import WeightsSource
 from orchestration.warehouse.tables.columns import (
     BOOK_QUANTITY,
     book,
@@ -16,6 +21,8 @@ from orchestration.warehouse.tables.columns import (
     model,
     moment,
     non_negative,
+    one_of,
+    only,
     ordered_quantiles,
     quantile_columns,
     run_key,
@@ -23,8 +30,21 @@ from orchestration.warehouse.tables.columns import (
     words,
     yes_no,
 )
+from orchestration.warehouse.tables.vocabulary import (
+    DemandClass,
+    DemandClassOrNone,
+    ForecastRunStatus,
+    Grain,
+    InventoryRunStatus,
+    LagBucket,
+    SeriesStatus,
+)
 
 BY_CLIENT = "LIST (client_id)"
+
+LAWS = (NormalDemand.method,)
+LEAD_TIME_SOURCES = (LeadTimeSource.RECEIPTS, LeadTimeSource.SUPPLIER, LeadTimeSource.CLIENT_DEFAULT)
+"""Those of the engine's sources that the pipeline reads."""
 
 
 def _series_key() -> list[Column[str]]:
@@ -120,7 +140,7 @@ dim_series = Table(
     model("mean_demand_qty", "Mean demand of unmasked days."),
     model("adi", "Average demand interval: unmasked days per day with demand."),
     model("cv2", "Squared coefficient of variation of the non-zero demand sizes (ddof 0)."),
-    words("demand_class", "smooth, erratic, intermittent, lumpy (cuts 1.32 and 0.49) or none."),
+    one_of("demand_class", DemandClassOrNone, "{}; cuts 1.32 and 0.49, none without demand."),
     book("revenue_365d_value", "Demand times price over the last 365 days, client currency."),
     schema="analytics",
     comment="One row per client, item and location that was ever delivered.",
@@ -171,14 +191,14 @@ forecast_runs = Table(
     key("model", "Name in the model registry."),
     day("as_of_date", "Last day any model could see; day 1 of the forecast is the next.", nullable=False),
     whole("horizon_days", "Days forecast.", nullable=False),
-    words("status", "published or skipped.", nullable=False),
+    one_of("status", ForecastRunStatus, nullable=False),
     yes_no("is_current", "The run to use for this client, model and as-of date."),
     yes_no("is_champion", "The model whose forecast feeds the inventory stage of this run."),
     words("reason", "Why this model was chosen, not chosen or skipped, as a sentence.", nullable=False),
     words(
         "model_id", "Hub id or directory of the weights, or the name and settings of a model without weights."
     ),
-    words("weights_source", "explicit, hub, bundled or finetuned; NULL for a model without weights."),
+    one_of("weights_source", WeightsSource, "{}; NULL for a model without weights."),
     words("weights_digest", "SHA-256 of the weights; NULL for a model without weights."),
     words("code_version", "Version of this project that computed it.", nullable=False),
     Column(
@@ -193,7 +213,7 @@ forecast_runs = Table(
     words("dagster_run_id", "Run in the Dagster UI.", nullable=False),
     model("duration_seconds", "Time the model took."),
     moment("published_at", "When the rows became visible.", nullable=False, now=True),
-    CheckConstraint("status in ('published', 'skipped')", name="status"),
+    only("status", ForecastRunStatus),
     CheckConstraint("status = 'published' or not (is_current or is_champion)", name="only_published_is_used"),
     Index(
         "uq_forecast_runs_current",
@@ -217,7 +237,7 @@ forecast_series = Table(
     run_key("Forecast run."),
     key("model", "Name in the model registry."),
     *_series_key(),
-    words("status", "forecast: the model's own; replaced: a guard's; excluded: no forecast.", nullable=False),
+    one_of("status", SeriesStatus, "{}: the model's own numbers, a guard's or none.", nullable=False),
     words(
         "reason",
         "Why it was replaced or excluded, or what to know of it: code of docs/data-model.md; else NULL.",
@@ -231,7 +251,7 @@ forecast_series = Table(
     model(
         "rmsse_scale", "Root mean squared naive error (lag 1) of the history; NULL where zero or undefined."
     ),
-    CheckConstraint("status in ('forecast', 'replaced', 'excluded')", name="status"),
+    only("status", SeriesStatus),
     CheckConstraint("status = 'forecast' or reason is not null", name="reason"),
     non_negative("mase_scale", "rmsse_scale"),
     schema="analytics",
@@ -274,7 +294,7 @@ inventory_runs = Table(
     words("code_version", "Version of this project that computed it.", nullable=False),
     words("input_digest", "SHA-256 of all it depends on; the same inputs are not run again.", nullable=False),
     document("config", "Policy settings it was computed with."),
-    words("status", "published.", nullable=False),
+    one_of("status", InventoryRunStatus, nullable=False),
     yes_no("is_current", "The run to use for this client and as-of date."),
     Column(
         "input_watermark",
@@ -303,7 +323,7 @@ lead_time_demand = Table(
     model("protection_days", "Lead time plus review period."),
     model("ltd_mean_qty", "Expected demand over the protection interval."),
     model("ltd_sd_qty", "Its standard deviation, lead-time variability included."),
-    words("ltd_method", "How the distribution was built."),
+    one_of("ltd_method", LAWS, "{}: how the distribution was built."),
     *[model(f"q{p}_qty", f"{p} % quantile of that demand.") for p in (50, 80, 90, 95, 98, 99)],
     non_negative("ltd_mean_qty", "ltd_sd_qty", "q50_qty", "q99_qty"),
     schema="analytics",
@@ -342,16 +362,16 @@ inventory_metrics = Table(
     words("supplier_id", "Supplier assumed."),
     model("lead_time_days", "Lead time used."),
     model("lead_time_sd_days", "Its standard deviation."),
-    words("lead_time_source", "receipts, supplier or client_default; NULL where none is known."),
+    one_of("lead_time_source", LEAD_TIME_SOURCES, "{}; NULL where none is known."),
     whole("review_days", "Review period used."),
     model("ltd_mean_qty", "Expected demand over the protection interval."),
     model("ltd_sd_qty", "Its standard deviation."),
-    words("ltd_method", "How the distribution was built."),
+    one_of("ltd_method", LAWS, "{}: how the distribution was built."),
     model(
         "undershoot_mean_qty", "Expected undershoot of the reorder point; 0 where the method leaves it out."
     ),
     model("error_inflation", "Factor on the variance for correlated forecast errors (kappa)."),
-    words("service_metric", "Which service level is meant."),
+    one_of("service_metric", ServiceMetric, "{}: which service level is meant."),
     model("service_target", "The client's target."),
     model("service_nominal", "Level the formula was given, after calibration."),
     model("service_predicted", "Service the reorder point is predicted to reach."),
@@ -379,7 +399,7 @@ inventory_metrics = Table(
     model("shortage_qty", "How far the inventory position is below the reorder point."),
     words("abc_class", "By annual forecast value: A 80 %, B next 15 %, C."),
     words("xyz_class", "By variability of weekly demand: X <= 0.5, Y <= 1.0, Z."),
-    words("demand_class", "smooth, erratic, intermittent, lumpy or none."),
+    one_of("demand_class", DemandClass, "{}; NULL without demand."),
     model("adi", "Average demand interval."),
     model("cv2", "Squared coefficient of variation of demand sizes."),
     book("unit_cost", "Purchase cost per unit."),
@@ -399,7 +419,7 @@ replenishment_plan = Table(
     run_key("Inventory run."),
     *_series_key(),
     key("line_no", "Line of the series, 1 the first.", whole("line_no", "").type),
-    words("action", "order or expedite.", nullable=False),
+    one_of("action", Action, nullable=False),
     words("supplier_id", "Supplier to order from."),
     words("source_location_id", "Location to transfer from; NULL for a purchase."),
     words("po_ref", "Purchase order the action concerns."),
@@ -422,7 +442,7 @@ replenishment_plan = Table(
     model("lost_units_at_risk_qty", "Expected units lost before the receipt."),
     model("value_at_risk", "The same at price less cost, or price."),
     whole("priority_rank", "1 is the most urgent line of the client.", nullable=False),
-    words("urgency", "stocked_out, late, today, this_week or planned.", nullable=False),
+    one_of("urgency", Urgency, nullable=False),
     words("reason", "Why, as a sentence.", nullable=False),
     labels("flags", "Codes of analytics.inventory_flags."),
     CheckConstraint("order_qty >= 0", name="order_qty"),
@@ -457,7 +477,7 @@ inventory_flags = Table(
     "inventory_flags",
     metadata,
     Column("flag", Text, primary_key=True, comment="Code."),
-    words("severity", "info, warning or critical.", nullable=False),
+    one_of("severity", Severity, nullable=False),
     words("meaning", "What it says, as a sentence.", nullable=False),
     schema="analytics",
     comment="One row per flag of inventory_metrics and replenishment_plan.",
@@ -470,9 +490,9 @@ forecast_quality = Table(
     metadata,
     client_key(),
     run_key("One scoring of one forecast run and model.", name="scoring_id"),
-    key("grain", "series, item, location, category or client."),
+    one_of("grain", Grain, primary_key=True),
     key("grain_key", "The series (item|location), item, location, category, or the client."),
-    key("lag_bucket", "1, 2-7, 8-14, 15-28 or all."),
+    one_of("lag_bucket", LagBucket, primary_key=True),
     Column("run_id", run_key("").type, nullable=False, comment="Forecast run that was scored."),
     words("model", "Name in the model registry.", nullable=False),
     day("as_of_date", "As-of date of the forecast run.", nullable=False),

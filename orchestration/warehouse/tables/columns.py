@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
 from forecasting_lib.panel import QUANTILE_COLUMNS
+from orchestration.warehouse.tables.vocabulary import Vocabulary, listed, words_of
 
 metadata = MetaData(
     naming_convention={
@@ -33,6 +34,9 @@ metadata = MetaData(
 )
 
 BOOK_QUANTITY = Numeric(18, 4)
+
+VOCABULARY = "vocabulary"
+"""Key of ``Column.info`` under which a column of a closed vocabulary holds its words."""
 
 
 def client_key() -> Column[str]:
@@ -50,6 +54,40 @@ def key(name: str, comment: str, type_: Any = Text) -> Column[Any]:
 
 def words(name: str, comment: str, *, nullable: bool = True, default: str | None = None) -> Column[str]:
     return Column(name, Text, nullable=nullable, server_default=default, comment=comment)
+
+
+def one_of(
+    name: str,
+    vocabulary: Vocabulary,
+    comment: str = "{}.",
+    *,
+    nullable: bool = True,
+    primary_key: bool = False,
+) -> Column[str]:
+    """A column of a closed vocabulary, whose comment lists the words.
+
+    Args:
+        name: of the column.
+        vocabulary: the words it may hold.
+        comment: with ``{}`` where the list stands.
+        nullable: whether NULL may stand there.
+        primary_key: whether it is part of the key, and so never NULL.
+    """
+    words = words_of(vocabulary)
+    return Column(
+        name,
+        Text,
+        nullable=nullable and not primary_key,
+        primary_key=primary_key,
+        comment=comment.format(listed(words)),
+        info={VOCABULARY: words},
+    )
+
+
+def only(name: str, vocabulary: Vocabulary) -> CheckConstraint:
+    """The database refuses any other word in this column."""
+    words = ", ".join(f"'{word}'" for word in words_of(vocabulary))
+    return CheckConstraint(f"{name} in ({words})", name=name)
 
 
 def book(name: str, comment: str, *, nullable: bool = True) -> Column[Any]:

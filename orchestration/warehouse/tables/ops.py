@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Identity, Index, Table, Text, text
+from sqlalchemy import BigInteger, Column, Identity, Index, Table, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from orchestration.warehouse.tables.columns import (
@@ -12,10 +12,13 @@ from orchestration.warehouse.tables.columns import (
     key,
     metadata,
     moment,
+    one_of,
+    only,
     whole,
     words,
 )
 from orchestration.warehouse.tables.registry_columns import registry_checks, registry_columns
+from orchestration.warehouse.tables.vocabulary import AuditAction, FileStatus
 
 clients = Table(
     "clients",
@@ -48,7 +51,7 @@ landing_files = Table(
         comment="Time of change when last read, nanoseconds since 1970; NULL where the file was not opened.",
     ),
     words("kind", "Kind of the data contract: sales, products ...; NULL where the name says none."),
-    words("status", "loaded, rejected or duplicate.", nullable=False),
+    one_of("status", FileStatus, nullable=False),
     words("message", "One sentence for the operator: why rejected, or what was unusual."),
     words("config_digest", "Digest of the registry settings the file was read with.", nullable=False),
     whole("rows_read", "Data rows seen.", nullable=False, default=0),
@@ -63,7 +66,7 @@ landing_files = Table(
     words("run_id", "Dagster run that took the file."),
     moment("received_at", "When the pipeline first saw the file.", nullable=False, now=True),
     moment("loaded_at", "When its rows became visible."),
-    CheckConstraint("status in ('loaded', 'rejected', 'duplicate')", name="status"),
+    only("status", FileStatus),
     Index(
         "uq_landing_files_loaded",
         "client_id",
@@ -119,13 +122,9 @@ audit_log = Table(
         server_default=text("session_user"),
         comment="Database login that acted.",
     ),
-    words("actor", "User of the command line, or the Dagster run's trigger."),
+    words("actor", "User of the operating system whose process acted; unknown where it has no name."),
     words("run_id", "Dagster run, where there is one."),
-    words(
-        "action",
-        "load, reject, restate, publish, score, finetune, registry_change, role_change, run_failure.",
-        nullable=False,
-    ),
+    one_of("action", AuditAction, nullable=False),
     words("object", "What it was done to: a file, a run, a client.", nullable=False),
     Column("row_count", BigInteger, comment="Rows concerned."),
     Column(

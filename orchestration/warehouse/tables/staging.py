@@ -10,10 +10,12 @@ from orchestration.warehouse.tables.columns import (
     day,
     key,
     metadata,
+    one_of,
     whole,
     words,
     yes_no,
 )
+from orchestration.warehouse.tables.vocabulary import PromotionTarget
 
 
 def _file_id() -> Column[int]:
@@ -138,7 +140,7 @@ promotions = Table(
     "promotions",
     metadata,
     client_key(),
-    key("target_type", "item or category: what the promotion names."),
+    one_of("target_type", PromotionTarget, "{}: what the promotion names.", primary_key=True),
     key("target_id", "The item or the category."),
     key("location_id", "Location, empty for all."),
     key("start_date", "First day.", Date),

@@ -1,0 +1,37 @@
+"""The closed vocabularies of the tables: each word that a column may hold, once.
+
+Belongs here: words that the pipeline and dbt write. Does not belong here: words of the library, which stand
+with the code that chooses among them (:class:`~forecasting_lib.inventory.replenishment.Urgency` and others).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal, TypeAlias, get_args
+
+FileStatus = Literal["loaded", "rejected", "duplicate"]
+AuditAction = Literal[
+    "load", "reject", "restate", "publish", "score", "finetune", "registry_change", "run_failure"
+]
+PromotionTarget = Literal["item", "category"]
+DemandClass = Literal["smooth", "erratic", "intermittent", "lumpy"]
+DemandClassOrNone = Literal[DemandClass, "none"]
+ForecastRunStatus = Literal["published", "skipped"]
+InventoryRunStatus = Literal["published"]
+SeriesStatus = Literal["forecast", "replaced", "excluded"]
+Grain = Literal["series", "item", "location", "category", "client"]
+LagBucket = Literal["1", "2-7", "8-14", "15-28", "all"]
+
+Vocabulary: TypeAlias = Iterable[str] | Any
+"""An enum, a tuple of words, or a ``Literal``; the last has no type that can be written."""
+
+
+def words_of(vocabulary: Vocabulary) -> tuple[str, ...]:
+    """The words in the order in which people read them."""
+    return tuple(map(str, get_args(vocabulary) or vocabulary))
+
+
+def listed(words: Iterable[str]) -> str:
+    """``a, b or c``."""
+    *before, last = words
+    return f"{', '.join(before)} or {last}" if before else last

@@ -1,0 +1,154 @@
+"""A column of a closed vocabulary holds the words it says: comment, checks, rows and views agree."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+import polars as pl
+import pytest
+import yaml  # type: ignore[import-untyped]
+from psycopg import sql
+
+from forecasting_lib.inventory.classification import ADI_CUT, CV2_CUT, demand_class
+from orchestration.clients import Client
+from orchestration.reading.supply import with_lead_times
+from orchestration.settings import PROJECT_ROOT
+from orchestration.warehouse.server import Warehouse
+from orchestration.warehouse.tables import metadata
+from orchestration.warehouse.tables.analytics import LEAD_TIME_SOURCES
+from orchestration.warehouse.tables.columns import VOCABULARY
+from orchestration.warehouse.tables.vocabulary import AuditAction, DemandClass, Grain, LagBucket, words_of
+
+CLOSED = {
+    (str(table), column.name): tuple(column.info[VOCABULARY])
+    for table in metadata.tables.values()
+    for column in table.columns
+    if VOCABULARY in column.info
+}
+MODELS = PROJECT_ROOT / "dbt_project" / "models"
+
+
+def list_at_the_start(comment: str) -> tuple[str, ...] | None:
+    """The words of a comment that begins with ``a, b or c``; None where it begins otherwise."""
+    match = re.match(r"(?:[\w-]+, )*[\w-]+ or [\w-]+(?=[.:;]|$)", comment)
+    return tuple(re.split(", | or ", match[0])) if match else None
+
+
+def described_by_dbt() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Table or view and column of every model's yml."""
+    for path in sorted(MODELS.rglob("*.yml")):
+        for model in yaml.safe_load(path.read_text(encoding="utf-8")).get("models", []):
+            yield from ((model["name"], column) for column in model.get("columns", []))
+
+
+def test_a_list_in_a_comment_is_found() -> None:
+    assert list_at_the_start("loaded, rejected or duplicate.") == ("loaded", "rejected", "duplicate")
+    assert list_at_the_start("1, 2-7 or all; of days") == ("1", "2-7", "all")
+    assert list_at_the_start("One row per client and item that was sold or described.") is None
+
+
+def test_no_comment_lists_words_by_hand() -> None:
+    """The registry's words stand with its model; those of every other column are declared beside it."""
+    for table in metadata.tables.values():
+        for column in table.columns:
+            words = list_at_the_start(column.comment or "")
+            if words is None:
+                continue
+            declared = CLOSED.get((str(table), column.name))
+            if declared is None and table.name == "clients":
+                declared = get_args(Client.model_fields[column.name].annotation)
+            assert declared == words, f"{table}.{column.name}: declare it with one_of"
+
+
+def test_views_list_the_words_of_the_column_they_show() -> None:
+    shown = {column: {words for (_, c), words in CLOSED.items() if c == column} for _, column in CLOSED}
+    for view, column in described_by_dbt():
+        words = list_at_the_start(column.get("description", ""))
+        assert words is None or words in shown[column["name"]], f"{view}.{column['name']}"
+
+
+def test_dbt_accepts_the_words_of_the_column() -> None:
+    accepted = {
+        (f"analytics.{model}", column["name"]): tuple(test["accepted_values"]["arguments"]["values"])
+        for model, column in described_by_dbt()
+        for test in column.get("data_tests", [])
+        if isinstance(test, dict) and "accepted_values" in test
+    }
+    assert accepted
+    assert accepted == {column: CLOSED[column] for column in accepted}
+
+
+def test_checks_of_the_database_allow_the_words_of_the_column(warehouse: Warehouse) -> None:
+    with warehouse.transaction() as connection:
+        checks = connection.execute(
+            r"""
+            select check_.conrelid::regclass::text, attribute.attname,
+                array(select (regexp_matches(pg_get_constraintdef(check_.oid), '''([^'']+)''::text', 'g'))[1])
+            from pg_constraint as check_
+            inner join pg_attribute as attribute
+                on attribute.attrelid = check_.conrelid and array[attribute.attnum] = check_.conkey
+            where check_.contype = 'c' and pg_get_constraintdef(check_.oid) like %s
+            """,
+            ("%= ANY (ARRAY[%",),
+        ).fetchall()
+    found = {(table, column): tuple(words) for table, column, words in checks}
+    assert {c: w for c, w in found.items() if c[0] != "ops.clients"} == {
+        column: CLOSED[column]
+        for column in (
+            ("analytics.forecast_runs", "status"),
+            ("analytics.forecast_series", "status"),
+            ("ops.landing_files", "status"),
+        )
+    }
+
+
+def test_rows_hold_no_other_words(warehouse: Warehouse, pipeline_client: Client) -> None:
+    held: dict[tuple[str, str], set[str]] = {}
+    with warehouse.transaction() as connection:
+        for table, column in CLOSED:
+            query = sql.SQL("select distinct {0} from {1} where {0} is not null").format(
+                sql.Identifier(column), sql.Identifier(*table.split("."))
+            )
+            held[table, column] = {word for (word,) in connection.execute(query)}
+    assert {column: words for column, words in held.items() if words - set(CLOSED[column])} == {}
+    assert held["analytics.forecast_quality", "grain"] == set(words_of(Grain))
+    assert held["analytics.forecast_quality", "lag_bucket"] == set(words_of(LagBucket))
+    assert {column for column, words in held.items() if not words} <= {
+        ("staging.promotions", "target_type"),
+        ("analytics.forecast_runs", "weights_source"),
+    }
+
+
+def test_every_action_of_the_audit_log_is_written_somewhere() -> None:
+    definitions = Path("orchestration/warehouse/tables")
+    written = {
+        node.value
+        for path in (PROJECT_ROOT / "orchestration").rglob("*.py")
+        if not path.relative_to(PROJECT_ROOT).is_relative_to(definitions)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    assert set(words_of(AuditAction)) - written == set()
+
+
+def test_lead_times_come_from_the_sources_that_are_listed() -> None:
+    known: list[tuple[float | None, ...]] = list(itertools.product([None, 3.0], repeat=6))
+    columns = [f"{of}_{what}" for of in ("item_id", "supplier_id", "stated") for what in ("mean", "sd")]
+    positions = pl.DataFrame(known, schema=dict.fromkeys(columns, pl.Float64), orient="row")
+    frames = [with_lead_times(positions, default)["lead_time_source"] for default in (None, 7)]
+    assert set(pl.concat(frames).drop_nulls()) == {str(source) for source in LEAD_TIME_SOURCES}
+
+
+@pytest.mark.parametrize(("adi", "cv2"), [(None, None), (1.0, None)])
+def test_demand_without_statistics_has_no_class(adi: float | None, cv2: float | None) -> None:
+    assert demand_class(adi, cv2) is None
+
+
+def test_the_engine_gives_each_demand_class_and_no_other() -> None:
+    around = itertools.product((ADI_CUT - 0.1, ADI_CUT), (CV2_CUT - 0.1, CV2_CUT))
+    assert {demand_class(adi, cv2) for adi, cv2 in around} == set(words_of(DemandClass))
