@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from importlib import metadata
 from typing import Annotated, Any
 
 import typer
@@ -15,7 +16,8 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from orchestration.commands import clients, installation, model, work
-from orchestration.commands.terminal import err
+from orchestration.commands.terminal import err, out
+from orchestration.errors import UserError
 
 
 class Commands(TyperGroup):
@@ -44,10 +46,27 @@ app = typer.Typer(
 )
 
 
+def _show_version(is_wanted: bool) -> None:
+    if is_wanted:
+        out.print(f"forecaster {_version()}")
+        raise typer.Exit
+
+
+def _version() -> str:
+    """Of the installed package; where there is none, the code runs from a folder on the path."""
+    try:
+        return metadata.version("forecaster")
+    except metadata.PackageNotFoundError:
+        return "of an unknown version: it is not installed, 'make setup' does that"
+
+
 @app.callback()
 def main(
     verbose: Annotated[  # noqa: ARG001 - read by Commands.invoke
         bool, typer.Option("--verbose", help="Show the trace of an error.")
+    ] = False,
+    version: Annotated[  # noqa: ARG001 - answered by its callback, before any command
+        bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
     """Demand forecasts, purchase proposals and their measured accuracy, from files to tables."""
@@ -77,26 +96,7 @@ def _sentence(error: Exception) -> str:
     import psycopg
     from pydantic import ValidationError
 
-    from orchestration.clients import ClientError
-    from orchestration.demo_setup import DemoError
-    from orchestration.landing.contracts import FileRefusedError
-    from orchestration.reporting.report import ReportError
-    from orchestration.running.psql import PsqlError
-    from orchestration.running.runs import RunError
-    from orchestration.running.service import ServiceError
-    from orchestration.warehouse.server import WarehouseError
-
-    if isinstance(
-        error,
-        ClientError
-        | DemoError
-        | FileRefusedError
-        | PsqlError
-        | ReportError
-        | RunError
-        | ServiceError
-        | WarehouseError,
-    ):
+    if isinstance(error, UserError):
         return str(error)
     if isinstance(error, ValidationError):
         problems = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors())

@@ -1,26 +1,27 @@
-"""The tenant registry: what a client is, and adding, changing, listing and removing one.
+"""The tenant registry: adding, changing, listing and removing clients.
 
-Belongs here: the validated registry entry, its row in ``ops.clients``, the dynamic partitions that follow it.
-Does not belong here: what a client delivers (``ingestion``) or may see (``warehouse.tenancy``).
+Belongs here: the rows of ``ops.clients`` and the dynamic partitions that follow them. Does not belong here:
+what a client is (``registry``), what it delivers (``landing``) or may see (``warehouse.tenancy``).
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, LiteralString
-from zoneinfo import ZoneInfo, available_timezones
+from collections.abc import Collection
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, LiteralString
 
 import dagster as dg
 import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import ValidationError
 
-from forecasting_lib.models.registry import available_models
 from orchestration import audit
+from orchestration.errors import UserError
+from orchestration.registry import Client as Client  # noqa: PLC0414 - offered with what is done to one
+from orchestration.registry import option_name
 from orchestration.table_assets import table_spec
 from orchestration.warehouse import tenancy
 from orchestration.warehouse.server import Warehouse
@@ -35,80 +36,35 @@ CLIENT_REGISTRY = table_spec(ops.clients, "registry")
 CLIENT_TAG = "client"
 """Tag of every run of a client; concurrency is limited per value of it."""
 
-SLUG_PATTERN = r"^[a-z][a-z0-9_]{0,31}$"
+_COLUMNS = tuple(Client.model_fields)
+
+_UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 
 
-class ClientError(Exception):
+class ClientError(UserError):
     """A registry operation that cannot be done; the message says what to do instead."""
 
 
-class Client(BaseModel):
-    """One client's registry entry; the fields are the columns of ``ops.clients``."""
+@dataclass(frozen=True)
+class RegistryProblem:
+    """A client whose row is not valid: somebody edited it, or an older version of the project wrote it."""
 
-    model_config = ConfigDict(extra="forbid", validate_assignment=True)
-
-    client_id: Annotated[str, Field(pattern=SLUG_PATTERN)]
-    name: Annotated[str, Field(min_length=1, max_length=200)]
-    timezone: str = "UTC"
-    cron: str | None = None
-    horizon_days: Annotated[int, Field(ge=1, le=365)] = 28
-    service_level: Annotated[float, Field(gt=0, lt=1)] = 0.95
-    review_days: Annotated[int, Field(ge=1, le=60)] = 1
-    default_lead_time_days: Annotated[int, Field(ge=0, le=730)] | None = None
-    country: str | None = None
-    models: Annotated[list[str], Field(min_length=1)] = ["chronos2", "ma7", "seasonal_naive"]
-    column_map: dict[str, dict[str, str]] = {}
-    date_format: str | None = None
-    returns_policy: Literal["net", "drop"] = "net"
-    negative_stock: Literal["backorder", "zero"] = "backorder"
-    max_reject_rate: Annotated[float, Field(ge=0, le=1)] = 0.02
-    max_gap_days: Annotated[int, Field(ge=1, le=3660)] = 366
-    date_shift_days: int = 0
-    intraday_feed: bool = False
-    generate_stock: bool = False
-    is_active: bool = True
-
-    @field_validator("timezone")
-    @classmethod
-    def _known_timezone(cls, value: str) -> str:
-        if value not in available_timezones():
-            raise ValueError(f"{value!r} is not an IANA time zone such as Europe/Berlin")
-        return value
-
-    @field_validator("cron")
-    @classmethod
-    def _valid_cron(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        try:
-            dg.ScheduleDefinition(name="validation", job_name="validation", cron_schedule=value)
-        except dg.DagsterInvalidDefinitionError as error:
-            raise ValueError(f"{value!r} is not a cron expression such as '0 5 * * *'") from error
-        return value
-
-    @field_validator("models")
-    @classmethod
-    def _known_models(cls, value: list[str]) -> list[str]:
-        unknown = sorted(set(value) - set(available_models()))
-        if unknown:
-            raise ValueError(f"unknown models {unknown}; known are {sorted(available_models())}")
-        if len(set(value)) != len(value):
-            raise ValueError("a model is named twice")
-        return value
-
-    def today(self) -> datetime:
-        """The present moment in the client's time zone."""
-        return datetime.now(UTC).astimezone(ZoneInfo(self.timezone))
-
-    def reading_digest(self) -> str:
-        """Digest of the settings a file is read with; a refused file is tried again when it changes."""
-        relevant = self.model_dump(
-            include={"column_map", "date_format", "max_reject_rate", "max_gap_days", "date_shift_days"}
-        )
-        return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()
+    client_id: str
+    message: str
+    """What is wrong and how to mend it."""
 
 
-_COLUMNS = tuple(Client.model_fields)
+@dataclass(frozen=True)
+class Registry:
+    """The registered clients, by slug. One whose row is not valid is a problem, and the others go on."""
+
+    clients: list[Client]
+    problems: list[RegistryProblem]
 
 
 def validated(**fields: Any) -> Client:
@@ -120,34 +76,46 @@ def validated(**fields: Any) -> Client:
     try:
         return Client(**fields)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, problem['loc']))}: {problem['msg'].removeprefix('Value error, ')}"
-            for problem in error.errors()
-        )
-        raise ClientError(f"Not a valid client: {problems}.") from error
+        raise ClientError(f"Not a valid client: {_clauses(error)}.") from error
 
 
-def list_clients(warehouse: Warehouse, *, active_only: bool = False) -> list[Client]:
-    """All clients, by slug."""
-    query = sql.SQL("select {} from ops.clients {} order by client_id").format(
-        sql.SQL(", ").join(map(sql.Identifier, _COLUMNS)),
-        sql.SQL("where is_active") if active_only else sql.SQL(""),
+def read_registry(warehouse: Warehouse, *, active_only: bool = False) -> Registry:
+    """All clients, by slug; raises nothing for a row that is not valid."""
+    wanted = sql.SQL("where is_active") if active_only else sql.SQL("")
+    with warehouse.transaction() as connection:
+        entries = [_checked(row) for row in _rows(connection, wanted)]
+    return Registry(
+        clients=[entry for entry in entries if isinstance(entry, Client)],
+        problems=[entry for entry in entries if isinstance(entry, RegistryProblem)],
     )
-    with warehouse.transaction() as connection, connection.cursor(row_factory=dict_row) as cursor:
-        return [Client(**row) for row in cursor.execute(query)]
+
+
+def registered_ids(warehouse: Warehouse) -> list[str]:
+    """The slugs of all clients, in order, whether or not their rows are valid."""
+    with warehouse.transaction() as connection:
+        return _ids(connection)
 
 
 def get_client(warehouse: Warehouse, client_id: str) -> Client:
-    """One client.
+    """One client; no other client's row is looked at.
+
+    Raises:
+        ClientError: there is no such client, with those there are; or its row is not valid, with what to do.
+    """
+    entry = _checked(stored_fields(warehouse, client_id))
+    if isinstance(entry, RegistryProblem):
+        raise ClientError(entry.message)
+    return entry
+
+
+def stored_fields(warehouse: Warehouse, client_id: str) -> dict[str, Any]:
+    """A client's fields as they are stored, valid or not: for whoever mends or removes it.
 
     Raises:
         ClientError: there is no such client; the message lists those there are.
     """
-    clients = {client.client_id: client for client in list_clients(warehouse)}
-    if client_id not in clients:
-        known = ", ".join(sorted(clients)) or "none yet; add one with 'forecaster client add'"
-        raise ClientError(f"There is no client {client_id!r}. Known clients: {known}.")
-    return clients[client_id]
+    with warehouse.transaction() as connection:
+        return _stored(connection, client_id)
 
 
 def add_client(warehouse: Warehouse, client: Client) -> None:
@@ -177,14 +145,14 @@ def add_client(warehouse: Warehouse, client: Client) -> None:
 
 
 def update_client(warehouse: Warehouse, client_id: str, **changes: Any) -> Client:
-    """Change fields of a client; returns the new entry.
+    """Change fields of a client, whose row need not be valid before; returns the new entry.
 
     Raises:
         ClientError: no such client, or a value is not valid.
     """
-    before = get_client(warehouse, client_id)
-    after = validated(**{**before.model_dump(), **changes, "client_id": client_id})
     with warehouse.transaction() as connection:
+        before = _stored(connection, client_id)
+        after = validated(**{**before, **changes, "client_id": client_id})
         _write(
             connection,
             after,
@@ -195,7 +163,7 @@ def update_client(warehouse: Warehouse, client_id: str, **changes: Any) -> Clien
             "registry_change",
             client_id,
             client_id=client_id,
-            before=before.model_dump(mode="json", include=set(changes)),
+            before={name: before[name] for name in changes},
             after=after.model_dump(mode="json", include=set(changes)),
         )
     return after
@@ -210,8 +178,8 @@ def remove_client(warehouse: Warehouse, client_id: str) -> dict[str, int]:
     Raises:
         ClientError: no such client.
     """
-    get_client(warehouse, client_id)
     with warehouse.transaction() as connection:
+        _stored(connection, client_id)
         erased = tenancy.erase_client_rows(connection, client_id)
         audit.record(
             connection, "registry_change", client_id, client_id=client_id, removed=True, rows_by_table=erased
@@ -222,8 +190,13 @@ def remove_client(warehouse: Warehouse, client_id: str) -> dict[str, int]:
 
 
 def sync_partitions(instance: dg.DagsterInstance, client_ids: list[str]) -> tuple[list[str], list[str]]:
-    """Make the dynamic partitions follow the registry; returns the slugs added and removed."""
-    to_add, to_remove = partition_changes(client_ids, list(instance.get_dynamic_partitions("clients")))
+    """Make the dynamic partitions follow the registry; returns the slugs added and removed.
+
+    The partition of a removed client stays until its last run has ended.
+    """
+    to_add, to_remove = partition_changes(
+        client_ids, list(instance.get_dynamic_partitions("clients")), clients_in_flight(instance)
+    )
     if to_add:
         instance.add_dynamic_partitions("clients", to_add)
     for client_id in to_remove:
@@ -231,9 +204,67 @@ def sync_partitions(instance: dg.DagsterInstance, client_ids: list[str]) -> tupl
     return to_add, to_remove
 
 
-def partition_changes(wanted: list[str], existing: list[str]) -> tuple[list[str], list[str]]:
-    """(to add, to remove) so that the partitions are the wanted ones."""
-    return sorted(set(wanted) - set(existing)), sorted(set(existing) - set(wanted))
+def clients_in_flight(instance: dg.DagsterInstance) -> set[str]:
+    """The clients with a run that is queued or in progress."""
+    unfinished = instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED))
+    return {run.tags[CLIENT_TAG] for run in unfinished if CLIENT_TAG in run.tags}
+
+
+def partition_changes(
+    wanted: list[str], existing: list[str], in_flight: Collection[str]
+) -> tuple[list[str], list[str]]:
+    """(to add, to remove) so that the partitions are the wanted ones.
+
+    A partition whose client is in flight is not removed: its run would fail on a key that is gone, half done.
+    """
+    return sorted(set(wanted) - set(existing)), sorted(set(existing) - set(wanted) - set(in_flight))
+
+
+def _checked(row: dict[str, Any]) -> Client | RegistryProblem:
+    """The client of a stored row, or what is wrong with it."""
+    try:
+        return Client(**row)
+    except ValidationError as error:
+        client_id = row["client_id"]
+        options = " ".join(dict.fromkeys(f"{option_name(str(p['loc'][0]))} ..." for p in error.errors()))
+        return RegistryProblem(
+            client_id,
+            f"The registry entry of {client_id!r} is not valid: {_clauses(error)}. "
+            f"Mend it with 'forecaster client update {client_id} {options}'.",
+        )
+
+
+def _clauses(error: ValidationError) -> str:
+    """What is wrong with each field, a clause each."""
+    return "; ".join(
+        f"{'.'.join(map(str, problem['loc']))}: {problem['msg'].removeprefix('Value error, ')}"
+        for problem in error.errors()
+    )
+
+
+def _rows(connection: psycopg.Connection[Any], condition: sql.Composable) -> list[dict[str, Any]]:
+    """Registry rows that meet a condition, by slug."""
+    query = sql.SQL("select {} from ops.clients {} order by client_id").format(
+        sql.SQL(", ").join(map(sql.Identifier, _COLUMNS)), condition
+    )
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return [
+            {name: float(value) if isinstance(value, Decimal) else value for name, value in row.items()}
+            for row in cursor.execute(query)
+        ]
+
+
+def _stored(connection: psycopg.Connection[Any], client_id: str) -> dict[str, Any]:
+    rows = _rows(connection, sql.SQL("where client_id = {}").format(sql.Literal(client_id)))
+    if not rows:
+        known = ", ".join(_ids(connection)) or "none yet; add one with 'forecaster client add'"
+        raise ClientError(f"There is no client {client_id!r}. Known clients: {known}.")
+    return rows[0]
+
+
+def _ids(connection: psycopg.Connection[Any]) -> list[str]:
+    rows = connection.execute("select client_id from ops.clients order by client_id").fetchall()
+    return [client_id for (client_id,) in rows]
 
 
 def _write(connection: psycopg.Connection[Any], client: Client, statement: LiteralString) -> None:

@@ -28,7 +28,8 @@ from forecasting_lib.demo import (
     hold_back_m5,
     hold_back_retailer,
 )
-from orchestration.clients import Client, ClientError, add_client, list_clients, validated
+from orchestration.clients import Client, ClientError, add_client, registered_ids, validated
+from orchestration.errors import UserError
 from orchestration.settings import Settings
 from orchestration.warehouse.server import Warehouse
 
@@ -62,7 +63,7 @@ _M5_SALES = ("sales_train_evaluation", "sales_train_validation")
 _ENDINGS = (".csv", ".csv.gz")
 
 
-class DemoError(Exception):
+class DemoError(UserError):
     """The demo cannot be set up; the message says what to do."""
 
 
@@ -128,7 +129,7 @@ def prepare_m5(settings: Settings, m5_dir: Path | None) -> bool:
 
 def register(warehouse: Warehouse, client: Client) -> bool:
     """Add a client unless it is registered; False where it was."""
-    if any(known.client_id == client.client_id for known in list_clients(warehouse)):
+    if client.client_id in registered_ids(warehouse):
         return False
     add_client(warehouse, client)
     return True

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
-from orchestration.clients import CLIENT_TAG, Client, list_clients
+from orchestration.clients import CLIENT_TAG, Client, read_registry
 from orchestration.jobs import client_pipeline
 from orchestration.settings import Settings
 from orchestration.warehouse.server import WarehouseError, locate_warehouse
@@ -23,12 +23,15 @@ def registered_clients(settings: Settings) -> list[Client]:
     try:
         warehouse = locate_warehouse(settings)
         warehouse.require_tables()
-        return list_clients(warehouse, active_only=True)
+        registry = read_registry(warehouse, active_only=True)
     except (WarehouseError, OSError) as error:
         dg.get_dagster_logger().warning(
             f"Client schedules are missing until this code location is reloaded: {error}"
         )
         return []
+    for problem in registry.problems:
+        dg.get_dagster_logger().warning(f"No schedule for {problem.client_id}: {problem.message}")
+    return registry.clients
 
 
 def _schedule(client: Client) -> dg.ScheduleDefinition:

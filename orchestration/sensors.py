@@ -18,7 +18,14 @@ import dagster as dg
 import psycopg
 
 from orchestration import audit
-from orchestration.clients import CLIENT_PARTITIONS, CLIENT_TAG, list_clients, partition_changes
+from orchestration.clients import (
+    CLIENT_PARTITIONS,
+    CLIENT_TAG,
+    clients_in_flight,
+    partition_changes,
+    read_registry,
+    registered_ids,
+)
 from orchestration.jobs import client_pipeline
 from orchestration.landing.discovery import scan, settled
 from orchestration.resources import Installation
@@ -78,16 +85,21 @@ def new_files(
         return reason
     settings = installation.settings
     partitions = set(context.instance.get_dynamic_partitions("clients"))
-    clients = [c.client_id for c in list_clients(installation.warehouse, active_only=True)]
-    states = {
+    registry = read_registry(installation.warehouse, active_only=True)
+    for problem in registry.problems:
+        context.log.warning(problem.message)
+    states: dict[str, str | None] = {
         c: folder_state(settings.client_landing_dir(c), settings.landing_quiet_seconds, time.time())
-        for c in clients
+        for c in (client.client_id for client in registry.clients)
         if c in partitions
     }
+    idle = [f"No new files for {len(states)} clients.", *(problem.message for problem in registry.problems)]
+    # What a client has delivered meanwhile is news once its entry is mended; the rest stays seen.
+    states |= {problem.client_id: None for problem in registry.problems}
     due, cursor = clients_with_news(states, json.loads(context.cursor or "{}"))
     return dg.SensorResult(
         run_requests=[dg.RunRequest(partition_key=c, tags={CLIENT_TAG: c}) for c in due],
-        skip_reason=None if due else f"No new files for {len(states)} clients.",
+        skip_reason=None if due else " ".join(idle),
         cursor=json.dumps(cursor, sort_keys=True),
     )
 
@@ -103,8 +115,9 @@ def client_registry(
     """Partitions follow ``ops.clients``."""
     if reason := _cannot_look(installation):
         return reason
-    wanted = [client.client_id for client in list_clients(installation.warehouse)]
-    to_add, to_remove = partition_changes(wanted, list(context.instance.get_dynamic_partitions("clients")))
+    wanted = registered_ids(installation.warehouse)
+    existing = list(context.instance.get_dynamic_partitions("clients"))
+    to_add, to_remove = partition_changes(wanted, existing, clients_in_flight(context.instance))
     requests: list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest] = []
     if to_add:
         requests.append(CLIENT_PARTITIONS.build_add_request(to_add))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import os
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from orchestration.commands.terminal import err, open_warehouse, out, waiting
+from orchestration.commands.terminal import err, open_warehouse, out, show_warning, waiting
+from orchestration.registry import SETTINGS, Client, plain_type
 
 if TYPE_CHECKING:
     from orchestration.settings import Settings
@@ -19,120 +22,69 @@ app = typer.Typer(no_args_is_help=True, help="Add, show, change and remove clien
 
 PASSWORD_VARIABLE = "FORECASTER_CLIENT_PASSWORD"
 
-Slug = Annotated[str, typer.Argument(metavar="CLIENT", help="The client's slug.")]
-Name = Annotated[str | None, typer.Option(help="Name people use.")]
-Timezone = Annotated[str | None, typer.Option(help="IANA time zone of its days and its schedule.")]
-Cron = Annotated[
-    str | None, typer.Option(help="When its pipeline runs by itself, such as '0 5 * * *'; '' for never.")
-]
-Horizon = Annotated[int | None, typer.Option(help="Days every forecast reaches ahead.")]
-ServiceLevel = Annotated[float | None, typer.Option(help="Target cycle service level, such as 0.95.")]
-ReviewDays = Annotated[int | None, typer.Option(help="Days between two order reviews.")]
-LeadTime = Annotated[
-    int | None, typer.Option(help="Lead time where neither receipts, item nor supplier give one.")
-]
-Country = Annotated[str | None, typer.Option(help="ISO country code of the holiday calendar; '' for none.")]
-Models = Annotated[
-    list[str] | None, typer.Option("--model", help="A model to run, the preferred first; repeatable.")
-]
-ColumnMap = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--map", help="KIND.COLUMN=THEIRS, such as sales.item_id=SKU; repeatable, THEIRS '' unmaps."
-    ),
-]
-DateFormat = Annotated[str | None, typer.Option(help="Format of its dates, such as %d.%m.%Y; '' for ISO.")]
-ReturnsPolicy = Annotated[
-    str | None, typer.Option(help="net: netted on the day of the return; drop: left out.")
-]
-NegativeStock = Annotated[str | None, typer.Option(help="What a negative on-hand means: backorder or zero.")]
-RejectRate = Annotated[
-    float | None, typer.Option(help="Share of bad rows above which a file is refused whole.")
-]
-GapDays = Annotated[
-    int | None, typer.Option(help="A date this many days after the last delivered one is rejected.")
-]
-DateShift = Annotated[int | None, typer.Option(help="Days added to every delivered date; demo clients only.")]
-Intraday = Annotated[
-    bool | None, typer.Option("--intraday-feed/--daily-feed", help="Whether the last day is incomplete.")
-]
-GenerateStock = Annotated[
-    bool | None,
-    typer.Option("--generate-stock/--delivered-stock", help="Whether stock is generated; M5 demos only."),
-]
-Active = Annotated[bool | None, typer.Option("--active/--inactive", help="Whether schedule and sensor run.")]
+Command = TypeVar("Command", bound=Callable[..., None])
 
-_CLEARED_BY_EMPTY = ("cron", "country", "date_format")
+Slug = Annotated[str, typer.Argument(metavar="CLIENT", help="The client's slug.")]
+
+
+def _option_per_field(*, demand_the_required: bool) -> Callable[[Command], Command]:
+    """Give a command an option for each field of the registry in the place of its ``**fields``."""
+
+    def decorate(command: Command) -> Command:
+        signature = inspect.signature(command, eval_str=True)
+        options = [
+            _option(field, demand_the_required) for field in Client.model_fields if field != "client_id"
+        ]
+        vars(command)["__signature__"] = signature.replace(
+            parameters=[signature.parameters["client"], *options]
+        )
+        return command
+
+    return decorate
+
+
+def _option(field: str, demand_the_required: bool) -> inspect.Parameter:
+    """A field as an option; one that is not named on the command line arrives as None."""
+    setting, kind = SETTINGS[field], plain_type(field)
+    typed_in = list[str] if kind in {list, dict} else kind
+    option = typer.Option(*([setting.option] if setting.option else []), help=setting.help)
+    is_demanded = demand_the_required and Client.model_fields[field].is_required()
+    return inspect.Parameter(
+        field,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=inspect.Parameter.empty if is_demanded else None,
+        annotation=Annotated[typed_in if is_demanded else typed_in | None, option],
+    )
 
 
 @app.command(epilog="Example: forecaster client add acme --name 'Acme Foods' --timezone Europe/Berlin")
-def add(
-    client: Slug,
-    name: Annotated[str, typer.Option(help="Name people use.")],
-    timezone: Timezone = None,
-    cron: Cron = None,
-    horizon_days: Horizon = None,
-    service_level: ServiceLevel = None,
-    review_days: ReviewDays = None,
-    default_lead_time_days: LeadTime = None,
-    country: Country = None,
-    models: Models = None,
-    column_map: ColumnMap = None,
-    date_format: DateFormat = None,
-    returns_policy: ReturnsPolicy = None,
-    negative_stock: NegativeStock = None,
-    max_reject_rate: RejectRate = None,
-    max_gap_days: GapDays = None,
-    date_shift_days: DateShift = None,
-    intraday_feed: Intraday = None,
-    generate_stock: GenerateStock = None,
-    is_active: Active = None,
-) -> None:
+@_option_per_field(demand_the_required=True)
+def add(client: Slug, **fields: Any) -> None:
     """Register a client: its settings, its partition, its database role and its landing folder."""
-    fields = _given(locals())
     settings, warehouse = open_warehouse()
     from orchestration.clients import add_client, validated
 
-    entry = validated(client_id=client, **_with_column_map(fields, {}))
+    entry = validated(client_id=client, **_with_column_map(_given(fields), {}))
     add_client(warehouse, entry)
-    settings.client_landing_dir(client).mkdir(parents=True, exist_ok=True)
-    out.print(f"[green]Added[/] {client}. Deliver its files to {settings.client_landing_dir(client)}")
+    folder = settings.client_landing_dir(client)
+    folder.mkdir(parents=True, exist_ok=True)
+    out.print(f"[green]Added[/] {client}. Deliver its files to {escape(str(folder))}")
     _follow_registry(settings, warehouse)
 
 
 @app.command(epilog="Example: forecaster client update acme --service-level 0.98 --map sales.item_id=SKU")
-def update(
-    client: Slug,
-    name: Name = None,
-    timezone: Timezone = None,
-    cron: Cron = None,
-    horizon_days: Horizon = None,
-    service_level: ServiceLevel = None,
-    review_days: ReviewDays = None,
-    default_lead_time_days: LeadTime = None,
-    country: Country = None,
-    models: Models = None,
-    column_map: ColumnMap = None,
-    date_format: DateFormat = None,
-    returns_policy: ReturnsPolicy = None,
-    negative_stock: NegativeStock = None,
-    max_reject_rate: RejectRate = None,
-    max_gap_days: GapDays = None,
-    date_shift_days: DateShift = None,
-    intraday_feed: Intraday = None,
-    generate_stock: GenerateStock = None,
-    is_active: Active = None,
-) -> None:
+@_option_per_field(demand_the_required=False)
+def update(client: Slug, **fields: Any) -> None:
     """Change settings of a client; what is not named stays as it is."""
-    fields = _given(locals())
-    if not fields:
+    changes = _given(fields)
+    if not changes:
         raise typer.BadParameter("name at least one setting to change")
     settings, warehouse = open_warehouse()
-    from orchestration.clients import get_client, update_client
+    from orchestration.clients import stored_fields, update_client
 
-    before = get_client(warehouse, client)
-    update_client(warehouse, client, **_with_column_map(fields, before.column_map))
-    out.print(f"[green]Changed[/] {', '.join(fields)} of {client}.")
+    before = stored_fields(warehouse, client)["column_map"]
+    update_client(warehouse, client, **_with_column_map(changes, before))
+    out.print(f"[green]Changed[/] {', '.join(changes)} of {client}.")
     _follow_registry(settings, warehouse)
 
 
@@ -140,10 +92,11 @@ def update(
 def list_() -> None:
     """List the clients."""
     _, warehouse = open_warehouse()
-    from orchestration.clients import list_clients
+    from orchestration.clients import read_registry
 
+    registry = read_registry(warehouse)
     table = Table("client", "name", "time zone", "schedule", "horizon", "service", "models", "active")
-    for client in list_clients(warehouse):
+    for client in registry.clients:
         table.add_row(
             client.client_id,
             escape(client.name),
@@ -156,7 +109,9 @@ def list_() -> None:
         )
     if table.row_count:
         out.print(table)
-    else:
+    for problem in registry.problems:
+        show_warning(problem.message)
+    if not (registry.clients or registry.problems):
         out.print("There is no client yet: 'forecaster client add' adds one, 'forecaster setup' the demo.")
 
 
@@ -181,10 +136,10 @@ def remove(
 ) -> None:
     """Erase a client, all the database holds of it and its tuned weights; its landing folder stays."""
     settings, warehouse = open_warehouse()
-    from orchestration.clients import get_client, remove_client
+    from orchestration.clients import remove_client, stored_fields
     from orchestration.reading.tuned_weights import erase_client_models
 
-    name = get_client(warehouse, client).name
+    name = stored_fields(warehouse, client)["name"]
     if not yes:
         typer.confirm(f"Erase {client} ({name}), its deliveries, forecasts and plans?", abort=True)
     with waiting(f"Erasing {client}"):
@@ -198,10 +153,10 @@ def remove(
 def password(client: Slug) -> None:
     """Set the password of a client's database role; asked for, never an argument."""
     _, warehouse = open_warehouse()
-    from orchestration.clients import get_client
+    from orchestration.clients import stored_fields
     from orchestration.warehouse.tenancy import set_client_password
 
-    get_client(warehouse, client)
+    stored_fields(warehouse, client)
     secret = os.environ.get(PASSWORD_VARIABLE)
     if secret is None:
         secret = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
@@ -211,19 +166,27 @@ def password(client: Slug) -> None:
     out.print(f"[green]Set[/] the password of {warehouse.roles.client(client)}.")
 
 
-def _given(arguments: dict[str, Any]) -> dict[str, Any]:
+def _given(fields: dict[str, Any]) -> dict[str, Any]:
     """The registry fields named on the command line; an empty text clears a field that may be empty."""
-    named = {field: value for field, value in arguments.items() if field != "client" and value is not None}
     return {
-        field: None if value == "" and field in _CLEARED_BY_EMPTY else value for field, value in named.items()
+        field: None if value == "" and SETTINGS[field].empty is not None else value
+        for field, value in fields.items()
+        if value is not None
     }
 
 
-def _with_column_map(fields: dict[str, Any], before: dict[str, dict[str, str]]) -> dict[str, Any]:
-    """The fields, with the pairs of ``--map`` merged into the client's column map."""
+def _with_column_map(fields: dict[str, Any], before: object) -> dict[str, Any]:
+    """The fields, with the pairs of ``--map`` merged into the stored column map.
+
+    Of a stored map that is not valid, what is no text under a kind's column is left out: that mends it.
+    """
     if "column_map" not in fields:
         return fields
-    merged = {kind: dict(columns) for kind, columns in before.items()}
+    merged = {
+        kind: {ours: theirs for ours, theirs in columns.items() if isinstance(theirs, str)}
+        for kind, columns in (before.items() if isinstance(before, dict) else ())
+        if isinstance(columns, dict)
+    }
     for pair in fields["column_map"]:
         target, separator, theirs = pair.partition("=")
         kind, dot, ours = target.partition(".")
@@ -248,4 +211,4 @@ def _follow_registry(settings: Settings, warehouse: Warehouse) -> None:
         return
     with waiting("Reloading the UI"):
         message = reload_definitions(service)
-    err.print(message)
+    err.print(escape(message))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from orchestration.commands.terminal import err, open_warehouse, out, run_clients, show_where_to_look, waiting
 
@@ -117,7 +118,8 @@ def up(port: Port = 3000) -> None:
             mark_abandoned(instance, abandoned)
         for run in abandoned:
             err.print(f"[yellow]Run {run.run_id} ended with the last UI; it is tried again.[/]")
-    err.print(f"Starting the UI; this takes about 20 seconds. What it prints goes to {service_log(settings)}")
+    log = escape(str(service_log(settings)))
+    err.print(f"Starting the UI; this takes about 20 seconds. What it prints goes to {log}")
     code = run_service(settings, instance_environment(settings, warehouse), port, _announce)
     err.print("The UI has stopped; 'forecaster down' stops PostgreSQL, too.")
     raise typer.Exit(code)
@@ -210,4 +212,4 @@ def _set_up_own(settings: Settings, warehouse: Warehouse, client: Client) -> Non
     folder = settings.client_landing_dir(client.client_id)
     folder.mkdir(parents=True, exist_ok=True)
     state = "registered" if is_new else "is registered already"
-    err.print(f"{client.client_id}: {state}; deliver files to {folder}")
+    err.print(f"{client.client_id}: {state}; deliver files to {escape(str(folder))}")

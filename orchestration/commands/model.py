@@ -107,7 +107,7 @@ def evaluate(
             "synthetic": {name: asdict(ratio) for name, ratio in synthetic.items()},
         }
         json_file.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-        err.print(f"All figures with their intervals: {json_file}")
+        err.print(f"All figures with their intervals: {escape(str(json_file))}")
 
 
 def _weights(wanted: str | None) -> ResolvedWeights:
@@ -240,7 +240,7 @@ def train(
 
     with err.status("Training; the first line follows the first validation") as status:
         best = train_weights(config, directory, show, lambda: bool(stopping))
-    out.print(f"best weights: {best}")
+    out.print(f"best weights: {escape(str(best))}")
 
 
 @app.command(epilog="Example: forecaster model card runs/small/best figures.json")
@@ -273,7 +273,7 @@ def card(
             raise typer.BadParameter(f"{path}: {error}", param_hint="EVALUATIONS") from error
     (directory / METRICS_FILE).write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
     (directory / "README.md").write_text(model_card(directory.resolve().name, metrics), encoding="utf-8")
-    out.print(f"Wrote {directory / 'README.md'}")
+    out.print(f"Wrote {escape(str(directory / 'README.md'))}")
 
 
 @app.command(epilog="Example: forecaster model finetune --client acme --method lora --steps 200")

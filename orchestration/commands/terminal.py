@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ ClientOption = Annotated[
 @contextmanager
 def waiting(message: str) -> Iterator[None]:
     """Show that something is going on, for as long as the block lasts."""
-    with err.status(message):
+    with err.status(escape(message)):
         yield
 
 
@@ -59,6 +60,11 @@ def open_warehouse(*, migrated: bool = True) -> tuple[Settings, Warehouse]:
     return settings, warehouse
 
 
+def show_warning(warning: str) -> None:
+    """A sentence about something that needs a look; a part of the result."""
+    out.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True)
+
+
 class RunProgress:
     """The steps of one run as they happen: a spinner each on a terminal, a line each elsewhere."""
 
@@ -76,7 +82,7 @@ class RunProgress:
         )
 
     def __enter__(self) -> Self:
-        self._console.print(f"[bold]{self._title}[/]")
+        self._console.print(f"[bold]{escape(self._title)}[/]")
         self._progress.start()
         self._tasks[""] = self._progress.add_task("starting", total=1)
         return self
@@ -92,7 +98,7 @@ class RunProgress:
         """Show what happened to a step."""
         if (opening := self._tasks.pop("", None)) is not None:
             self._progress.remove_task(opening)
-        name = update.step.split("__")[-1].replace("_", " ")
+        name = escape(update.step.split("__")[-1].replace("_", " "))
         if update.step not in self._tasks:
             self._tasks[update.step] = self._progress.add_task(name, total=1)
         task = self._tasks[update.step]
@@ -113,7 +119,7 @@ class RunProgress:
 
     def note(self, message: str) -> None:
         """A sentence between the steps."""
-        self._console.print(f"  [yellow]{message}[/]")
+        self._console.print(f"  [yellow]{escape(message)}[/]")
 
 
 def run_clients(
@@ -129,7 +135,7 @@ def run_clients(
         RunError: there is no such job, or it takes no as-of date.
     """
     with waiting("Loading Dagster"):
-        from orchestration.clients import list_clients, sync_partitions
+        from orchestration.clients import registered_ids, sync_partitions
         from orchestration.running.instance import open_instance
         from orchestration.running.runs import find_job, output_sent_to, run_job
 
@@ -137,7 +143,7 @@ def run_clients(
     with open_instance(settings, warehouse) as instance:
         with waiting("Loading the definitions"):
             job = find_job(job_name)
-        sync_partitions(instance, [client.client_id for client in list_clients(warehouse)])
+        sync_partitions(instance, registered_ids(warehouse))
         for client_id in client_ids:
             with output_sent_to(_log(settings)) as screen:
                 console = Console(file=screen, highlight=False)
@@ -158,7 +164,8 @@ def run_clients(
 
 def show_where_to_look(settings: Settings) -> None:
     """After a failed run: where its details are."""
-    err.print(f"What the steps printed is in {_log(settings)}; 'forecaster up' shows the runs in the UI.")
+    log = escape(str(_log(settings)))
+    err.print(f"What the steps printed is in {log}; 'forecaster up' shows the runs in the UI.")
 
 
 def _log(settings: Settings) -> Path:
@@ -168,8 +175,7 @@ def _log(settings: Settings) -> Path:
 def _show_outcome(outcome: RunOutcome) -> None:
     colour = "yellow" if outcome.succeeded else "red"
     for problem in outcome.problems:
-        err.print(
-            f"  [{colour}]{'warning' if outcome.succeeded else 'problem'}:[/] {problem}", soft_wrap=True
-        )
+        word = "warning" if outcome.succeeded else "problem"
+        err.print(f"  [{colour}]{word}:[/] {escape(problem)}", soft_wrap=True)
     word = "[green]finished[/]" if outcome.succeeded else "[red]failed[/]"
     err.print(f"  {word} in {outcome.seconds:.0f} s, run {outcome.run_id}")

@@ -18,6 +18,7 @@ from orchestration.commands.terminal import (
     open_warehouse,
     out,
     run_clients,
+    show_warning,
     show_where_to_look,
     waiting,
 )
@@ -65,28 +66,33 @@ def run(
         ),
     ] = None,
     job: Annotated[
-        str, typer.Option(help="client_pipeline, forecast_only, inventory_only or quality_only.")
+        str, typer.Option(help="A job of the UI, such as forecast_only; a wrong name is answered with all.")
     ] = "client_pipeline",
 ) -> None:
     """Run the pipeline for clients now and wait for it; the runs are visible in the UI afterwards."""
     if bool(client) == every:
         raise typer.BadParameter("name clients with --client, or take them all with --all")
     settings, warehouse = open_warehouse()
-    from orchestration.clients import get_client, list_clients
+    from orchestration.clients import Registry, get_client, read_registry
 
-    wanted = [get_client(warehouse, name) for name in client or ()] or list_clients(
-        warehouse, active_only=True
+    registry = (
+        read_registry(warehouse, active_only=True)
+        if every
+        else Registry([get_client(warehouse, name) for name in client or ()], [])
     )
-    outcomes = run_clients(
-        settings, warehouse, [entry.client_id for entry in wanted], job, as_of=_day(as_of) if as_of else None
-    )
+    wanted = [entry.client_id for entry in registry.clients]
+    outcomes = run_clients(settings, warehouse, wanted, job, as_of=_day(as_of) if as_of else None)
     if as_of and all(outcome.succeeded for outcome in outcomes):
         # The days after an earlier as-of date are known already: its forecast can be judged at once.
-        outcomes += run_clients(settings, warehouse, [entry.client_id for entry in wanted], "quality_only")
-    if not outcomes:
+        outcomes += run_clients(settings, warehouse, wanted, "quality_only")
+    for problem in registry.problems:
+        err.print(f"[red]not run:[/] {escape(problem.message)}", soft_wrap=True)
+    if not (outcomes or registry.problems):
         err.print("There is no active client: 'forecaster client add' adds one, 'forecaster setup' the demo.")
-    if not all(outcome.succeeded for outcome in outcomes):
+    has_failed = not all(outcome.succeeded for outcome in outcomes)
+    if has_failed:
         show_where_to_look(settings)
+    if has_failed or registry.problems:
         raise typer.Exit(1)
 
 
@@ -94,11 +100,13 @@ def status() -> None:
     """Show how fresh each client's delivery, demand, forecast and scores are, and what needs a look."""
     settings, warehouse = open_warehouse()
     with waiting("Looking"):
+        from orchestration.clients import read_registry
         from orchestration.reporting.summary import client_states, state_warnings
         from orchestration.running.instance import open_instance
         from orchestration.running.runs import started_runs, waiting_runs
         from orchestration.running.service import running_service
 
+        registry = read_registry(warehouse)
         states = client_states(warehouse)
         with open_instance(settings, warehouse) as instance:
             unfinished = [
@@ -121,8 +129,10 @@ def status() -> None:
     out.print(table)
     for run_id, job_name, client_id, run_status in unfinished:
         out.print(f"{run_status.lower()}: {job_name} of {client_id}, run {run_id}")
+    for problem in registry.problems:
+        show_warning(problem.message)
     for warning in state_warnings(states, datetime.now(UTC).date()):
-        out.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True)
+        show_warning(warning)
     service = running_service(settings)
     out.print(f"UI: {service.url}" if service else "UI: not running; 'forecaster up' starts it.")
 
@@ -139,7 +149,7 @@ def report(
         from orchestration.reporting.report import write_report
 
         write_report(warehouse, get_client(warehouse, client), path)
-    out.print(str(path))
+    out.print(escape(str(path)))
 
 
 def sql(
@@ -155,9 +165,9 @@ def sql(
     from orchestration.running.psql import psql_environment, psql_program, psql_url
 
     if client is not None:
-        from orchestration.clients import get_client
+        from orchestration.clients import stored_fields
 
-        get_client(warehouse, client)
+        stored_fields(warehouse, client)
     program = psql_program(embedded=settings.database_url is None)
     arguments = [program, psql_url(warehouse, client), *(["--command", command] if command else [])]
     os.execve(program, arguments, {**os.environ, **psql_environment(warehouse, client)})

@@ -12,6 +12,8 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
+from orchestration.errors import UserError
+
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 
 DEFAULT_LINE_LIMIT = 1 << 20
@@ -128,7 +130,7 @@ REFUSAL_ADVICE = {
 }
 
 
-class FileRefusedError(Exception):
+class FileRefusedError(UserError):
     """Nothing of a file can be loaded; the message is what the operator reads."""
 
     def __init__(self, refusal: Refusal, detail: str) -> None:

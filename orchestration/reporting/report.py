@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from orchestration.clients import Client
+from orchestration.errors import UserError
 from orchestration.reporting.summary import latest_models, number, percent, urgent_lines, volumes
 from orchestration.stages.quality import latest_accuracy
 from orchestration.warehouse.bulk import read_frame, render
@@ -44,7 +45,7 @@ _GREEN = "#15803d"
 _PALE_GREEN = "#bbf7d0"
 
 
-class ReportError(Exception):
+class ReportError(UserError):
     """There is nothing to report on yet; the message says what to do."""
 
 

@@ -16,7 +16,7 @@ from string import Template
 import dagster as dg
 from sqlalchemy import make_url
 
-from orchestration.clients import list_clients, sync_partitions
+from orchestration.clients import registered_ids, sync_partitions
 from orchestration.settings import Settings, dagster_environment
 from orchestration.warehouse.server import Warehouse
 
@@ -84,7 +84,7 @@ def create_storage(settings: Settings, warehouse: Warehouse) -> None:
 def follow_registry(settings: Settings, warehouse: Warehouse) -> tuple[list[str], list[str]]:
     """Make the partitions follow the registry; returns the clients added and removed."""
     with open_instance(settings, warehouse) as instance:
-        return sync_partitions(instance, [client.client_id for client in list_clients(warehouse)])
+        return sync_partitions(instance, registered_ids(warehouse))
 
 
 def warn_of_temporary_instance(settings: Settings) -> None:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
+from orchestration.errors import UserError
 from orchestration.warehouse.server import Warehouse
 
 
-class PsqlError(Exception):
+class PsqlError(UserError):
     """psql cannot be started; the message says what to do."""
 
 

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -24,12 +24,15 @@ import dagster as dg
 import psycopg
 
 from orchestration.clients import CLIENT_TAG
+from orchestration.errors import UserError
 from orchestration.warehouse.server import Warehouse
 
 COMMAND_LINE_TAG = "launched_by"
 COMMAND_LINE = "command line"
 
-_AS_OF_OPS = ("forecasts", "inventory")
+_AS_OF = "as_of_date"
+"""The setting of every step that can look at an earlier day."""
+
 _POLL_SECONDS = 0.4
 _STARTED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
@@ -43,7 +46,7 @@ _TAGS = {
 }
 
 
-class RunError(Exception):
+class RunError(UserError):
     """A run that cannot be launched; the message says what to do instead."""
 
 
@@ -93,11 +96,17 @@ def run_config(job: dg.JobDefinition, as_of: date | None) -> dict[str, Any]:
     """
     config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     if as_of is not None:
-        steps = [name for name in _AS_OF_OPS if job.has_node_named(name)]
+        steps = [node.name for node in job.nodes if _AS_OF in _settings_of(node.definition)]
         if not steps:
             raise RunError(f"The job {job.name!r} looks at what has happened; it takes no as-of date.")
-        config["ops"] = {name: {"config": {"as_of_date": as_of.isoformat()}} for name in steps}
+        config["ops"] = {name: {"config": {_AS_OF: as_of.isoformat()}} for name in steps}
     return config
+
+
+def _settings_of(step: object) -> Collection[str]:
+    """Names of what can be chosen for a step."""
+    schema = step.config_schema.config_type if isinstance(step, dg.OpDefinition) else None
+    return getattr(schema, "fields", {})
 
 
 def run_job(

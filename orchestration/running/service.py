@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
 
+from orchestration.errors import UserError
 from orchestration.settings import PROJECT_ROOT, Settings
 
 HOST = "127.0.0.1"
@@ -29,7 +30,7 @@ _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _STOP_SECONDS = 45.0
 
 
-class ServiceError(Exception):
+class ServiceError(UserError):
     """The service cannot be started or stopped; the message says what to do."""
 
 

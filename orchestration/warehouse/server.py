@@ -18,6 +18,7 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import URL, Engine, create_engine, make_url
 
+from orchestration.errors import UserError
 from orchestration.settings import Settings
 
 EMBEDDED_DATABASE = "warehouse"
@@ -27,7 +28,7 @@ MINIMUM_SERVER_VERSION = 150_000
 _NO_TABLES = "The database has no tables yet. Run 'forecaster migrate' first."
 
 
-class WarehouseError(Exception):
+class WarehouseError(UserError):
     """The database cannot be used as it is; the message says what to do."""
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,6 @@ from typer.testing import CliRunner, Result
 
 from orchestration.cli import app
 from orchestration.clients import Client, get_client
-from orchestration.commands import clients as client_commands
 from orchestration.running.instance import open_instance
 from orchestration.settings import PROJECT_ROOT, Settings
 from orchestration.warehouse.server import Warehouse
@@ -83,10 +82,20 @@ def test_help_waits_for_no_heavy_library() -> None:
     assert shown.stdout.strip() == "[]"
 
 
-def test_every_registry_field_can_be_set_and_changed_from_the_command_line() -> None:
-    fields = set(Client.model_fields) - {"client_id"} | {"client"}
-    assert set(inspect.signature(client_commands.add).parameters) == fields
-    assert set(inspect.signature(client_commands.update).parameters) == fields
+def test_the_version_is_the_packages() -> None:
+    result = forecaster("--version")
+    assert (result.exit_code, result.stdout.strip()) == (0, f"forecaster {metadata.version('forecaster')}")
+
+
+def test_the_version_of_code_that_is_not_installed_is_said_to_be_unknown(tmp_path: Path) -> None:
+    libraries = Path(str(metadata.distribution("typer").locate_file("")))
+    for package in (*libraries.iterdir(), PROJECT_ROOT / "orchestration", PROJECT_ROOT / "forecasting_lib"):
+        if not package.name.startswith(("forecaster", "__editable__")):
+            (tmp_path / package.name).symlink_to(package)
+    program = [sys.executable, "-S", "-m", "orchestration.cli", "--version"]
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)}
+    shown = subprocess.run(program, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert shown.stdout.startswith("forecaster of an unknown version: it is not installed")
 
 
 def test_env_example_comments_every_variable_and_no_other() -> None:
@@ -128,6 +137,49 @@ def test_a_client_is_added_shown_changed_and_removed(settings: Settings, warehou
     with open_instance(settings, warehouse) as instance:
         assert not instance.has_dynamic_partition("clients", "shop_a")
     assert_one_sentence(forecaster("client", "show", "shop_a"), "no client 'shop_a'")
+
+
+EVERY_FIELD = {
+    "name": ("--name", "[/x] & Sons", "[/x] & Sons"),
+    "timezone": ("--timezone", "Europe/Berlin", "Europe/Berlin"),
+    "cron": ("--cron", "0 5 * * *", "0 5 * * *"),
+    "horizon_days": ("--horizon-days", "14", 14),
+    "service_level": ("--service-level", "0.9", 0.9),
+    "review_days": ("--review-days", "7", 7),
+    "default_lead_time_days": ("--default-lead-time-days", "12", 12),
+    "country": ("--country", "IE", "IE"),
+    "models": ("--model", "ma7", ["ma7"]),
+    "column_map": ("--map", "sales.item_id=SKU", {"sales": {"item_id": "SKU"}}),
+    "date_format": ("--date-format", "%d.%m.%Y", "%d.%m.%Y"),
+    "returns_policy": ("--returns-policy", "drop", "drop"),
+    "negative_stock": ("--negative-stock", "zero", "zero"),
+    "max_reject_rate": ("--max-reject-rate", "0.5", 0.5),
+    "max_gap_days": ("--max-gap-days", "30", 30),
+    "date_shift_days": ("--date-shift-days", "3", 3),
+    "intraday_feed": ("--intraday-feed", None, True),
+    "generate_stock": ("--generate-stock", None, True),
+    "is_active": ("--inactive", None, False),
+}
+
+
+def test_every_registry_field_is_set_and_changed_from_the_command_line(warehouse: Warehouse) -> None:
+    assert EVERY_FIELD.keys() == Client.model_fields.keys() - {"client_id"}
+    options = [word for option, text, _ in EVERY_FIELD.values() for word in (option, text) if word]
+    expected = {field: value for field, (_, _, value) in EVERY_FIELD.items()}
+    set_at_once = forecaster("client", "add", "every_a", *options)
+    assert set_at_once.exit_code == 0, set_at_once.output
+    assert get_client(warehouse, "every_a") == Client(client_id="every_a", **expected)
+
+    assert forecaster("client", "add", "every_b", "--name", "B").exit_code == 0
+    assert get_client(warehouse, "every_b") == Client(client_id="every_b", name="B")
+    changed = forecaster("client", "update", "every_b", *options)
+    assert changed.exit_code == 0, changed.output
+    assert get_client(warehouse, "every_b") == Client(client_id="every_b", **expected)
+
+    for shown in (forecaster("client", "list"), forecaster("client", "show", "every_b")):
+        assert "[/x] & Sons" in shown.stdout
+    for client_id in ("every_a", "every_b"):
+        assert forecaster("client", "remove", client_id, "--yes").exit_code == 0
 
 
 @pytest.mark.parametrize("way", ["prompt", "environment"])

@@ -6,11 +6,14 @@ from collections.abc import Callable
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteRepositoryOrigin
 
 from orchestration.clients import (
+    CLIENT_TAG,
     Client,
     ClientError,
     add_client,
+    clients_in_flight,
     get_client,
     partition_changes,
     remove_client,
@@ -18,6 +21,10 @@ from orchestration.clients import (
     update_client,
     validated,
 )
+from orchestration.resources import Installation
+from orchestration.running.instance import follow_registry
+from orchestration.sensors import client_registry
+from orchestration.settings import Settings
 from orchestration.warehouse.server import Warehouse
 
 NewClient = Callable[..., Client]
@@ -97,8 +104,58 @@ def test_removing_leaves_no_role_and_no_partition_behind(warehouse: Warehouse, n
 
 
 def test_partitions_follow_the_registry() -> None:
-    assert partition_changes(["a", "c"], ["b", "c"]) == (["a"], ["b"])
+    assert partition_changes(["a", "c"], ["b", "c"], in_flight=[]) == (["a"], ["b"])
+    assert partition_changes(["c"], ["a", "b", "c"], in_flight=["b", "c", "d"]) == ([], ["a"])
     with dg.instance_for_test() as instance:
         assert sync_partitions(instance, ["a", "b"]) == (["a", "b"], [])
         assert sync_partitions(instance, ["b", "c"]) == (["c"], ["a"])
         assert sorted(instance.get_dynamic_partitions("clients")) == ["b", "c"]
+
+
+@dg.job
+def nothing() -> None:
+    """A job to have runs of."""
+
+
+@pytest.mark.parametrize("status", ["QUEUED", "STARTING", "STARTED", "CANCELING"])
+def test_a_partition_stays_until_the_last_run_of_its_client_has_ended(status: str) -> None:
+    with dg.instance_for_test() as instance:
+        sync_partitions(instance, ["a", "b", "c"])
+        run = instance.create_run_for_job(
+            nothing,
+            tags={CLIENT_TAG: "a"},
+            status=dg.DagsterRunStatus(status),
+            remote_job_origin=RemoteRepositoryOrigin(
+                RegisteredCodeLocationOrigin("forecaster"), "__repository__"
+            ).get_job_origin("nothing"),
+        )
+        assert clients_in_flight(instance) == {"a"}
+        assert sync_partitions(instance, ["c"]) == ([], ["b"])
+        assert sorted(instance.get_dynamic_partitions("clients")) == ["a", "c"]
+        instance.report_run_failed(run)
+        assert clients_in_flight(instance) == set()
+        assert sync_partitions(instance, ["c"]) == ([], ["a"])
+
+
+def test_the_sensor_leaves_the_partition_of_a_client_in_flight(
+    settings: Settings, warehouse: Warehouse, instance: dg.DagsterInstance, new_client: NewClient
+) -> None:
+    client_id = new_client().client_id
+    follow_registry(settings, warehouse)
+    run = instance.create_run_for_job(
+        nothing, tags={CLIENT_TAG: client_id}, status=dg.DagsterRunStatus.STARTED
+    )
+    remove_client(warehouse, client_id)
+
+    def removed_by_a_tick() -> list[str]:
+        result = client_registry(
+            dg.build_sensor_context(instance=instance, resources={"installation": Installation()})
+        )
+        assert isinstance(result, dg.SensorResult)
+        return [key for request in result.dynamic_partitions_requests or () for key in request.partition_keys]
+
+    assert client_id not in removed_by_a_tick()
+    assert client_id not in follow_registry(settings, warehouse)[1]
+    instance.report_run_failed(run)
+    assert client_id in removed_by_a_tick()
+    assert client_id in follow_registry(settings, warehouse)[1]

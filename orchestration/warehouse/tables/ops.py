@@ -6,84 +6,25 @@ from sqlalchemy import BigInteger, CheckConstraint, Column, Identity, Index, Tab
 from sqlalchemy.dialects.postgresql import JSONB
 
 from orchestration.warehouse.tables.columns import (
-    BOOK_QUANTITY,
     book,
     client_key,
     day,
-    document,
     key,
-    labels,
     metadata,
-    model,
     moment,
     whole,
     words,
     yes_no,
 )
+from orchestration.warehouse.tables.registry_columns import registry_checks, registry_columns
 
 clients = Table(
     "clients",
     metadata,
-    Column(
-        "client_id",
-        Text,
-        primary_key=True,
-        comment="Slug: lower-case letters, digits and _, starts with a letter.",
-    ),
-    words("name", "Name people use.", nullable=False),
-    words("timezone", "IANA time zone of the client's days and schedule.", nullable=False, default="UTC"),
-    words("cron", "When the pipeline runs by itself; NULL means only on new files."),
-    whole("horizon_days", "Days every forecast reaches ahead.", nullable=False, default=28),
-    Column(
-        "service_level",
-        BOOK_QUANTITY,
-        nullable=False,
-        server_default=text("0.95"),
-        comment="Target cycle service level, between 0 and 1.",
-    ),
-    whole(
-        "review_days",
-        "Days between two order reviews, unless the supplier says otherwise.",
-        nullable=False,
-        default=1,
-    ),
-    whole("default_lead_time_days", "Lead time where neither receipts, item nor supplier give one."),
-    words("country", "ISO country code of the holiday calendar; NULL means none."),
-    labels("models", "Models to run, the preferred first.", default="'{chronos2,ma7,seasonal_naive}'"),
-    document("column_map", "kind -> our column -> the client's column name."),
-    words("date_format", "strptime format of the client's dates; NULL means ISO."),
-    words(
-        "returns_policy",
-        "net: netted on the day of the return; drop: left out.",
-        nullable=False,
-        default="net",
-    ),
-    words(
-        "negative_stock",
-        "backorder or zero: what a negative on-hand means.",
-        nullable=False,
-        default="backorder",
-    ),
-    model("max_reject_rate", "Share of bad rows above which a file is refused whole."),
-    whole(
-        "max_gap_days",
-        "A date this far after the last delivered day is rejected.",
-        nullable=False,
-        default=366,
-    ),
-    whole(
-        "date_shift_days", "Days added to every delivered date; demo clients only.", nullable=False, default=0
-    ),
-    yes_no("intraday_feed", "True: the last delivered day is incomplete and not yet used."),
-    yes_no("generate_stock", "True: stock levels are generated, and marked so; M5 demo clients only."),
-    yes_no("is_active", "False: no schedule, no sensor; history stays readable.", default=True),
+    *registry_columns(),
     moment("created_at", "When the client was added.", nullable=False, now=True),
     moment("updated_at", "When the registry entry last changed.", nullable=False, now=True),
-    CheckConstraint("client_id ~ '^[a-z][a-z0-9_]{0,31}$'", name="slug"),
-    CheckConstraint("service_level > 0 and service_level < 1", name="service_level"),
-    CheckConstraint("horizon_days between 1 and 365", name="horizon"),
-    CheckConstraint("returns_policy in ('net', 'drop')", name="returns_policy"),
-    CheckConstraint("negative_stock in ('backorder', 'zero')", name="negative_stock"),
+    *registry_checks(),
     schema="ops",
     comment="One row per client (tenant).",
 )

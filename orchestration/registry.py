@@ -1,0 +1,207 @@
+"""What a client is: the fields of its registry entry, each said once.
+
+A field's lines carry its type, its limits, its default and its sentence. From them come the column of
+``ops.clients`` (``warehouse.tables.registry_columns``) and the option of ``forecaster client add`` and
+``update`` (``commands.clients``). Belongs here: the fields, what is valid, what follows from one entry alone.
+Does not belong here: reading and writing entries (``clients``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, get_args, get_origin
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What table and command line have to know of a field beside its type, limits and default.
+
+    Attributes:
+        sentence: what the field means, without the full stop where ``empty`` follows.
+        empty: what no value means, of a text that may be missing: '' on the command line, NULL in the table.
+        option: the option's name where it is not the field's.
+        one_piece: the option's own sentence, where it takes a piece of the value and may be repeated.
+        check: name of the table's constraint, where the database enforces the limits, too.
+        is_exact: a fraction that is kept as a person wrote it, not in binary.
+        in_every_row: False where the table neither demands a value nor fills in the default.
+    """
+
+    sentence: str
+    empty: str | None = None
+    option: str | None = None
+    one_piece: str | None = None
+    check: str | None = None
+    is_exact: bool = False
+    in_every_row: bool = True
+
+    @property
+    def help(self) -> str:
+        """The option's help."""
+        return self.one_piece or self._with_empty("''")
+
+    @property
+    def comment(self) -> str:
+        """The column's comment."""
+        return self._with_empty("NULL")
+
+    def _with_empty(self, nothing: str) -> str:
+        return self.sentence if self.empty is None else f"{self.sentence}; {nothing} for {self.empty}."
+
+
+class Client(BaseModel):
+    """One client's registry entry; the fields are the columns of ``ops.clients``."""
+
+    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+
+    client_id: Annotated[
+        str,
+        Field(pattern=r"^[a-z][a-z0-9_]{0,31}$"),
+        Setting("Slug: lower-case letters, digits and _, starts with a letter.", check="slug"),
+    ]
+    name: Annotated[str, Field(min_length=1, max_length=200), Setting("Name people use.")]
+    timezone: Annotated[str, Setting("IANA time zone of its days and its schedule.")] = "UTC"
+    cron: Annotated[
+        str | None, Setting("When its pipeline runs by itself, such as '0 5 * * *'", empty="never")
+    ] = None
+    horizon_days: Annotated[
+        int, Field(ge=1, le=365), Setting("Days every forecast reaches ahead.", check="horizon")
+    ] = 28
+    service_level: Annotated[
+        float,
+        Field(gt=0, lt=1),
+        Setting("Target cycle service level, such as 0.95.", check="service_level", is_exact=True),
+    ] = 0.95
+    review_days: Annotated[int, Field(ge=1, le=60), Setting("Days between two order reviews.")] = 1
+    default_lead_time_days: Annotated[
+        int | None,
+        Field(ge=0, le=730),
+        Setting("Lead time where neither receipts, item nor supplier give one."),
+    ] = None
+    country: Annotated[str | None, Setting("ISO country code of the holiday calendar", empty="none")] = None
+    models: Annotated[
+        list[str],
+        Field(min_length=1),
+        Setting(
+            "Models to run, the preferred first.",
+            option="--model",
+            one_piece="A model to run, the preferred first; repeatable.",
+        ),
+    ] = ["chronos2", "ma7", "seasonal_naive"]
+    column_map: Annotated[
+        dict[str, dict[str, str]],
+        Setting(
+            "kind -> our column -> the client's column name.",
+            option="--map",
+            one_piece="KIND.COLUMN=THEIRS, such as sales.item_id=SKU; repeatable, THEIRS '' unmaps.",
+        ),
+    ] = {}
+    date_format: Annotated[str | None, Setting("Format of its dates, such as %d.%m.%Y", empty="ISO")] = None
+    returns_policy: Annotated[
+        Literal["net", "drop"],
+        Setting("net: netted on the day of the return; drop: left out.", check="returns_policy"),
+    ] = "net"
+    negative_stock: Annotated[
+        Literal["backorder", "zero"],
+        Setting("What a negative on-hand means: backorder or zero.", check="negative_stock"),
+    ] = "backorder"
+    max_reject_rate: Annotated[
+        float,
+        Field(ge=0, le=1),
+        Setting("Share of bad rows above which a file is refused whole.", in_every_row=False),
+    ] = 0.02
+    max_gap_days: Annotated[
+        int,
+        Field(ge=1, le=3660),
+        Setting("A date this many days after the last delivered one is rejected."),
+    ] = 366
+    date_shift_days: Annotated[int, Setting("Days added to every delivered date; demo clients only.")] = 0
+    intraday_feed: Annotated[
+        bool, Setting("Whether the last day is incomplete.", option="--intraday-feed/--daily-feed")
+    ] = False
+    generate_stock: Annotated[
+        bool,
+        Setting("Whether stock is generated; M5 demos only.", option="--generate-stock/--delivered-stock"),
+    ] = False
+    is_active: Annotated[bool, Setting("Whether schedule and sensor run.", option="--active/--inactive")] = (
+        True
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_timezone(cls, value: str) -> str:
+        if value not in available_timezones():
+            raise ValueError(f"{value!r} is not an IANA time zone such as Europe/Berlin")
+        return value
+
+    @field_validator("cron")
+    @classmethod
+    def _valid_cron(cls, value: str | None) -> str | None:
+        """What Dagster's scheduler accepts; it has no other public way to ask."""
+        if value is None:
+            return None
+        import dagster as dg
+
+        try:
+            dg.ScheduleDefinition(name="validation", job_name="validation", cron_schedule=value)
+        except dg.DagsterInvalidDefinitionError as error:
+            raise ValueError(f"{value!r} is not a cron expression such as '0 5 * * *'") from error
+        return value
+
+    @field_validator("models")
+    @classmethod
+    def _known_models(cls, value: list[str]) -> list[str]:
+        from forecasting_lib.models.registry import available_models
+
+        unknown = sorted(set(value) - set(available_models()))
+        if unknown:
+            raise ValueError(f"unknown models {unknown}; known are {sorted(available_models())}")
+        if len(set(value)) != len(value):
+            raise ValueError("a model is named twice")
+        return value
+
+    def today(self) -> datetime:
+        """The present moment in the client's time zone."""
+        return datetime.now(UTC).astimezone(ZoneInfo(self.timezone))
+
+    def reading_digest(self) -> str:
+        """Digest of the settings a file is read with; a refused file is tried again when it changes."""
+        relevant = self.model_dump(
+            include={"column_map", "date_format", "max_reject_rate", "max_gap_days", "date_shift_days"}
+        )
+        return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()
+
+
+def _setting(field: str) -> Setting:
+    """What was said of a field; every field must say it."""
+    (setting,) = (note for note in Client.model_fields[field].metadata if isinstance(note, Setting))
+    return setting
+
+
+SETTINGS: Mapping[str, Setting] = {field: _setting(field) for field in Client.model_fields}
+"""Field -> what table and command line have to know of it, in the order of the fields."""
+
+
+def option_name(field: str) -> str:
+    """The option by which a field is set; of a switch, the one that sets it to True."""
+    return (SETTINGS[field].option or f"--{field.replace('_', '-')}").split("/", maxsplit=1)[0]
+
+
+def may_be_missing(field: str) -> bool:
+    """Whether None is a value of the field."""
+    return type(None) in get_args(Client.model_fields[field].annotation)
+
+
+def plain_type(field: str) -> type:
+    """str, int, float, bool, list or dict: what decides how a field is stored and how it is typed in."""
+    annotation: Any = Client.model_fields[field].annotation
+    if may_be_missing(field):
+        (annotation,) = set(get_args(annotation)) - {type(None)}
+    outer = get_origin(annotation) or annotation
+    return str if outer is Literal else outer
