@@ -414,7 +414,10 @@ def failed_run(
 def audited(warehouse: Warehouse, run_id: str) -> list[dict[str, Any]]:
     with warehouse.transaction() as connection, connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
-            "select client_id, object, details from ops.audit_log where action || run_id = 'run_failure' || %s",
+            """
+            select client_id, object, details from ops.audit_log
+            where run_id = %s and action = 'run_failure'
+            """,
             (run_id,),
         ).fetchall()
 
