@@ -12,8 +12,10 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
@@ -88,7 +90,11 @@ class Service:
         raise AssertionError(f"waited in vain for {what}:\n{self.printed()[-20_000:]}")
 
     def ask(self, query: str) -> Any:
-        """The answer of the UI's GraphQL to a query with one field; None while it does not answer."""
+        """What the UI's GraphQL has for a query of one field; None while nobody answers.
+
+        Raises:
+            urllib.error.HTTPError: the query is not one.
+        """
         request = urllib.request.Request(
             f"http://{HOST}:{self.port}/graphql",
             data=json.dumps({"query": query}).encode(),
@@ -97,6 +103,8 @@ class Service:
         try:
             with urllib.request.urlopen(request, timeout=60) as response:
                 [answer] = json.load(response)["data"].values()
+        except urllib.error.HTTPError:
+            raise
         except OSError:
             return None
         return answer
@@ -159,6 +167,13 @@ class Service:
         )
         assert ahead == 2 * 28
 
+    def leaves_nothing_behind(self) -> bool:
+        """Whether the last process has ended, or does so within the time a code server takes to notice."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while self.processes() and time.monotonic() < deadline:
+            time.sleep(1)
+        return self.processes() == {}
+
     def processes(self) -> dict[int, str]:
         """Id -> command of every process of this installation, by its environment or its arguments."""
         folder = str(self.settings.home).encode()
@@ -214,17 +229,10 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
                 )
             finally:
                 for process_id in service.processes():
-                    with_signal(process_id, signal.SIGKILL)
+                    with suppress(ProcessLookupError):
+                        os.kill(process_id, signal.SIGKILL)
                 for process in service.started:
                     process.wait()
-
-
-def with_signal(process_id: int, number: signal.Signals) -> None:
-    """Signal a process that may have ended meanwhile."""
-    try:
-        os.kill(process_id, number)
-    except ProcessLookupError:
-        return
 
 
 def test_files_clients_and_a_spoilt_row_come_while_the_service_runs(service: Service) -> None:
@@ -274,8 +282,8 @@ def test_files_clients_and_a_spoilt_row_come_while_the_service_runs(service: Ser
     assert service.runs("zenith") == ["FAILURE", "SUCCESS"]
 
     assert "Stopped the UI" in service.forecaster("down")
-    assert up.wait(60) == 0
-    assert service.processes() == {}
+    assert up.wait(PATIENCE_SECONDS) == 0
+    assert service.leaves_nothing_behind(), service.processes()
 
 
 def test_dagster_started_without_our_command_says_what_to_run_and_then_works(
@@ -301,13 +309,13 @@ def test_dagster_started_without_our_command_says_what_to_run_and_then_works(
     assert "Traceback" not in service.printed()
 
     dagster.send_signal(signal.SIGINT)
-    assert dagster.wait(60) == 0
+    assert dagster.wait(PATIENCE_SECONDS) == 0
     before = len(service.printed())
     monkeypatch.setenv("DAGSTER_HOME", str(service.settings.dagster_home))
     dagster = service.start(*by_hand)
     service.until("the same schedule", lambda: service.schedules() == schedule)
     assert "DAGSTER_HOME is not set" not in service.printed()[before:]
     dagster.send_signal(signal.SIGINT)
-    assert dagster.wait(60) == 0
+    assert dagster.wait(PATIENCE_SECONDS) == 0
     service.forecaster("down")
-    assert service.processes() == {}
+    assert service.leaves_nothing_behind(), service.processes()
