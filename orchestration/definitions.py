@@ -10,6 +10,7 @@ import dagster as dg
 from orchestration.clients import CLIENT_REGISTRY, Client
 from orchestration.jobs import JOBS
 from orchestration.resources import Installation
+from orchestration.running.instance import warn_of_temporary_instance
 from orchestration.schedules import client_schedules, registered_clients
 from orchestration.sensors import SENSORS
 from orchestration.settings import load_settings
@@ -38,4 +39,6 @@ def build_definitions(
     )
 
 
-defs = build_definitions(registered_clients(load_settings()))
+_settings = load_settings()
+warn_of_temporary_instance(_settings)
+defs = build_definitions(registered_clients(_settings))

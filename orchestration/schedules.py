@@ -16,12 +16,14 @@ def client_schedules(clients: Sequence[Client]) -> list[dg.ScheduleDefinition]:
 
 
 def registered_clients(settings: Settings) -> list[Client]:
-    """The clients to make schedules for; none, with a warning, while the database is away.
+    """The clients to make schedules for; none, with a warning, while the database is away or has no tables.
 
     A code location that fails to load because of the database could not even show that it is away.
     """
     try:
-        registry = read_registry(locate_warehouse(settings), active_only=True)
+        warehouse = locate_warehouse(settings)
+        warehouse.require_tables()
+        registry = read_registry(warehouse, active_only=True)
     except (WarehouseError, OSError) as error:
         dg.get_dagster_logger().warning(
             f"Client schedules are missing until this code location is reloaded: {error}"

@@ -5,13 +5,17 @@ partitions are missing by ``clients``; both are pure and tested without Dagster.
 """
 
 import hashlib
+import http.client
 import json
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import dagster as dg
+import psycopg
 
 from orchestration import audit
 from orchestration.clients import (
@@ -22,11 +26,14 @@ from orchestration.clients import (
     read_registry,
     registered_ids,
 )
-from orchestration.jobs import JOBS, client_pipeline
+from orchestration.jobs import client_pipeline
 from orchestration.landing.discovery import scan, settled
 from orchestration.resources import Installation
+from orchestration.warehouse.server import WarehouseError
 
-_WEBHOOK_TIMEOUT_SECONDS = 10
+_WEBHOOK_SECONDS = 8.0
+"""All a delivery may take, the name's resolution included: a tick handles five failures and has a minute, and
+one that takes longer is begun again with the same five."""
 
 
 def folder_state(folder: Path, quiet_seconds: float, now: float) -> str | None:
@@ -66,8 +73,16 @@ def clients_with_news(
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Runs a client's pipeline when files land in its folder; one run per client and tick.",
 )
-def new_files(context: dg.SensorEvaluationContext, installation: Installation) -> dg.SensorResult:
-    """The files' content decides what is loaded; this sensor only decides whether to look."""
+def new_files(
+    context: dg.SensorEvaluationContext, installation: Installation
+) -> dg.SensorResult | dg.SkipReason:
+    """The files' content decides what is loaded; this sensor only decides whether to look.
+
+    A run without a key: the cursor tells what is new, and a client that was removed and comes back with the
+    same folder would never be run again under the key of its first time.
+    """
+    if reason := _cannot_look(installation):
+        return reason
     settings = installation.settings
     partitions = set(context.instance.get_dynamic_partitions("clients"))
     registry = read_registry(installation.warehouse, active_only=True)
@@ -83,9 +98,7 @@ def new_files(context: dg.SensorEvaluationContext, installation: Installation) -
     states |= {problem.client_id: None for problem in registry.problems}
     due, cursor = clients_with_news(states, json.loads(context.cursor or "{}"))
     return dg.SensorResult(
-        run_requests=[
-            dg.RunRequest(run_key=f"{c}:{states[c]}", partition_key=c, tags={CLIENT_TAG: c}) for c in due
-        ],
+        run_requests=[dg.RunRequest(partition_key=c, tags={CLIENT_TAG: c}) for c in due],
         skip_reason=None if due else " ".join(idle),
         cursor=json.dumps(cursor, sort_keys=True),
     )
@@ -96,8 +109,12 @@ def new_files(context: dg.SensorEvaluationContext, installation: Installation) -
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Keeps the partitions equal to the registry, however a client was added or removed.",
 )
-def client_registry(context: dg.SensorEvaluationContext, installation: Installation) -> dg.SensorResult:
+def client_registry(
+    context: dg.SensorEvaluationContext, installation: Installation
+) -> dg.SensorResult | dg.SkipReason:
     """Partitions follow ``ops.clients``."""
+    if reason := _cannot_look(installation):
+        return reason
     wanted = registered_ids(installation.warehouse)
     existing = list(context.instance.get_dynamic_partitions("clients"))
     to_add, to_remove = partition_changes(wanted, existing, clients_in_flight(context.instance))
@@ -114,33 +131,74 @@ def client_registry(context: dg.SensorEvaluationContext, installation: Installat
 
 @dg.run_failure_sensor(
     name="run_failures",
-    monitored_jobs=list(JOBS),
+    # Not a list of jobs: a run of the command line has no code location, and one asset's has no named job.
+    monitor_all_code_locations=True,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Writes every failed run to the audit log and, where one is configured, to a webhook.",
 )
 def run_failures(context: dg.RunFailureSensorContext, installation: Installation) -> None:
-    """Tell the operator, outside the UI too."""
+    """Tell the operator, outside the UI too.
+
+    Neither way waits for the other, and neither is tried again: what did not work is said in the tick's log.
+    """
     run = context.dagster_run
-    client_id = run.tags.get(CLIENT_TAG)
+    client_id = run.tags.get(CLIENT_TAG, context.partition_key)
     message = context.failure_event.message or "no message"
-    with installation.warehouse.transaction() as connection:
-        audit.record(
-            connection,
-            "run_failure",
-            run.job_name,
-            client_id=client_id,
-            run_id=run.run_id,
-            message=message,
-        )
+    try:
+        installation.warehouse.require_tables()
+        with installation.warehouse.transaction() as connection:
+            audit.record(
+                connection,
+                "run_failure",
+                run.job_name,
+                client_id=client_id,
+                run_id=run.run_id,
+                message=message,
+            )
+    except (WarehouseError, OSError, psycopg.Error) as error:
+        context.log.error(f"The failure of run {run.run_id} is not in the audit log: {error}")
     webhook = installation.settings.alert_webhook_url
     if webhook is not None:
         body = {"job": run.job_name, "client": client_id, "run_id": run.run_id, "message": message}
+        if problem := _post(webhook.get_secret_value(), body, _WEBHOOK_SECONDS):
+            context.log.error(f"The webhook was not told of the failure of run {run.run_id}: {problem}.")
+
+
+def _cannot_look(installation: Installation) -> dg.SkipReason | None:
+    """Why a tick can do nothing, in the sentence that says what to do; None where the tables are there."""
+    try:
+        installation.warehouse.require_tables()
+    except (WarehouseError, OSError) as error:
+        return dg.SkipReason(str(error))
+    return None
+
+
+def _post(url: str, body: Mapping[str, str | None], seconds: float) -> str | None:
+    """Send JSON; returns what went wrong, without the URL, which may be a secret."""
+
+    def send() -> None:
         request = urllib.request.Request(
-            webhook.get_secret_value(),
-            data=json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
+            url, data=json.dumps(body).encode(), headers={"Content-Type": "application/json"}
         )
-        urllib.request.urlopen(request, timeout=_WEBHOOK_TIMEOUT_SECONDS).close()
+        urllib.request.urlopen(request, timeout=seconds).close()
+
+    pool = ThreadPoolExecutor(1)
+    try:
+        pool.submit(send).result(timeout=seconds)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return f"it answered {error.code} {error.reason}"
+    except urllib.error.URLError as error:
+        return f"it cannot be reached ({error.reason})"
+    except TimeoutError:
+        return f"it did not answer within {seconds:g} seconds"
+    except (OSError, http.client.HTTPException) as error:
+        return f"it cannot be reached ({type(error).__name__})"
+    except ValueError:
+        return "FORECASTER_ALERT_WEBHOOK_URL is not a URL"
+    finally:
+        pool.shutdown(wait=False)
+    return None
 
 
 SENSORS = (new_files, client_registry, run_failures)

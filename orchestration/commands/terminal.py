@@ -50,16 +50,13 @@ def open_warehouse(*, migrated: bool = True) -> tuple[Settings, Warehouse]:
         WarehouseError: the database cannot be used.
     """
     from orchestration.settings import load_settings
-    from orchestration.warehouse.server import WarehouseError, locate_warehouse
+    from orchestration.warehouse.server import locate_warehouse
 
     settings = load_settings()
     with waiting("Connecting to PostgreSQL"):
         warehouse = locate_warehouse(settings)
         if migrated:
-            with warehouse.connect_admin() as connection:
-                found = connection.execute("select to_regclass('ops.alembic_version')").fetchone()
-            if found == (None,):
-                raise WarehouseError("The database has no tables yet. Run 'forecaster migrate' first.")
+            warehouse.require_tables()
     return settings, warehouse
 
 
@@ -142,10 +139,10 @@ def run_clients(
         from orchestration.running.instance import open_instance
         from orchestration.running.runs import find_job, output_sent_to, run_job
 
-        job = find_job(job_name)
-
     outcomes = []
     with open_instance(settings, warehouse) as instance:
+        with waiting("Loading the definitions"):
+            job = find_job(job_name)
         sync_partitions(instance, registered_ids(warehouse))
         for client_id in client_ids:
             with output_sent_to(_log(settings)) as screen:

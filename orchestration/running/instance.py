@@ -1,6 +1,6 @@
 """The Dagster instance of the installation: its configuration, its storage, how it is opened.
 
-Belongs here: ``dagster.yaml``, rendered from the template beside this file, and everything that must be true
+Belongs here: ``dagster.yaml``, rendered from the two files beside this one, and everything that must be true
 before a Dagster process starts. Does not belong here: runs (``runs``), definitions (``definitions``).
 """
 
@@ -23,7 +23,8 @@ from orchestration.warehouse.server import Warehouse
 STORAGE_URL_VARIABLE = "FORECASTER_INSTANCE_URL"
 """Carries the storage URL to Dagster's processes where it holds a password; set by the project itself."""
 
-_TEMPLATE = Path(__file__).with_name("dagster.yaml.tmpl")
+_STORAGE = Path(__file__).with_name("dagster.yaml.tmpl")
+_RULES = Path(__file__).with_name("dagster.yaml")
 
 
 def render_instance_config(settings: Settings, warehouse: Warehouse) -> str:
@@ -35,11 +36,12 @@ def render_instance_config(settings: Settings, warehouse: Warehouse) -> str:
     url = warehouse.instance_storage_url
     has_password = bool(make_url(url).password)
     home = settings.dagster_home
-    return Template(_TEMPLATE.read_text()).substitute(
+    storage = Template(_STORAGE.read_text()).substitute(
         storage_url=json.dumps({"env": STORAGE_URL_VARIABLE} if has_password else url),
         artifacts_dir=json.dumps(str(home / "storage")),
         compute_logs_dir=json.dumps(str(home / "compute_logs")),
     )
+    return storage + _RULES.read_text()
 
 
 def write_instance_config(settings: Settings, warehouse: Warehouse) -> bool:
@@ -83,3 +85,13 @@ def follow_registry(settings: Settings, warehouse: Warehouse) -> tuple[list[str]
     """Make the partitions follow the registry; returns the clients added and removed."""
     with open_instance(settings, warehouse) as instance:
         return sync_partitions(instance, registered_ids(warehouse))
+
+
+def warn_of_temporary_instance(settings: Settings) -> None:
+    """Say so where Dagster was started without ``DAGSTER_HOME``: its instance is not this installation's."""
+    if settings.dagster_home_override is None:
+        dg.get_dagster_logger().warning(
+            "DAGSTER_HOME is not set: this Dagster forgets its runs when it stops and does not see those of "
+            "'forecaster up'. Start it with that command, or with "
+            f"DAGSTER_HOME={settings.dagster_home} after 'forecaster migrate'."
+        )

@@ -27,6 +27,8 @@ EMBEDDED_DATABASE = "warehouse"
 INSTANCE_DATABASE = "dagster"
 MINIMUM_SERVER_VERSION = 150_000
 
+_NO_TABLES = "The database has no tables yet. Run 'forecaster migrate' first."
+
 
 class WarehouseError(UserError):
     """The database cannot be used as it is; the message says what to do."""
@@ -98,6 +100,17 @@ class Warehouse:
         """A connection with the login's own rights: roles, databases, migrations."""
         return _connect(self.libpq_url(), autocommit=autocommit)
 
+    def require_tables(self) -> None:
+        """Insist that the database was migrated.
+
+        Raises:
+            WarehouseError: it was not, or does not answer.
+        """
+        with self.connect_admin() as connection:
+            found = connection.execute("select to_regclass('ops.alembic_version')").fetchone()
+        if found == (None,):
+            raise WarehouseError(_NO_TABLES)
+
     @contextmanager
     def transaction(self) -> Iterator[psycopg.Connection[Any]]:
         """A connection of the pipeline's role that commits at the end of the block, or not at all."""
@@ -141,9 +154,15 @@ def _connect(url: str, *, autocommit: bool = False) -> psycopg.Connection[Any]:
     try:
         return psycopg.connect(url, autocommit=autocommit, connect_timeout=10)
     except psycopg.OperationalError as error:
+        if _is_missing_database(error):
+            raise WarehouseError(_NO_TABLES) from error
         raise WarehouseError(
             f"PostgreSQL does not answer ({_first_line(error)}). {_advice(str(error))}"
         ) from error
+
+
+def _is_missing_database(error: psycopg.OperationalError) -> bool:
+    return "does not exist" in str(error) and "database" in str(error)
 
 
 def _first_line(error: Exception) -> str:
@@ -286,7 +305,7 @@ def _database_answers(url: URL) -> bool:
     try:
         psycopg.connect(libpq_spelling(url), connect_timeout=10).close()
     except psycopg.OperationalError as error:
-        if "does not exist" in str(error) and "database" in str(error):
+        if _is_missing_database(error):
             return False
         raise WarehouseError(
             f"PostgreSQL does not answer ({_first_line(error)}). {_advice(str(error))}"
