@@ -35,6 +35,9 @@ metadata = MetaData(
 
 BOOK_QUANTITY = Numeric(18, 4)
 
+BY_CLIENT = "LIST (client_id)"
+"""How the large tables are partitioned."""
+
 VOCABULARY = "vocabulary"
 """Key of ``Column.info`` under which a column of a closed vocabulary holds its words."""
 
@@ -50,6 +53,10 @@ def client_key() -> Column[str]:
 
 def key(name: str, comment: str, type_: Any = Text) -> Column[Any]:
     return Column(name, type_, primary_key=True, comment=comment)
+
+
+def series_key() -> list[Column[str]]:
+    return [key("item_id", "Item."), key("location_id", "Location.")]
 
 
 def words(name: str, comment: str, *, nullable: bool = True, default: str | None = None) -> Column[str]:

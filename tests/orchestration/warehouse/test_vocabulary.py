@@ -17,12 +17,12 @@ from psycopg import sql
 from forecasting_lib.inventory.classification import ADI_CUT, CV2_CUT, demand_class
 from orchestration.clients import Client
 from orchestration.reading.supply import with_lead_times
-from orchestration.settings import PROJECT_ROOT
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import metadata
-from orchestration.warehouse.tables.analytics import LEAD_TIME_SOURCES
+from orchestration.warehouse.tables.analytics.inventory import LEAD_TIME_SOURCES
 from orchestration.warehouse.tables.columns import VOCABULARY
 from orchestration.warehouse.tables.vocabulary import AuditAction, DemandClass, Grain, LagBucket, words_of
+from tests.docs.pages import ROOT
 
 CLOSED = {
     (str(table), column.name): tuple(column.info[VOCABULARY])
@@ -30,7 +30,7 @@ CLOSED = {
     for column in table.columns
     if VOCABULARY in column.info
 }
-MODELS = PROJECT_ROOT / "dbt_project" / "models"
+MODELS = ROOT / "dbt_project" / "models"
 
 
 def list_at_the_start(comment: str) -> tuple[str, ...] | None:
@@ -128,8 +128,8 @@ def test_every_action_of_the_audit_log_is_written_somewhere() -> None:
     definitions = Path("orchestration/warehouse/tables")
     written = {
         node.value
-        for path in (PROJECT_ROOT / "orchestration").rglob("*.py")
-        if not path.relative_to(PROJECT_ROOT).is_relative_to(definitions)
+        for path in (ROOT / "orchestration").rglob("*.py")
+        if not path.relative_to(ROOT).is_relative_to(definitions)
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }

@@ -1,0 +1,47 @@
+"""Schema ``analytics``: everything people query. Demand is filled by dbt, the rest by Python."""
+
+from orchestration.warehouse.tables.analytics.demand import (
+    dim_item,
+    dim_location,
+    dim_series,
+    location_calendar,
+    promoted_days,
+    ts_demand_daily,
+)
+from orchestration.warehouse.tables.analytics.forecasts import (
+    forecast_results,
+    forecast_runs,
+    forecast_series,
+)
+from orchestration.warehouse.tables.analytics.inventory import (
+    inventory_flags,
+    inventory_metrics,
+    inventory_runs,
+    lead_time_demand,
+    replenishment_plan,
+    stock_projection,
+)
+from orchestration.warehouse.tables.analytics.quality import forecast_quality
+
+PARTITIONED = (ts_demand_daily, forecast_results, stock_projection)
+"""One partition per client, made when the client is added."""
+
+__all__ = [
+    "PARTITIONED",
+    "dim_item",
+    "dim_location",
+    "dim_series",
+    "forecast_quality",
+    "forecast_results",
+    "forecast_runs",
+    "forecast_series",
+    "inventory_flags",
+    "inventory_metrics",
+    "inventory_runs",
+    "lead_time_demand",
+    "location_calendar",
+    "promoted_days",
+    "replenishment_plan",
+    "stock_projection",
+    "ts_demand_daily",
+]

@@ -1,0 +1,151 @@
+"""What people query of demand: its days, its dimensions and the calendar. Filled by dbt."""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, Date, Table
+
+from orchestration.warehouse.tables.columns import (
+    BY_CLIENT,
+    book,
+    client_key,
+    day,
+    key,
+    metadata,
+    model,
+    one_of,
+    series_key,
+    whole,
+    words,
+    yes_no,
+)
+from orchestration.warehouse.tables.vocabulary import (
+    DemandClassOrNone,
+)
+
+ts_demand_daily = Table(
+    "ts_demand_daily",
+    metadata,
+    client_key(),
+    *series_key(),
+    key("date", "Day.", Date),
+    book("demand_qty", "Units demanded and served, returns netted, clipped at zero.", nullable=False),
+    book("net_sold_qty", "Units sold less returns, before clipping.", nullable=False),
+    book("clipped_qty", "What clipping at zero added: demand_qty - net_sold_qty.", nullable=False),
+    book("unit_price", "Selling price per unit; carried forward from the last known day."),
+    yes_no("is_promotion", "The item was promoted that day.", nullable=False),
+    book("discount_rate", "Discount of the promotion, as a share of the price."),
+    day("promotion_known_date", "Day from which the promotion was known."),
+    yes_no("is_holiday", "A public holiday or an event of the calendar.", nullable=False),
+    words("holiday_name", "Its name."),
+    yes_no(
+        "is_snap", "SNAP purchases allowed at the location; NULL outside M5.", nullable=True, default=None
+    ),
+    yes_no("is_closed", "No item sold at the location that day: it was closed.", nullable=False),
+    yes_no("is_stocked_out", "Nothing sold and no stock at the end of the day.", nullable=False),
+    yes_no("is_masked", "Closed or stocked out: the zero is not demand, and counts neither for nor against."),
+    book("on_hand_qty", "Stock at the end of the day, where known."),
+    model(
+        "lost_sales_qty",
+        "Estimate of demand lost to a stock-out: mean of the same weekday over the eight weeks before.",
+    ),
+    CheckConstraint("demand_qty >= 0", name="demand"),
+    schema="analytics",
+    postgresql_partition_by=BY_CLIENT,
+    comment="One row per client, item, location and day, without gaps from first sale to last delivered day.",
+)
+
+dim_item = Table(
+    "dim_item",
+    metadata,
+    client_key(),
+    key("item_id", "Item."),
+    words("name", "Name people use; the item's id where none was delivered.", nullable=False),
+    words("category", "Category."),
+    words("department", "Department."),
+    words("brand", "Brand."),
+    book("unit_cost", "Purchase cost per unit, client currency."),
+    book("unit_price", "List price, else the last price paid, client currency."),
+    words("uom", "Unit of measure of the stock."),
+    book("moq_qty", "Minimum order quantity."),
+    book("order_multiple_qty", "Orders are multiples of this."),
+    whole("shelf_life_days", "Days until the item expires."),
+    words("supplier_id", "Usual supplier."),
+    day("launch_date", "First day on sale."),
+    day("end_date", "Last day on sale."),
+    words("successor_item_id", "Item that replaces this one."),
+    yes_no(
+        "is_described", "False: the item appears in sales only, no product file names it.", nullable=False
+    ),
+    schema="analytics",
+    comment="One row per client and item that was sold or described.",
+)
+
+dim_location = Table(
+    "dim_location",
+    metadata,
+    client_key(),
+    key("location_id", "Location."),
+    words("name", "Name people use; the location's id where none was delivered.", nullable=False),
+    words("region", "Region; M5's state."),
+    words("country", "ISO country code."),
+    words("timezone", "IANA time zone."),
+    words("type", "store, warehouse, web ..."),
+    words("holiday_calendar", "Country or country-subdivision of the holiday calendar."),
+    yes_no("is_described", "False: the location appears in sales only.", nullable=False),
+    schema="analytics",
+    comment="One row per client and location that sold something or was described.",
+)
+
+dim_series = Table(
+    "dim_series",
+    metadata,
+    client_key(),
+    *series_key(),
+    day("listed_date", "First day the series was delivered, sold or not.", nullable=False),
+    day("first_sale_date", "First day with net sales other than zero; NULL where it never sold."),
+    day("last_sale_date", "Last day with demand."),
+    whole("history_days", "Days from the first sale to the last delivered day.", nullable=False),
+    whole("demand_days", "Days with demand.", nullable=False),
+    model("mean_demand_qty", "Mean demand of unmasked days."),
+    model("adi", "Average demand interval: unmasked days per day with demand."),
+    model("cv2", "Squared coefficient of variation of the non-zero demand sizes (ddof 0)."),
+    one_of("demand_class", DemandClassOrNone, "{}; cuts 1.32 and 0.49, none without demand."),
+    book("revenue_365d_value", "Demand times price over the last 365 days, client currency."),
+    schema="analytics",
+    comment="One row per client, item and location that was ever delivered.",
+)
+
+promoted_days = Table(
+    "promoted_days",
+    metadata,
+    client_key(),
+    *series_key(),
+    key("date", "Day the item was or will be promoted.", Date),
+    key(
+        "known_date", "Day from which this was known: the announcement, else the promotion's first day.", Date
+    ),
+    book("discount_rate", "Discount announced that day, as a share of the price; NULL where none was named."),
+    schema="analytics",
+    comment="One row per client, item, location, promoted day and announcement, the horizon's days included.",
+)
+
+location_calendar = Table(
+    "location_calendar",
+    metadata,
+    client_key(),
+    key("location_id", "Location."),
+    key("date", "Day, the horizon's included.", Date),
+    yes_no("is_holiday", "A public holiday or an event of the calendar.", nullable=False),
+    words("holiday_name", "Its name."),
+    yes_no(
+        "is_snap", "SNAP purchases allowed at the location; NULL outside M5.", nullable=True, default=None
+    ),
+    yes_no(
+        "is_closed",
+        "No item sold at the location that day; NULL for days to come.",
+        nullable=True,
+        default=None,
+    ),
+    schema="analytics",
+    comment="One row per client, location and day, from its first delivered day to the end of the horizon.",
+)

@@ -1,0 +1,129 @@
+"""Forecast runs, what became of each series in them, and the distribution of each day."""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, Column, Date, Index, Table, text
+
+from forecasting_lib.models.weights import WeightsSource
+from orchestration.warehouse.tables.columns import (
+    BY_CLIENT,
+    client_key,
+    day,
+    document,
+    key,
+    metadata,
+    model,
+    moment,
+    non_negative,
+    one_of,
+    only,
+    ordered_quantiles,
+    quantile_columns,
+    run_key,
+    series_key,
+    whole,
+    words,
+    yes_no,
+)
+from orchestration.warehouse.tables.vocabulary import (
+    ForecastRunStatus,
+    SeriesStatus,
+)
+
+forecast_runs = Table(
+    "forecast_runs",
+    metadata,
+    client_key(),
+    run_key("One execution of the forecast stage; all its models share it."),
+    key("model", "Name in the model registry."),
+    day("as_of_date", "Last day any model could see; day 1 of the forecast is the next.", nullable=False),
+    whole("horizon_days", "Days forecast.", nullable=False),
+    one_of("status", ForecastRunStatus, nullable=False),
+    yes_no("is_current", "The run to use for this client, model and as-of date."),
+    yes_no("is_champion", "The model whose forecast feeds the inventory stage of this run."),
+    words("reason", "Why this model was chosen, not chosen or skipped, as a sentence.", nullable=False),
+    words(
+        "model_id", "Hub id or directory of the weights, or the name and settings of a model without weights."
+    ),
+    one_of("weights_source", WeightsSource, "{}; NULL for a model without weights."),
+    words("weights_digest", "SHA-256 of the weights; NULL for a model without weights."),
+    words("code_version", "Version of this project that computed it.", nullable=False),
+    Column(
+        "input_watermark",
+        whole("input_watermark", "").type,
+        comment="Highest file_id whose rows were visible.",
+    ),
+    words("input_digest", "SHA-256 of all it depends on; the same inputs are not run again.", nullable=False),
+    document("settings", "Settings the model ran with."),
+    whole("n_series", "Series with a forecast.", nullable=False, default=0),
+    whole("n_replaced", "Series whose forecast a guard replaced.", nullable=False, default=0),
+    words("dagster_run_id", "Run in the Dagster UI.", nullable=False),
+    model("duration_seconds", "Time the model took."),
+    moment("published_at", "When the rows became visible.", nullable=False, now=True),
+    only("status", ForecastRunStatus),
+    CheckConstraint("status = 'published' or not (is_current or is_champion)", name="only_published_is_used"),
+    Index(
+        "uq_forecast_runs_current",
+        "client_id",
+        "as_of_date",
+        "model",
+        unique=True,
+        postgresql_where=text("is_current"),
+    ),
+    Index(
+        "uq_forecast_runs_champion", "client_id", "run_id", unique=True, postgresql_where=text("is_champion")
+    ),
+    schema="analytics",
+    comment="One row per execution of the forecast stage and model. Immutable but for is_current.",
+)
+
+forecast_series = Table(
+    "forecast_series",
+    metadata,
+    client_key(),
+    run_key("Forecast run."),
+    key("model", "Name in the model registry."),
+    *series_key(),
+    one_of("status", SeriesStatus, "{}: the model's own numbers, a guard's or none.", nullable=False),
+    words(
+        "reason",
+        "Why it was replaced or excluded, or what to know of it: code of docs/data-model.md; else NULL.",
+    ),
+    whole("history_days", "Days of history the model saw.", nullable=False),
+    whole("observed_days", "Of these, days that were not masked.", nullable=False),
+    model(
+        "mase_scale",
+        "Mean absolute seasonal-naive error (lag 7) of the history; NULL where zero or undefined.",
+    ),
+    model(
+        "rmsse_scale", "Root mean squared naive error (lag 1) of the history; NULL where zero or undefined."
+    ),
+    only("status", SeriesStatus),
+    CheckConstraint("status = 'forecast' or reason is not null", name="reason"),
+    non_negative("mase_scale", "rmsse_scale"),
+    schema="analytics",
+    comment="One row per forecast run, model and active series: that it was forecast, or why not.",
+)
+
+forecast_results = Table(
+    "forecast_results",
+    metadata,
+    client_key(),
+    run_key("Forecast run."),
+    key("model", "Name in the model registry."),
+    *series_key(),
+    key("date", "Day forecast.", Date),
+    whole("lag_days", "Days after the as-of date, 1 the first.", nullable=False),
+    model(
+        "point_qty",
+        "Point forecast, judged by absolute error: the median of a probabilistic model.",
+        nullable=False,
+    ),
+    model("mean_qty", "Expected demand; the only one that may be added up.", nullable=False),
+    *quantile_columns(),
+    ordered_quantiles(),
+    non_negative("point_qty", "mean_qty"),
+    schema="analytics",
+    postgresql_partition_by=BY_CLIENT,
+    comment="One row per forecast run, model, series and day: the distribution of that day's demand.",
+)
