@@ -12,6 +12,7 @@ from psycopg import sql
 from sqlalchemy import ARRAY, Boolean, Date, DateTime, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
+from forecasting_lib.panel import QUANTILE_COLUMNS
 from orchestration.clients import Client, add_client, validated
 from orchestration.stages.dbt import build_views
 from orchestration.stages.demand import REPORTING_VIEWS
@@ -206,6 +207,19 @@ def test_current_forecasts_are_the_champions_of_the_latest_as_of_date(
         warehouse, readers[0], "select model, as_of_date from analytics.forecast_runs_current"
     )
     assert models == [{"model": model, "as_of_date": AS_OF} for model in ("ma7", "seasonal_naive")]
+
+
+@pytest.mark.parametrize(
+    ("view", "quantiles"),
+    [("forecast_results_current", QUANTILE_COLUMNS), ("forecast_vs_actual", QUANTILE_COLUMNS[1:-1])],
+)
+def test_the_quantiles_follow_the_mean_in_the_order_of_the_grid(
+    view: str, quantiles: tuple[str, ...], warehouse: Warehouse, readers: tuple[Client, Client]
+) -> None:
+    columns = list(_as_tenant(warehouse, readers[0], f"select * from analytics.{view} limit 1")[0])
+    first = columns.index("mean_qty") + 1
+    assert columns[first : first + len(quantiles)] == list(quantiles)
+    assert not [name for name in columns[first + len(quantiles) :] if name in QUANTILE_COLUMNS]
 
 
 def test_a_masked_actual_has_no_error(warehouse: Warehouse, readers: tuple[Client, Client]) -> None:
