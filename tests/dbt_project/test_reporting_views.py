@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -261,3 +262,29 @@ def test_freshness_and_summary_speak_of_the_last_demand_day(
     assert (fresh["last_demand_date"], fresh["last_forecast_as_of_date"]) == (date(2024, 3, 3), AS_OF)
     (summary,) = _as_tenant(warehouse, readers[0], "select * from analytics.demand_summary")
     assert (summary["demand_28d_qty"], summary["revenue_28d_value"], summary["masked_days_28d"]) == (5, 10, 1)
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_a_sum_of_estimates_does_not_depend_on_the_order_of_rows(
+    warehouse: Warehouse, newest_first: bool
+) -> None:
+    lost = [6.7, 42.4, 38.2, 12.8, 24.8, 22.5]
+    assert sum(lost) != sum(reversed(lost))
+    client_id = f"summed_{'down' if newest_first else 'up'}"
+    add_client(warehouse, validated(client_id=client_id, name="Summed"))
+    series = {"client_id": client_id, "item_id": "tea", "location_id": "north"}
+    days = [(date(2024, 3, day), value) for day, value in enumerate(lost, start=1)]
+    with warehouse.transaction() as connection:
+        for day, value in reversed(days) if newest_first else days:
+            _insert(connection, "ts_demand_daily", **series, date=day, is_masked=True, lost_sales_qty=value)
+        first = {"first_sale_date": date(2024, 3, 1), "history_days": len(lost)}
+        _insert(connection, "dim_series", **series, **first)
+        row = connection.execute(
+            """
+            select lost_sales_28d_qty, lost_sales_365d_qty from analytics.demand_summary
+            where client_id = %s
+            """,
+            (client_id,),
+        ).fetchone()
+    exact = float(sum(Decimal(f"{value:.15g}") for value in lost))
+    assert row == (exact, exact)
