@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pytest
 
@@ -19,7 +20,7 @@ from forecasting_lib.benchmark.baselines import (
 )
 from forecasting_lib.benchmark.figures import BARS, METRICS, figures, judge, score_series
 from forecasting_lib.benchmark.m5_files import read_m5, since_first_sale
-from forecasting_lib.panel import Panel
+from forecasting_lib.panel import FloatArray, Panel
 
 # WAPE, MAE, RMSE, bias, MASE, RMSSE, error of the total, WQL, coverage 80 %, computed elsewhere
 REFERENCE = {
@@ -174,7 +175,9 @@ def test_without_statsforecast_the_message_says_how_to_get_it(monkeypatch: pytes
 # --- files --------------------------------------------------------------------------------------------
 
 
-def write_sales(folder: Path, units: np.ndarray, first_day: int = 1, name: str = "sales_train.csv") -> None:
+def write_sales(
+    folder: Path, units: FloatArray | npt.NDArray[np.int64], first_day: int = 1, name: str = "sales_train.csv"
+) -> None:
     days = {f"d_{first_day + i}": units[:, i] for i in range(units.shape[1])}
     pl.DataFrame({"id": [f"item_{i}" for i in range(len(units))], **days}).write_csv(folder / name)
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from forecasting_lib.pretraining.demand import COVARIATE_KINDS, draw_covariate_counts, generate
+from forecasting_lib.pretraining.demand import (
+    COVARIATE_KINDS,
+    DemandWindows,
+    Index,
+    draw_covariate_counts,
+    generate,
+)
 
 CONTEXT, HORIZON = 256, 32
 
 
-def _draw(seed: int, windows: int, first_kind: str | None = None):  # type: ignore[no-untyped-def]
+def _draw(seed: int, windows: int, first_kind: str | None = None) -> tuple[Index, DemandWindows]:
     rng = np.random.default_rng(seed)
     counts = draw_covariate_counts(rng, windows) if first_kind is None else np.ones(windows, dtype=np.int64)
     return counts, generate(rng, counts, CONTEXT, HORIZON, first_kind=first_kind)
