@@ -140,7 +140,7 @@ def test_a_client_is_added_shown_changed_and_removed(settings: Settings, warehou
 
 
 EVERY_FIELD = {
-    "name": ("--name", "[/x] & Sons", "[/x] & Sons"),
+    "name": ("--name", "[/x]", "[/x]"),
     "timezone": ("--timezone", "Europe/Berlin", "Europe/Berlin"),
     "cron": ("--cron", "0 5 * * *", "0 5 * * *"),
     "horizon_days": ("--horizon-days", "14", 14),
@@ -175,7 +175,7 @@ def test_every_registry_field_is_set_and_changed_from_the_command_line(warehouse
     assert get_client(warehouse, "every_b") == Client(client_id="every_b", **expected)
 
     for shown in (forecaster("client", "list"), forecaster("client", "show", "every_b")):
-        assert "[/x] & Sons" in shown.stdout
+        assert "[/x]" in shown.stdout
     for client_id in ("every_a", "every_b"):
         assert forecaster("client", "remove", client_id, "--yes").exit_code == 0
 
