@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 CODE := orchestration forecasting_lib tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test bars lint format bench evaluate-model clean
+.PHONY: help setup demo up down test bars lint format lock bench evaluate-model clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -46,6 +46,10 @@ lint: setup  ## style and types
 format: setup  ## bring the code into shape
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
+
+lock: setup  ## constraints.txt anew from pyproject.toml: make lock OPTIONS='--upgrade-package polars'
+	CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --output-file constraints.txt $(OPTIONS) pyproject.toml
+	sed -i 's/^\(torch==[^+]*\)+.*/\1/' constraints.txt  # whether for a GPU or not is the machine's choice
 
 bench: setup  ## each stage beside the least the same work can cost, measured in the same run
 	$(BIN)/python -m tests.bench forecast
