@@ -21,7 +21,7 @@ from orchestration.cli import app
 from orchestration.clients import Client, get_client
 from orchestration.commands import clients as client_commands
 from orchestration.running.instance import open_instance
-from orchestration.settings import PROJECT_ROOT, Settings
+from orchestration.settings import WORKPLACE, Settings
 from orchestration.warehouse.server import Warehouse
 
 NewClient = Callable[..., Client]
@@ -90,7 +90,7 @@ def test_every_registry_field_can_be_set_and_changed_from_the_command_line() -> 
 
 
 def test_env_example_comments_every_variable_and_no_other() -> None:
-    documented = re.findall(r"^# ([A-Z_]+)=", (PROJECT_ROOT / ".env.example").read_text(), re.MULTILINE)
+    documented = re.findall(r"^# ([A-Z_]+)=", (WORKPLACE / ".env.example").read_text(), re.MULTILINE)
     read = [str(field.alias) for field in Settings.model_fields.values()]
     assert sorted(documented) == sorted(read)
 
@@ -292,7 +292,7 @@ def test_psql_works_under_the_pipelines_role_and_a_client_sees_analytics_only(
     def psql(*arguments: str) -> str:
         program = [sys.executable, "-m", "orchestration.cli", "sql", *arguments]
         return subprocess.run(
-            program, env=os.environ, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True
+            program, env=os.environ, cwd=WORKPLACE, capture_output=True, text=True, check=True
         ).stdout
 
     assert warehouse.roles.pipeline in psql("-c", "select current_user, count(*) from clients")
