@@ -42,10 +42,12 @@ lint: setup  ## style and types
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
+	$(BIN)/sqlfluff lint dbt_project
 
 format: setup  ## bring the code into shape
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
+	$(BIN)/sqlfluff fix dbt_project
 
 lock: setup  ## constraints.txt anew from pyproject.toml: make lock OPTIONS='--upgrade-package polars'
 	CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --output-file constraints.txt $(OPTIONS) pyproject.toml
