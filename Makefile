@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 CODE := orchestration forecasting_lib tests
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test bars lint format lock bench evaluate-model clean
+.PHONY: help setup demo up down test bars coverage lint format lock bench evaluate-model clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -37,6 +37,9 @@ test: setup  ## the tests, each process on a PostgreSQL of its own
 
 bars: setup  ## the long tests that 'make test' leaves out
 	$(BIN)/python -m pytest -m slow
+
+coverage: setup  ## the tests, and the share of the code that they run
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --cov --cov-report term
 
 lint: setup  ## style and types
 	$(BIN)/ruff check $(CODE)
