@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3.11 python3 python; do $$p $(IS_311) 2>/dev/nu
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-CODE := orchestration forecasting_lib tests
+CODE := orchestration forecasting_lib tests setup.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down test bars coverage lint format lock bench evaluate-model clean
@@ -65,4 +65,4 @@ evaluate-model: setup  ## the model beside its baselines on M5-format files: mak
 	$(BIN)/forecaster model evaluate --data $(DATA)
 
 clean:  ## remove the environment and the caches; data and databases stay
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage build

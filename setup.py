@@ -16,11 +16,12 @@ class BuildWithResources(build_py):
     """Copies the modules, then the resources into the package ``orchestration``."""
 
     def run(self) -> None:
-        super().run()
         if self.editable_mode:
+            super().run()
             return
+        shutil.rmtree(self.build_lib, ignore_errors=True)  # what an earlier build left is not in this one
+        super().run()
         target = Path(self.build_lib) / "orchestration" / "_resources"
-        shutil.rmtree(target, ignore_errors=True)
         for name in RESOURCES:
             source = Path(name)
             (target / name).parent.mkdir(parents=True, exist_ok=True)
