@@ -57,10 +57,10 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     python = folder / "bin" / "python"
     paths = {"base": str(folder), "platbase": str(folder)}
     packages = Path(sysconfig.get_path("purelib", vars=paths))
-    (packages / "borrowed.pth").write_text("\n".join(site.getsitepackages()), encoding="utf-8")
-    (folder / "bin" / "dbt").symlink_to(DBT_EXECUTABLE)
     install = [*(sys.executable, "-m", "pip", "--python", str(python)), "install", "--quiet", "--no-deps"]
     subprocess.run([*install, str(wheel)], check=True)
+    (packages / "borrowed.pth").write_text("\n".join(site.getsitepackages()), encoding="utf-8")
+    (folder / "bin" / "dbt").symlink_to(DBT_EXECUTABLE)
     return folder
 
 
