@@ -6,10 +6,10 @@ PYTHON ?= $(shell for p in python3.11 python3 python; do $$p $(IS_311) 2>/dev/nu
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-CODE := orchestration forecasting_lib tests
+CODE := orchestration forecasting_lib tests setup.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test bars lint format migration bench evaluate-model clean
+.PHONY: help setup demo up down test bars coverage lint format lock migration bench evaluate-model clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -38,14 +38,23 @@ test: setup  ## the tests, each process on a PostgreSQL of its own
 bars: setup  ## the long tests that 'make test' leaves out
 	$(BIN)/python -m pytest -m slow
 
+coverage: setup  ## the tests, and the share of the code that they run
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --cov --cov-report term
+
 lint: setup  ## style and types
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
+	$(BIN)/sqlfluff lint dbt_project
 
 format: setup  ## bring the code into shape
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
+	$(BIN)/sqlfluff fix dbt_project
+
+lock: setup  ## constraints.txt anew from pyproject.toml: make lock OPTIONS='--upgrade-package polars'
+	CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --output-file constraints.txt $(OPTIONS) pyproject.toml
+	sed -i 's/^\(torch==[^+]*\)+.*/\1/' constraints.txt  # whether for a GPU or not is the machine's choice
 
 migration: setup  ## the tables' difference as a migration: make migration MESSAGE="Returns have a reason"
 	$(BIN)/python -m orchestration.warehouse.new_migration "$(MESSAGE)"
@@ -59,4 +68,4 @@ evaluate-model: setup  ## the model beside its baselines on M5-format files: mak
 	$(BIN)/forecaster model evaluate --data $(DATA)
 
 clean:  ## remove the environment and the caches; data and databases stay
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage build

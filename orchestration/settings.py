@@ -1,7 +1,7 @@
 """Every environment variable the project reads, in one place; ``.env.example`` comments the same list.
 
-Belongs here: names, defaults, and the paths derived from them. Does not belong here: connections (see
-``warehouse.server``), settings of one client (they live in ``ops.clients``).
+Belongs here: names, defaults, the paths derived from them, and where the project's own files lie. Does not
+belong here: connections (see ``warehouse.server``), settings of one client (they live in ``ops.clients``).
 """
 
 from __future__ import annotations
@@ -13,13 +13,23 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
+_PACKAGE = Path(__file__).resolve().parent
+_OF_THE_WHEEL = _PACKAGE / "_resources"
+
+INSTALLED = _OF_THE_WHEEL.is_dir()
+"""Installed from a wheel, which setup.py gave a copy of the resources; else this is a checkout."""
+
+RESOURCES = _OF_THE_WHEEL if INSTALLED else _PACKAGE.parent
+"""What comes with the project and is only read: ``dbt_project``, ``data/models`` and ``workspace.yaml``."""
+
+WORKPLACE = Path.cwd() if INSTALLED else _PACKAGE.parent
+"""Where everything that is written goes by default: the checkout, or the folder a command is called in."""
 
 
 class Settings(BaseSettings):
     """The environment of one installation. Variables win over ``.env``, which wins over the defaults."""
 
-    model_config = SettingsConfigDict(env_file=PROJECT_ROOT / ".env", extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(env_file=WORKPLACE / ".env", extra="ignore", env_ignore_empty=True)
 
     database_url: SecretStr | None = Field(default=None, alias="DATABASE_URL")
     """Administrative login of the warehouse database; unset starts the embedded server."""
@@ -27,13 +37,13 @@ class Settings(BaseSettings):
     dagster_database_url: SecretStr | None = Field(default=None, alias="DAGSTER_DATABASE_URL")
     """Instance storage; unset means the database ``dagster`` on the warehouse's server."""
 
-    home: Path = Field(default=PROJECT_ROOT / ".local", alias="FORECASTER_HOME")
+    home: Path = Field(default=WORKPLACE / ".local", alias="FORECASTER_HOME")
     """Where the embedded server and the Dagster instance keep their files."""
 
-    landing_dir: Path = Field(default=PROJECT_ROOT / "data" / "landing", alias="FORECASTER_LANDING_DIR")
+    landing_dir: Path = Field(default=WORKPLACE / "data" / "landing", alias="FORECASTER_LANDING_DIR")
     """One folder per client below it receives that client's files."""
 
-    reports_dir: Path = Field(default=PROJECT_ROOT / "reports", alias="FORECASTER_REPORTS_DIR")
+    reports_dir: Path = Field(default=WORKPLACE / "reports", alias="FORECASTER_REPORTS_DIR")
     """Where ``forecaster report`` writes."""
 
     landing_quiet_seconds: float = Field(default=5.0, ge=0, alias="FORECASTER_LANDING_QUIET_SECONDS")
@@ -55,7 +65,7 @@ class Settings(BaseSettings):
 
     @cached_property
     def bundled_models_dir(self) -> Path:
-        return PROJECT_ROOT / "data" / "models"
+        return RESOURCES / "data" / "models"
 
     def client_landing_dir(self, client_id: str) -> Path:
         return self.landing_dir / client_id

@@ -99,7 +99,7 @@ def demo() -> None:
     out.print("Reports: " + ", ".join(str(path) for path in reports), soft_wrap=True)
     out.print(
         "Try next:\n"
-        "  make up    # the UI, with schedules and sensors\n"
+        "  forecaster up    # the UI, with schedules and sensors\n"
         f"  forecaster sql --client {DEMO_IDS[0]} -c 'select * from planner_worklist limit 10'\n"
         "  forecaster client add mycompany --name 'My Company'    # then deliver its files",
         soft_wrap=True,

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 
 from orchestration.errors import UserError
-from orchestration.settings import PROJECT_ROOT, Settings
+from orchestration.settings import RESOURCES, WORKPLACE, Settings
 
 HOST = "127.0.0.1"
 CODE_LOCATION = "forecaster"
@@ -94,9 +94,9 @@ def run_service(
                 process = subprocess.Popen(
                     [
                         *(sys.executable, "-m", "dagster", "dev"),
-                        *("-w", str(PROJECT_ROOT / "workspace.yaml"), "-h", HOST, "-p", str(port)),
+                        *("-w", str(RESOURCES / "workspace.yaml"), "-h", HOST, "-p", str(port)),
                     ],
-                    cwd=PROJECT_ROOT,
+                    cwd=WORKPLACE,
                     env=environment,
                     stdout=log,
                     stderr=subprocess.STDOUT,

@@ -20,11 +20,11 @@ from pathlib import Path
 from dagster_dbt import DbtCliResource
 from packaging.version import Version
 
-from orchestration.settings import PROJECT_ROOT
+from orchestration.settings import INSTALLED, RESOURCES, load_settings
 from orchestration.warehouse.locks import Purpose, lock_transaction
 from orchestration.warehouse.server import Warehouse, WarehouseError
 
-PROJECT_DIR = PROJECT_ROOT / "dbt_project"
+PROJECT_DIR = RESOURCES / "dbt_project"
 DBT_EXECUTABLE = Path(sysconfig.get_path("scripts")) / "dbt"
 REPORTING = "fqn:forecaster.reporting"
 
@@ -90,9 +90,10 @@ def current_manifest(project_dir: Path = PROJECT_DIR) -> Path:
 
     The file's name carries the digest and the file is renamed into place, so that whoever finds it finds
     it whole; the lock keeps processes that start together from parsing together. dbt parses without a
-    database and without the installation's variables: the manifest is the same everywhere.
+    database and without the installation's variables: the manifest is the same everywhere. It is kept in
+    dbt's own place, or below ``FORECASTER_HOME`` where the project was installed from a wheel.
     """
-    folder = project_dir / "target" / "manifests"
+    folder = (load_settings().home / "dbt" if INSTALLED else project_dir / "target") / "manifests"
     manifest = folder / f"{project_digest(project_dir)}.json"
     if manifest.exists():
         return manifest

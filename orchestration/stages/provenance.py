@@ -6,19 +6,19 @@ import subprocess
 from functools import cache
 from importlib.metadata import version
 
-from orchestration.settings import PROJECT_ROOT
+from orchestration.settings import INSTALLED, WORKPLACE
 
 
 @cache
 def code_version() -> str:
     """Package version and, in a git checkout, the commit, with ``+changes`` where files differ from it."""
     release = version("forecaster")
-    if not (PROJECT_ROOT / ".git").exists():
+    if INSTALLED or not (WORKPLACE / ".git").exists():
         return release
     try:
         described = subprocess.run(
             ["git", "describe", "--always", "--dirty=+changes", "--exclude=*"],
-            cwd=PROJECT_ROOT,
+            cwd=WORKPLACE,
             capture_output=True,
             text=True,
             timeout=10,

@@ -11,9 +11,9 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from orchestration.settings import PROJECT_ROOT
+from orchestration.settings import RESOURCES
 
-_MACROS = PROJECT_ROOT / "dbt_project" / "macros"
+_MACROS = RESOURCES / "dbt_project" / "macros"
 
 
 @cache

@@ -18,6 +18,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from forecasting_lib.models.chronos2 import CPU_BATCH_ROWS
+from forecasting_lib.pretraining.architecture import Architecture
 from tests.bench import forecasting
 
 out = Console(highlight=False, width=110)
@@ -47,7 +49,7 @@ def forecast(
     with tempfile.TemporaryDirectory() as folder:
         if weights is None:
             weights = Path(folder)
-            forecasting.save_random(forecasting.Architecture(), weights)
+            forecasting.save_random(Architecture(), weights)
         _forecast(weights, series, days, covariates, rounds)
 
 
@@ -69,7 +71,7 @@ def _forecast(weights: Path, series: int, days: int, covariates: int, rounds: in
 
     out.print(
         f"{series} series of {days} days, {covariates} covariates, horizon {forecasting.HORIZON}, "
-        f"{torch.get_num_threads()} threads, {forecasting.CPU_BATCH_ROWS} rows a batch"
+        f"{torch.get_num_threads()} threads, {CPU_BATCH_ROWS} rows a batch"
     )
     panel = forecasting.panel_of(series, days, covariates)
     with err.status("measuring") as status:

@@ -16,6 +16,7 @@ from pathlib import Path
 import psycopg
 
 from forecasting_lib.demo import M5Config, generate_m5_layout
+from forecasting_lib.pretraining.architecture import Architecture
 from orchestration.clients import add_client, sync_partitions, validated
 from orchestration.running.instance import open_instance
 from orchestration.running.runs import StepUpdate, find_job, output_sent_to, run_job
@@ -24,7 +25,7 @@ from orchestration.stages.dbt import build_views
 from orchestration.stages.ingestion import ingest_files
 from orchestration.warehouse.migrate import migrate
 from orchestration.warehouse.server import Warehouse, locate_warehouse, start_embedded, throw_away_folder
-from tests.bench.forecasting import Architecture, save_random
+from tests.bench.forecasting import save_random
 
 CLIENT = "bench"
 LAST_DAY = date(2016, 5, 22)
@@ -156,16 +157,16 @@ def _step(seconds: dict[str, float], name: str) -> float:
     return sum(took for step, took in seconds.items() if step.split("__")[-1] == name)
 
 
-def _count(connection: psycopg.Connection, table: str) -> int:  # type: ignore[type-arg]
-    row = connection.execute(f"select count(*) from {table}").fetchone()  # type: ignore[arg-type]
+def _count(connection: psycopg.Connection, table: str) -> int:
+    row = connection.execute(f"select count(*) from {table}").fetchone()
     return int(row[0]) if row else 0
 
 
-def _copy(connection: psycopg.Connection, table: str) -> float:  # type: ignore[type-arg]
+def _copy(connection: psycopg.Connection, table: str) -> float:
     """COPY a table's rows out, and back into an empty table with the same columns and indexes."""
-    connection.execute(f"create table public.copied (like {table} including all)")  # type: ignore[arg-type]
+    connection.execute(f"create table public.copied (like {table} including all)")
     with connection.cursor() as cursor:
-        with cursor.copy(f"copy (select * from {table}) to stdout") as source:  # type: ignore[arg-type]
+        with cursor.copy(f"copy (select * from {table}) to stdout") as source:
             blocks = [bytes(block) for block in source]
         started = time.perf_counter()
         with cursor.copy("copy public.copied from stdin") as target:
@@ -175,15 +176,15 @@ def _copy(connection: psycopg.Connection, table: str) -> float:  # type: ignore[
         return time.perf_counter() - started
 
 
-def _insert(connection: psycopg.Connection, table: str) -> float:  # type: ignore[type-arg]
-    connection.execute(f"create table public.inserted (like {table} including all)")  # type: ignore[arg-type]
+def _insert(connection: psycopg.Connection, table: str) -> float:
+    connection.execute(f"create table public.inserted (like {table} including all)")
     started = time.perf_counter()
-    connection.execute(f"insert into public.inserted select * from {table}")  # type: ignore[arg-type]
+    connection.execute(f"insert into public.inserted select * from {table}")
     connection.commit()
     return time.perf_counter() - started
 
 
-def _join(connection: psycopg.Connection) -> float:  # type: ignore[type-arg]
+def _join(connection: psycopg.Connection) -> float:
     started = time.perf_counter()
     connection.execute(
         """

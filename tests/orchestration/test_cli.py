@@ -20,7 +20,7 @@ from typer.testing import CliRunner, Result
 from orchestration.cli import app
 from orchestration.clients import Client, get_client
 from orchestration.running.instance import open_instance
-from orchestration.settings import PROJECT_ROOT, Settings
+from orchestration.settings import RESOURCES, WORKPLACE, Settings
 from orchestration.warehouse.server import Warehouse
 
 NewClient = Callable[..., Client]
@@ -89,7 +89,7 @@ def test_the_version_is_the_packages() -> None:
 
 def test_the_version_of_code_that_is_not_installed_is_said_to_be_unknown(tmp_path: Path) -> None:
     libraries = Path(str(metadata.distribution("typer").locate_file("")))
-    for package in (*libraries.iterdir(), PROJECT_ROOT / "orchestration", PROJECT_ROOT / "forecasting_lib"):
+    for package in (*libraries.iterdir(), RESOURCES / "orchestration", RESOURCES / "forecasting_lib"):
         if not package.name.startswith(("forecaster", "__editable__")):
             (tmp_path / package.name).symlink_to(package)
     program = [sys.executable, "-S", "-m", "orchestration.cli", "--version"]
@@ -99,7 +99,7 @@ def test_the_version_of_code_that_is_not_installed_is_said_to_be_unknown(tmp_pat
 
 
 def test_env_example_comments_every_variable_and_no_other() -> None:
-    documented = re.findall(r"^# ([A-Z_]+)=", (PROJECT_ROOT / ".env.example").read_text(), re.MULTILINE)
+    documented = re.findall(r"^# ([A-Z_]+)=", (WORKPLACE / ".env.example").read_text(), re.MULTILINE)
     read = [str(field.alias) for field in Settings.model_fields.values()]
     assert sorted(documented) == sorted(read)
 
@@ -342,7 +342,7 @@ def test_psql_works_under_the_pipelines_role_and_a_client_sees_analytics_only(
     def psql(*arguments: str) -> str:
         program = [sys.executable, "-m", "orchestration.cli", "sql", *arguments]
         return subprocess.run(
-            program, env=os.environ, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True
+            program, env=os.environ, cwd=WORKPLACE, capture_output=True, text=True, check=True
         ).stdout
 
     assert warehouse.roles.pipeline in psql("-c", "select current_user, count(*) from clients")

@@ -6,7 +6,10 @@ with client as (
 
 open_days as (
 
-    select distinct location_id, date from {{ ref('int_sales_daily') }}
+    select distinct
+        location_id,
+        date
+    from {{ ref('int_sales_daily') }}
 
 ),
 

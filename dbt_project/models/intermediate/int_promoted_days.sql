@@ -20,13 +20,25 @@ series as (
 
 targeted as (
 
-    select target_id as item_id, location_id, start_date, end_date, discount_rate, known_date
+    select
+        target_id as item_id,
+        location_id,
+        start_date,
+        end_date,
+        discount_rate,
+        known_date
     from promotions
     where target_type = 'item'
 
     union all
 
-    select products.item_id, location_id, start_date, promotions.end_date, discount_rate, known_date
+    select
+        products.item_id,
+        location_id,
+        start_date,
+        promotions.end_date,
+        discount_rate,
+        known_date
     from promotions
     inner join {{ ref('stg_products') }} as products on promotions.target_id = products.category
     where target_type = 'category'

@@ -23,7 +23,7 @@ select
     coalesce(sum(sold_qty) filter (where is_counted), 0) as net_sold_qty,
     coalesce(
         sum(sold_qty * unit_price) filter (where is_sale)
-            / sum(sold_qty) filter (where is_sale and unit_price is not null),
+        / sum(sold_qty) filter (where is_sale and unit_price is not null),
         max(unit_price)
     )::numeric(18, 4) as unit_price,
     coalesce(bool_or(is_promotion), false) as is_promotion,

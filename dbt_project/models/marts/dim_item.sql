@@ -6,7 +6,10 @@ with described as (
 
 sold as (
 
-    select distinct client_id, item_id from {{ ref('dim_series') }}
+    select distinct
+        client_id,
+        item_id
+    from {{ ref('dim_series') }}
     where {{ is_client() }}
 
 ),

@@ -6,7 +6,10 @@ with described as (
 
 sold_at as (
 
-    select distinct client_id, location_id from {{ ref('dim_series') }}
+    select distinct
+        client_id,
+        location_id
+    from {{ ref('dim_series') }}
     where {{ is_client() }}
 
 )

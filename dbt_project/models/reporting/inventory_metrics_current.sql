@@ -54,7 +54,7 @@ select
     metrics.unit_cost,
     metrics.stock_value,
     metrics.flags
-from {{ ref('current_inventory_runs') }} as runs
+from {{ ref('current_inventory_runs') }}
 inner join {{ source('analytics', 'inventory_metrics') }} as metrics using (client_id, run_id)
 left join {{ ref('dim_item') }} as items using (client_id, item_id)
 left join {{ ref('dim_location') }} as locations using (client_id, location_id)

@@ -17,11 +17,11 @@ from sqlalchemy import Column, Computed, Table
 from sqlalchemy.dialects import postgresql
 
 from forecasting_lib.inventory import FLAG_VOCABULARY
-from orchestration.settings import PROJECT_ROOT
+from orchestration.settings import RESOURCES
 from orchestration.warehouse.tables import SCHEMAS, metadata
 from orchestration.warehouse.tables.analytics import PARTITIONED
 
-PAGE = PROJECT_ROOT / "docs" / "columns.md"
+PAGE = RESOURCES / "docs" / "columns.md"
 
 _HEAD = """\
 # Columns
@@ -34,7 +34,7 @@ null, computed by the database, or may be NULL. What the tables are for and how 
 and the descriptions in `dbt_project/models/reporting/`; a description is corrected there.
 """
 
-_REPORTING = PROJECT_ROOT / "dbt_project" / "models" / "reporting"
+_REPORTING = RESOURCES / "dbt_project" / "models" / "reporting"
 _DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 
 

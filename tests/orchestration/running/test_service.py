@@ -55,6 +55,7 @@ def stand_in(installation: Settings) -> Iterator[subprocess.Popen[bytes]]:
     yield process
     process.kill()
     process.wait()
+    process.stdout.close()
 
 
 def test_a_file_left_behind_is_not_taken_for_a_running_service(installation: Settings) -> None:

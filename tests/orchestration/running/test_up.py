@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 
 from orchestration.running.service import HOST
-from orchestration.settings import PROJECT_ROOT, Settings, load_settings
+from orchestration.settings import RESOURCES, Settings, load_settings
 from orchestration.warehouse.server import locate_warehouse
 from tests.orchestration.test_sensors import free_port
 
@@ -50,7 +50,7 @@ class Service:
         """Run a command to its end; returns what it printed."""
         done = subprocess.run(
             [sys.executable, "-m", "orchestration.cli", *arguments],
-            cwd=PROJECT_ROOT,
+            cwd=RESOURCES,
             capture_output=True,
             text=True,
             check=False,
@@ -66,7 +66,7 @@ class Service:
             with self.log.open("ab") as log:
                 process = subprocess.Popen(
                     [sys.executable, "-m", *command],
-                    cwd=PROJECT_ROOT,
+                    cwd=RESOURCES,
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
@@ -216,7 +216,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
             "FORECASTER_REPORTS_DIR": f"{folder}/reports",
             "FORECASTER_LANDING_QUIET_SECONDS": "1",
             "HF_HUB_OFFLINE": "1",
-            "PYTHONPATH": str(PROJECT_ROOT),
+            "PYTHONPATH": str(RESOURCES),
         }.items():
             monkeypatch.setenv(name, value)
         service = Service(load_settings(), port, Path(folder) / "started.log")
@@ -225,7 +225,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
         finally:
             try:
                 subprocess.run(
-                    [sys.executable, "-m", "orchestration.cli", "down"], cwd=PROJECT_ROOT, check=False
+                    [sys.executable, "-m", "orchestration.cli", "down"], cwd=RESOURCES, check=False
                 )
             finally:
                 for process_id in service.processes():
