@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.stages.demand import DBT_EXECUTABLE
+from orchestration.stages.dbt import DBT_EXECUTABLE
 
 pytestmark = pytest.mark.slow
 

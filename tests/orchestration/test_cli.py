@@ -288,9 +288,9 @@ def empty_database(warehouse: Warehouse) -> Iterator[str]:
     """The URL of a database nobody has migrated."""
     name = f"{warehouse.database}_empty"
     with warehouse.connect_admin(autocommit=True) as connection:
-        connection.execute(f"create database {name}")  # type: ignore[call-overload]
+        connection.execute(f"create database {name}")
         yield make_url(warehouse.admin_url).set(database=name).render_as_string(hide_password=False)
-        connection.execute(f"drop database {name} with (force)")  # type: ignore[call-overload]
+        connection.execute(f"drop database {name} with (force)")
 
 
 def test_an_unmigrated_database_is_answered_with_migrate(

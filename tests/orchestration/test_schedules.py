@@ -30,7 +30,7 @@ def ticks(client: Client, around: date) -> list[str]:
     zone = ZoneInfo(str(schedule.execution_timezone))
     start = datetime(around.year, around.month, around.day, tzinfo=zone) - timedelta(days=1)
     end = start + timedelta(days=3)
-    found = []
+    found: list[str] = []
     for tick in schedule_execution_time_iterator(
         start.timestamp(), str(schedule.cron_schedule), str(schedule.execution_timezone)
     ):

@@ -20,9 +20,9 @@ with pooled as (
         sum(n_mase) as n_mase,
         {{ exact_sum('sum_rmsse') }}::float8 as sum_rmsse,
         sum(n_rmsse) as n_rmsse,
-        {%- for percent in intervals %}
+    {%- for percent in intervals %}
         sum(n_inside_{{ percent }}) as n_inside_{{ percent }}{{ "," if not loop.last }}
-        {%- endfor %}
+    {%- endfor %}
     from {{ source('analytics', 'forecast_quality') }}
     where is_current and grain = 'client' and lag_bucket = 'all'
     group by client_id, model
@@ -36,10 +36,10 @@ select
     first_as_of_date,
     last_as_of_date,
     {%- for name in ("wape", "mape", "mae_qty", "rmse_qty", "bias", "mase", "rmsse", "wql") %}
-    {{ accuracy_metric(name) }},
+        {{ accuracy_metric(name) }},
     {%- endfor %}
     {%- for percent in intervals %}
-    {{ coverage(percent) }},
+        {{ coverage(percent) }},
     {%- endfor %}
     n_rows
 from pooled

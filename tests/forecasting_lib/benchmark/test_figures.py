@@ -209,7 +209,7 @@ def test_a_sample_is_spread_over_the_file(tmp_path: Path) -> None:
     [
         (lambda _folder: None, "found none"),
         (
-            lambda folder: [write_sales(folder, np.ones((1, 90)), name=f"sales_train_{i}.csv") for i in "ab"],
+            lambda folder: (folder / "sales_train_a.csv").touch() or (folder / "sales_train_b.csv").touch(),
             "_a",
         ),
         (lambda folder: write_sales(folder, np.ones((1, 57))), "more than 57 day columns"),

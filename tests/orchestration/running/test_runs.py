@@ -30,7 +30,7 @@ PATIENCE_SECONDS = 300
 """For what takes a second on a quiet machine."""
 
 
-class AsOf(dg.Config):  # type: ignore[misc]
+class AsOf(dg.Config):
     as_of_date: str | None = None
 
 
@@ -185,8 +185,12 @@ def test_two_runs_of_a_client_wait_for_each_other(
     waits: list[str] = []
     has_waited = threading.Event()
 
+    def note(why: str) -> None:
+        waits.append(why)
+        has_waited.set()
+
     def second() -> None:
-        with client_turn(warehouse, instance, client_id, lambda why: (waits.append(why), has_waited.set())):  # type: ignore[func-returns-value]
+        with client_turn(warehouse, instance, client_id, note):
             pass
 
     with client_turn(warehouse, instance, client_id, waits.append):

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -289,11 +290,14 @@ def test_files_clients_and_a_spoilt_row_come_while_the_service_runs(service: Ser
 def test_dagster_started_without_our_command_says_what_to_run_and_then_works(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def has_looked_twice(sensor: str) -> bool:
+        return len(service.skipped(sensor)) > 1
+
     by_hand = ("dagster", "dev", "-w", "workspace.yaml", "-h", HOST, "-p", str(service.port))
     dagster = service.start(*by_hand)
     sentence = "The database has no tables yet. Run 'forecaster migrate' first."
     for sensor in ("new_files", "client_registry"):
-        service.until(f"{sensor} has looked twice", lambda name=sensor: len(service.skipped(name)) > 1)
+        service.until(f"{sensor} has looked twice", partial(has_looked_twice, sensor))
         assert set(service.skipped(sensor)) == {sentence}
     service.until("failures are watched", lambda: service.skipped("run_failures"))
     assert "DAGSTER_HOME is not set" in service.printed()

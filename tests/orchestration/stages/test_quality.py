@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 import psycopg
 import pytest
-from sklearn.metrics import (  # type: ignore[import-untyped]
+from sklearn.metrics import (
     mean_absolute_error,
     mean_absolute_percentage_error,
     mean_pinball_loss,
