@@ -146,7 +146,7 @@ def tune_weights(context: dg.OpExecutionContext, config: Tune, installation: Ins
             get_client(warehouse, context.partition_key),
             chosen,
             cut=cut,
-            dagster_run_id=context.run_id,
+            dagster_run_id=context.run.run_id,
         )
     except (FinetuneError, ValueError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error

@@ -74,7 +74,7 @@ def forecasts(
         yield from _report_standing(warehouse, client.client_id, history, plans, standing)
         return
     outcomes = run_models(history, client, plans, context.log.info)
-    run = ForecastRun(client, history, outcomes, digest, context.run_id)
+    run = ForecastRun(client, history, outcomes, digest, context.run.run_id)
     problems = run_problems(run)
     yield dg.AssetCheckResult(
         asset_key=RESULTS_KEY,

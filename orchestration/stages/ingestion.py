@@ -242,7 +242,7 @@ def landing_files(
         client,
         settings.client_landing_dir(client.client_id),
         settings.landing_quiet_seconds,
-        run_id=context.run_id,
+        run_id=context.run.run_id,
         on_progress=lambda path, rows: context.log.debug(f"{path}: {rows:,} rows read"),
     )
     for outcome in outcomes:

@@ -73,7 +73,7 @@ def inventory(
     run_id = standing_run(warehouse, analytics.inventory_runs, client.client_id, as_of_date, digest)
     if run_id is None:
         plan = plan_inventory(inputs.forecast, inputs.positions, inputs.receipts, inputs.policy)
-        run = InventoryRun(client, plan, inputs, digest, context.run_id)
+        run = InventoryRun(client, plan, inputs, digest, context.run.run_id)
         publish(warehouse, run)
         run_id = run.run_id
     else:

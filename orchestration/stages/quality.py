@@ -93,7 +93,7 @@ def forecast_quality(context: dg.AssetExecutionContext, installation: Installati
 
     Reads demand, not the forecasts of the same run: those are about days nobody knows yet.
     """
-    scorings = score_due_runs(installation.warehouse, context.partition_key, context.run_id)
+    scorings = score_due_runs(installation.warehouse, context.partition_key, context.run.run_id)
     accuracy = latest_accuracy(installation.warehouse, context.partition_key)
     return dg.MaterializeResult(
         metadata={
