@@ -42,6 +42,16 @@
     {%- endfor -%}
 {%- endmacro %}
 
+{#- The metrics that the views for people show, in the order of their columns, as text between commas. -#}
+{% macro shown_metrics() -%}
+    wape,mape,mae_qty,rmse_qty,bias,mase,rmsse,wql
+{%- endmacro %}
+
+{#- The metrics that are stored with each score: those shown, and what is asked of single series. -#}
+{% macro stored_metrics() -%}
+    {{ shown_metrics() }},mape_row_share,bias_qty
+{%- endmacro %}
+
 {#- One metric under its name; NULL where its denominator is zero. -#}
 {% macro accuracy_metric(name) -%}
     {%- set formulas = {

@@ -7,11 +7,8 @@
 -- unknown if the location was closed. A masked day's actual is null, and null drops out of every sum.
 --
 -- A template: the formulas are dbt_project/macros/accuracy.sql, the columns those of the table.
-{% from "accuracy.sql" import accuracy_metric, coverage, decile_losses, is_inside, is_on_bound %}
+{% from "accuracy.sql" import accuracy_metric, coverage, decile_losses, is_inside, is_on_bound, stored_metrics %}
 {% set intervals = [50, 80, 90, 98] %}
-{% set metrics = [
-    "mape", "mape_row_share", "wape", "mae_qty", "rmse_qty", "bias", "bias_qty", "mase", "rmsse", "wql"
-] %}
 insert into analytics.forecast_quality ({{ columns | join(", ") }})
 with closed_day as (
     select distinct
@@ -182,7 +179,7 @@ scored as (
         {{ coverage(percent) }},
         {% endfor %}
         n_on_bound_90,
-        {% for name in metrics %}
+        {% for name in stored_metrics().split(",") %}
         {{ accuracy_metric(name) }}{{ "," if not loop.last }}
         {% endfor %}
     from rolled_up

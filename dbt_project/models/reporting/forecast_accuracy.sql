@@ -3,14 +3,9 @@ select
     as_of_date,
     model,
     run_id,
-    wape,
-    mape,
-    mae_qty,
-    rmse_qty,
-    bias,
-    mase,
-    rmsse,
-    wql,
+    {%- for name in shown_metrics().split(",") %}
+        {{ name }},
+    {%- endfor %}
     coverage_50,
     coverage_80,
     coverage_90,

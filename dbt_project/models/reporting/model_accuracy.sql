@@ -35,7 +35,7 @@ select
     n_runs,
     first_as_of_date,
     last_as_of_date,
-    {%- for name in ("wape", "mape", "mae_qty", "rmse_qty", "bias", "mase", "rmsse", "wql") %}
+    {%- for name in shown_metrics().split(",") %}
         {{ accuracy_metric(name) }},
     {%- endfor %}
     {%- for percent in intervals %}
