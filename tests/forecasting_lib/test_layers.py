@@ -58,7 +58,7 @@ def modules() -> dict[str, Path]:
 
 
 def test_every_part_imports_only_parts_below_it() -> None:
-    found = defaultdict(set)
+    found: defaultdict[str, set[str]] = defaultdict(set)
     for module, file in modules().items():
         found[part_of(module)] |= {
             part_of(name) for name in imported(file) if name.startswith("forecasting_lib.")
