@@ -66,7 +66,11 @@ class SeriesScores:
         """
         counted = np.ones((1, len(self.numerators))) if weights is None else weights
         sums = (counted @ np.hstack([self.numerators, self.denominators])).T
-        pooled = {name: Ratio(*pair) for name, *pair in zip(METRICS, *np.split(sums, 2), strict=True)}
+        numerators, denominators = np.split(sums, 2)
+        pooled = {
+            name: Ratio(numerator, denominator)
+            for name, numerator, denominator in zip(METRICS, numerators, denominators, strict=True)
+        }
         return {name: ratio.root if name == "rmse" else ratio.value for name, ratio in pooled.items()}
 
 
