@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from orchestration.commands.terminal import err, open_warehouse, out, show_warning, waiting
 from orchestration.registry import SETTINGS, Client, plain_type
@@ -95,7 +95,8 @@ def list_() -> None:
     from orchestration.clients import read_registry
 
     registry = read_registry(warehouse)
-    table = Table("client", "name", "time zone", "schedule", "horizon", "service", "models", "active")
+    slug = Column("client", no_wrap=True)
+    table = Table(slug, "name", "time zone", "schedule", "horizon", "service", "models", "active")
     for client in registry.clients:
         table.add_row(
             client.client_id,
