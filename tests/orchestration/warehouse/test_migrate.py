@@ -71,7 +71,7 @@ def test_comments_changed_by_hand_are_mended(warehouse: Warehouse) -> None:
     with warehouse.connect_admin() as connection:
         connection.execute("comment on table ops.audit_log is null")
         connection.execute("comment on column ops.audit_log.actor is 'who it''s said to be'")
-        connection.execute("comment on column analytics.forecast_results.q05 is '5 %% \\ of it'")
+        connection.execute("comment on column analytics.forecast_results.q05 is '5 % of it'")
         assert set(describe(connection)) == by_hand
         connection.rollback()
         connection.execute("comment on column ops.audit_log.actor is 'somebody'")

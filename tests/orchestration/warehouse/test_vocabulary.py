@@ -111,8 +111,12 @@ def test_rows_hold_no_other_words(warehouse: Warehouse, pipeline_client: Client)
     held: dict[tuple[str, str], set[str]] = {}
     with warehouse.transaction() as connection:
         for table, column in CLOSED:
-            query = sql.SQL("select distinct {0} from {1} where {0} is not null").format(
-                sql.Identifier(column), sql.Identifier(*table.split("."))
+            query = sql.SQL("select distinct {0} from {1} as held where {0} is not null {2}").format(
+                sql.Identifier(column),
+                sql.Identifier(*table.split(".")),
+                sql.SQL("and client_id = {}").format(sql.Literal(pipeline_client.client_id))
+                if "client_id" in metadata.tables[table].columns
+                else sql.SQL(""),
             )
             held[table, column] = {word for (word,) in connection.execute(query)}
     assert {column: words for column, words in held.items() if words - set(CLOSED[column])} == {}
