@@ -81,7 +81,7 @@ def xyz_classes(weekly_cv: FloatArray) -> list[str | None]:
 def demand_class(adi: float | None, cv2: float | None) -> DemandClass | None:
     """Demand pattern: smooth, erratic, intermittent or lumpy; None where a statistic is unknown.
 
-    >>> [demand_class(adi, cv2) for adi in (1.1, 2.0) for cv2 in (0.2, 0.8)]
+    >>> [str(demand_class(adi, cv2)) for adi in (1.1, 2.0) for cv2 in (0.2, 0.8)]
     ['smooth', 'erratic', 'intermittent', 'lumpy']
 
     Args:
