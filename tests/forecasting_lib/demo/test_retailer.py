@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import holidays
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -94,7 +95,7 @@ def assert_consistent(data: RetailerData) -> None:
     available = pl.col("before_qty") + pl.col("received_qty")
     assert days.filter(pl.col("on_hand_qty") != available - pl.col("units_sold")).is_empty()
     assert days.filter(pl.col("units_sold") > available).is_empty()
-    assert data.stock_levels["on_hand_qty"].min() >= 0
+    assert (data.stock_levels["on_hand_qty"] >= 0).all()
     assert data.sales.filter(pl.col("units_sold") == 0).is_empty()
     unstocked = data.sales.join(data.stock_levels, on=["date", *SERIES], how="anti")
     assert unstocked.is_empty()
@@ -182,7 +183,7 @@ def test_returns_are_negative_units_and_rare(retailer: RetailerData) -> None:
     returns = retailer.sales.filter(pl.col("units_sold") < 0)
     assert 10 < returns.height < 0.002 * retailer.sales.height
     sold = retailer.sales.group_by(SERIES).agg(pl.col("units_sold").sum())
-    assert sold["units_sold"].min() >= 0
+    assert (sold["units_sold"] >= 0).all()
 
 
 def classified(data: RetailerData) -> pl.DataFrame:
@@ -214,8 +215,8 @@ def test_the_four_demand_classes_are_present_as_declared(retailer: RetailerData)
     by_class = series.group_by("demand_class").agg(
         (pl.col("demand_class") == pl.col("measured_class")).mean().alias("as_declared"), pl.len()
     )
-    assert by_class["as_declared"].min() > 0.9
-    assert by_class["len"].min() >= 15
+    assert (by_class["as_declared"] > 0.9).all()
+    assert (by_class["len"] >= 15).all()
 
 
 def test_new_and_ended_items_sell_only_while_they_are_sold(retailer: RetailerData) -> None:
@@ -225,7 +226,7 @@ def test_new_and_ended_items_sell_only_while_they_are_sold(retailer: RetailerDat
     assert sold.filter(pl.col("date") > pl.col("end_date")).is_empty()
     assert lives["launch_date"].count() == 6
     assert lives["end_date"].count() == 5
-    youngest = lives["launch_date"].max()
+    youngest = max(lives["launch_date"].drop_nulls())
     assert END_DATE - timedelta(days=14) < youngest < END_DATE
 
 
@@ -237,7 +238,7 @@ def test_every_series_that_is_not_new_has_a_history_of_hundreds_of_days(retailer
         .agg((pl.col("date").max() - pl.col("date").min()).dt.total_days().alias("days"))
     )
     assert spans.height == established.height * 3
-    assert spans["days"].min() > 300
+    assert (spans["days"] > 300).all()
 
 
 def test_the_week_and_the_year_are_visible(retailer: RetailerData) -> None:
@@ -311,7 +312,7 @@ def test_a_promotion_lifts_sales_by_about_its_true_factor(retailer: RetailerData
     expected = 1 + (measured["promotion_uplift_factor"] - 1) * lowered / 0.25
     ratio = (measured["promoted"] / measured["ordinary"]) / expected
     assert measured.height >= 30
-    assert 0.85 < ratio.median() < 1.15
+    assert 0.85 < np.median(ratio.to_numpy()) < 1.15
 
 
 def test_orders_respect_minimum_and_multiple(retailer: RetailerData) -> None:
@@ -345,9 +346,9 @@ def test_lead_times_vary_about_the_suppliers_own(retailer: RetailerData) -> None
 
 
 def test_stock_outs_are_there_and_cost_sales(retailer: RetailerData) -> None:
-    share = (retailer.stock_levels["on_hand_qty"] == 0).mean()
+    share = (retailer.stock_levels["on_hand_qty"] == 0).to_numpy().mean()
     assert 0.01 < share < 0.06
-    assert 0 < retailer.truth["lost_qty"].sum() < 0.06 * retailer.sales["units_sold"].sum()
+    assert 0 < float(retailer.truth["lost_qty"].sum()) < 0.06 * float(retailer.sales["units_sold"].sum())
 
 
 @pytest.mark.parametrize("seed", [20, 1, 2])
@@ -378,7 +379,7 @@ def test_prices_move_and_margins_are_positive(retailer: RetailerData) -> None:
         .agg(pl.col("unit_price").n_unique().alias("prices"))
     )
     assert list_prices["prices"].max() == 4
-    assert (list_prices["prices"] > 1).mean() > 0.5
+    assert (list_prices["prices"] > 1).to_numpy().mean() > 0.5
 
 
 @pytest.mark.parametrize(
