@@ -34,7 +34,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def weekly_panel(n: int = 6, days: int = 90) -> HeldOut:
     """Demand that all but repeats every week, which random weights do not know."""
     rng = np.random.default_rng(0)
-    week = np.tile(np.array([1.0, 2, 3, 4, 9, 12, 0]), days // 7 + 2)[: days + HORIZON]
+    week = np.tile([1.0, 2, 3, 4, 9, 12, 0], days // 7 + 2)[: days + HORIZON]
     rows = [week * (i + 1) + rng.integers(0, 2, len(week)).astype(np.float64) for i in range(n)]
     promo = tuple((week[:days] > 8).astype(np.float64) for _ in rows)
     panel = Panel(

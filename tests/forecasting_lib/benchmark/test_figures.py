@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -176,10 +177,15 @@ def test_without_statsforecast_the_message_says_how_to_get_it(monkeypatch: pytes
 
 
 def write_sales(
-    folder: Path, units: FloatArray | npt.NDArray[np.int64], first_day: int = 1, name: str = "sales_train.csv"
+    folder: Path,
+    units: FloatArray | npt.NDArray[np.int64],
+    first_day: int = 1,
+    names: Sequence[str] = ("sales_train.csv",),
 ) -> None:
     days = {f"d_{first_day + i}": units[:, i] for i in range(units.shape[1])}
-    pl.DataFrame({"id": [f"item_{i}" for i in range(len(units))], **days}).write_csv(folder / name)
+    frame = pl.DataFrame({"id": [f"item_{i}" for i in range(len(units))], **days})
+    for name in names:
+        frame.write_csv(folder / name)
 
 
 def test_the_last_days_are_held_out_and_histories_begin_with_a_sale(tmp_path: Path) -> None:
@@ -209,7 +215,9 @@ def test_a_sample_is_spread_over_the_file(tmp_path: Path) -> None:
     [
         (lambda _folder: None, "found none"),
         (
-            lambda folder: (folder / "sales_train_a.csv").touch() or (folder / "sales_train_b.csv").touch(),
+            lambda folder: write_sales(
+                folder, np.ones((1, 90)), names=("sales_train_a.csv", "sales_train_b.csv")
+            ),
             "_a",
         ),
         (lambda folder: write_sales(folder, np.ones((1, 57))), "more than 57 day columns"),
@@ -227,7 +235,9 @@ def test_a_sample_is_spread_over_the_file(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_files_of_another_layout_are_refused(tmp_path: Path, prepare: object, said: str) -> None:
-    prepare(tmp_path)  # type: ignore[operator]
+def test_files_of_another_layout_are_refused(
+    tmp_path: Path, prepare: Callable[[Path], None], said: str
+) -> None:
+    prepare(tmp_path)
     with pytest.raises(ValueError, match=said):
         read_m5(tmp_path)
