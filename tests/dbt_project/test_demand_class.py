@@ -38,7 +38,7 @@ def measured(warehouse: Warehouse, history: np.ndarray[Any, np.dtype[np.float64]
         """
     )
     with warehouse.transaction() as connection:
-        row = connection.execute(
+        row: tuple[Any, ...] | None = connection.execute(
             query.encode(), ([str(v) for v in np.where(masked, 0.0, history)], masked.tolist())
         ).fetchone()
     assert row is not None
