@@ -1,6 +1,7 @@
 """Runs launched by the command line: how they are recorded, followed, kept apart and cleaned up after."""
 
 import os
+import queue
 import subprocess
 import sys
 import threading
@@ -246,25 +247,20 @@ def test_a_run_of_the_daemon_is_waited_for_and_not_taken_for_abandoned(
     warehouse: Warehouse, instance: dg.DagsterInstance, client_id: str
 ) -> None:
     daemons = recorded_as_started(instance, client_id)
-    waits: list[str] = []
-    has_waited, has_begun = threading.Event(), threading.Event()
+    said: queue.Queue[str] = queue.Queue()
 
     def next_run() -> None:
-        def on_wait(why: str) -> None:
-            waits.append(why)
-            has_waited.set()
-
-        with client_turn(warehouse, instance, client_id, on_wait):
-            has_begun.set()
+        with client_turn(warehouse, instance, client_id, said.put):
+            said.put("begins")
 
     thread = threading.Thread(target=next_run, daemon=True)
     thread.start()
-    assert has_waited.wait(PATIENCE_SECONDS)
-    assert waits == [f"Run {daemons.run_id[:8]} of {client_id} is in progress; waiting for it."]
+    waits = f"Run {daemons.run_id[:8]} of {client_id} is in progress; waiting for it."
+    assert said.get(timeout=PATIENCE_SECONDS) == waits
     assert status_of(instance, daemons) == dg.DagsterRunStatus.STARTED
-    assert not has_begun.is_set()
+    assert said.empty()
     instance.report_run_canceled(daemons)
-    assert has_begun.wait(PATIENCE_SECONDS)
+    assert said.get(timeout=PATIENCE_SECONDS) == "begins"
     thread.join(PATIENCE_SECONDS)
     assert not thread.is_alive()
 
