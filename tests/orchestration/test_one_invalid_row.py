@@ -175,6 +175,10 @@ def test_the_sensor_takes_the_files_of_the_others_and_says_who_is_left_out(
     update_client(warehouse, bad, timezone="UTC")
     third = tick(second.cursor)
     assert [request.partition_key for request in third.run_requests or ()] == [bad]
+    spoil(warehouse, bad, "timezone", "Mars/Olympus")
+    fourth = tick(third.cursor)
+    update_client(warehouse, bad, timezone="UTC")
+    assert not tick(fourth.cursor).run_requests
 
 
 def test_the_partition_of_an_invalid_row_stays(
