@@ -15,12 +15,16 @@ import pytest
 
 SESSION = """
 import pathlib
+import signal
 import time
 
 from tests.conftest import session_folder, settings, tcp_server
 
 
 def test_that_waits(session_folder, settings, tcp_server):
+    # A background job inherits that signals are ignored; a session in a terminal does not.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     note = pathlib.Path({note!r})
     note.with_suffix(".part").write_text(str(session_folder))
     note.with_suffix(".part").rename(note)
