@@ -78,7 +78,11 @@ class Client(BaseModel):
         Field(gt=0, lt=1),
         Setting("Target cycle service level, such as 0.95.", check="service_level", is_exact=True),
     ] = 0.95
-    review_days: Annotated[int, Field(ge=1, le=60), Setting("Days between two order reviews.")] = 1
+    review_days: Annotated[
+        int,
+        Field(ge=1, le=60),
+        Setting("Days between two order reviews, unless the supplier says otherwise."),
+    ] = 1
     default_lead_time_days: Annotated[
         int | None,
         Field(ge=0, le=730),
@@ -122,11 +126,16 @@ class Client(BaseModel):
         Setting("A date this many days after the last delivered one is rejected."),
     ] = 366
     intraday_feed: Annotated[
-        bool, Setting("Whether the last day is incomplete.", option="--intraday-feed/--daily-feed")
+        bool,
+        Setting(
+            "Whether the last delivered day is incomplete and not yet used.",
+            option="--intraday-feed/--daily-feed",
+        ),
     ] = False
-    is_active: Annotated[bool, Setting("Whether schedule and sensor run.", option="--active/--inactive")] = (
-        True
-    )
+    is_active: Annotated[
+        bool,
+        Setting("Whether schedule and sensor run; history stays readable.", option="--active/--inactive"),
+    ] = True
 
     @field_validator("timezone")
     @classmethod

@@ -20,7 +20,7 @@ import pytest
 from sqlalchemy import make_url
 
 from forecasting_lib.demo import RetailerConfig, generate_retailer, hold_back_retailer
-from orchestration.clients import Client, add_client, sync_partitions, validated
+from orchestration.clients import Client, add_client, validated
 from orchestration.running.instance import open_instance
 from orchestration.running.runs import find_job, run_job
 from orchestration.settings import Settings, load_settings
@@ -176,7 +176,7 @@ def pipeline_client(settings: Settings, warehouse: Warehouse, instance: dg.Dagst
         client_id="small_retail", name="Small Retail", country="IE", models=["ma7", "seasonal_naive"]
     )
     add_client(warehouse, client)
-    sync_partitions(instance, [client.client_id])
+    instance.add_dynamic_partitions("clients", [client.client_id])
     first, later = hold_back_retailer(generate_retailer(SMALL_RETAILER).deliveries())
     for part, frames in (("_first", first), ("_later", later)):
         deliver(settings, client.client_id, frames, part)

