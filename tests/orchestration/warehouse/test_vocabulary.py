@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 import polars as pl
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 from psycopg import sql
 
 from forecasting_lib.inventory.classification import ADI_CUT, CV2_CUT, demand_class
