@@ -92,7 +92,6 @@ def embedded_warehouse(settings: Settings) -> Iterator[Warehouse]:
     warehouse = locate_warehouse(settings)
     migrate(warehouse, lambda: build_views(warehouse))
     yield warehouse
-    warehouse.engine.dispose()
     if os.environ.get("TEST_DATABASE_URL"):
         drop_databases(warehouse)
 
@@ -146,7 +145,6 @@ def tcp_warehouse(tcp_server: str) -> Iterator[Warehouse]:
     warehouse = Warehouse(libpq_spelling(admin), libpq_spelling(instance))
     migrate(warehouse, lambda: build_views(warehouse))
     yield warehouse
-    warehouse.engine.dispose()
 
 
 def deliver(settings: Settings, client_id: str, frames: Mapping[str, pl.DataFrame], suffix: str = "") -> None:

@@ -18,7 +18,7 @@ from urllib.parse import quote, urlencode
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy import URL, Engine, NullPool, create_engine, make_url
 
 from orchestration.errors import UserError
 from orchestration.settings import Settings
@@ -120,8 +120,8 @@ class Warehouse:
 
     @cached_property
     def engine(self) -> Engine:
-        """A SQLAlchemy engine of the pipeline's role."""
-        return create_engine(_sqlalchemy_url(self.pipeline_url, "postgresql+psycopg"), pool_pre_ping=True)
+        """A SQLAlchemy engine of the pipeline's role; a connection ends with its block, none is kept."""
+        return create_engine(_sqlalchemy_url(self.pipeline_url, "postgresql+psycopg"), poolclass=NullPool)
 
     @property
     def instance_storage_url(self) -> str:

@@ -72,7 +72,7 @@ def described(definitions: dg.Definitions) -> str:
 
 def selected(job: dg.JobDefinition) -> list[str]:
     """The assets that a run of the job materializes."""
-    return [key.to_user_string() for key in job.asset_layer.executable_asset_keys]
+    return sorted(key.to_user_string() for key in job.asset_layer.executable_asset_keys)
 
 
 def test_the_code_location_is_what_the_snapshot_says(settings: object) -> None:

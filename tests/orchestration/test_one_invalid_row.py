@@ -235,7 +235,6 @@ def installation_of_two(
             add_client(own, validated(client_id=client_id, name=client_id, models=["ma7"]))
         spoil(own, "spoilt", "models", [])
         yield own
-        own.engine.dispose()
     with warehouse.connect_admin(autocommit=True) as connection:
         for name in names:
             connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))

@@ -36,7 +36,6 @@ def fresh(settings: Settings) -> Iterator[Warehouse]:
     instance = admin.set(database=f"{admin.database}_dagster")
     warehouse = Warehouse(libpq_spelling(admin), libpq_spelling(instance))
     yield warehouse
-    warehouse.engine.dispose()
     drop_databases(warehouse)
 
 
