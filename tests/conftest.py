@@ -138,13 +138,13 @@ def tcp_server(session_folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def tcp_warehouse(tcp_server: str) -> Iterator[Warehouse]:
+def tcp_warehouse(tcp_server: str) -> Warehouse:
     """A migrated warehouse on the TCP server."""
     admin = make_url(tcp_server).set(database="warehouse")
     instance = admin.set(database="dagster")
     warehouse = Warehouse(libpq_spelling(admin), libpq_spelling(instance))
     migrate(warehouse, lambda: build_views(warehouse))
-    yield warehouse
+    return warehouse
 
 
 def deliver(settings: Settings, client_id: str, frames: Mapping[str, pl.DataFrame], suffix: str = "") -> None:
