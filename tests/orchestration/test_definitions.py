@@ -82,7 +82,7 @@ def test_the_code_location_is_what_the_snapshot_says(settings: object) -> None:
 
 
 def test_an_asset_of_a_new_group_enters_no_job(settings: object) -> None:
-    @dg.asset(group_name="backtests", partitions_def=CLIENT_PARTITIONS)
+    @dg.asset(group_name="a_group_of_its_own", partitions_def=CLIENT_PARTITIONS)
     def backtest() -> None:
         """Something heavy that nobody wants in a daily run."""
 
