@@ -25,7 +25,6 @@ from orchestration.clients import (
     update_client,
     validated,
 )
-from orchestration.definitions import build_definitions
 from orchestration.resources import Installation
 from orchestration.running.instance import (
     STORAGE_URL_VARIABLE,
@@ -141,6 +140,9 @@ def test_an_inactive_client_is_no_matter_of_the_active(warehouse: Warehouse, bad
 def test_definitions_load_with_the_schedules_of_the_others(
     settings: Settings, warehouse: Warehouse, good: str, bad: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    # loading the assembly looks for the installation, which is this session's once ``settings`` is there
+    from orchestration.definitions import build_definitions
+
     definitions = build_definitions(registered_clients(settings))
     schedules = {schedule.name for schedule in definitions.get_repository_def().schedule_defs}
     assert f"{good}_pipeline" in schedules
