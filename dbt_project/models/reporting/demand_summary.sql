@@ -19,6 +19,7 @@ recent as (
 
 ),
 
+-- in the order of days: a sum of float8 depends on the order its rows come in
 summed as (
 
     select
@@ -31,8 +32,8 @@ summed as (
         sum(demand_qty * unit_price) as revenue_365d_value,
         count(*) filter (where is_masked and is_last_28d) as masked_days_28d,
         count(*) filter (where is_masked) as masked_days_365d,
-        ({{ exact_sum('lost_sales_qty') }} filter (where is_last_28d))::float8 as lost_sales_28d_qty,
-        {{ exact_sum('lost_sales_qty') }}::float8 as lost_sales_365d_qty
+        sum(lost_sales_qty order by date) filter (where is_last_28d) as lost_sales_28d_qty,
+        sum(lost_sales_qty order by date) as lost_sales_365d_qty
     from recent
     group by client_id, item_id, location_id
 

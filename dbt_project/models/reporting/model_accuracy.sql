@@ -1,5 +1,6 @@
 {%- set intervals = [50, 80, 90, 98] -%}
 
+-- in the order of runs: a sum of float8 depends on the order its rows come in
 with pooled as (
 
     select
@@ -10,15 +11,15 @@ with pooled as (
         max(as_of_date) as last_as_of_date,
         sum(n_rows) as n_rows,
         sum(n_positive) as n_positive,
-        {{ exact_sum('sum_actual_qty') }}::float8 as sum_actual_qty,
-        {{ exact_sum('sum_forecast_qty') }}::float8 as sum_forecast_qty,
-        {{ exact_sum('sum_abs_error_qty') }}::float8 as sum_abs_error_qty,
-        {{ exact_sum('sum_squared_error') }}::float8 as sum_squared_error,
-        {{ exact_sum('sum_abs_pct_error') }}::float8 as sum_abs_pct_error,
-        {{ exact_sum('sum_pinball_qty') }}::float8 as sum_pinball_qty,
-        {{ exact_sum('sum_mase') }}::float8 as sum_mase,
+        sum(sum_actual_qty order by as_of_date, run_id) as sum_actual_qty,
+        sum(sum_forecast_qty order by as_of_date, run_id) as sum_forecast_qty,
+        sum(sum_abs_error_qty order by as_of_date, run_id) as sum_abs_error_qty,
+        sum(sum_squared_error order by as_of_date, run_id) as sum_squared_error,
+        sum(sum_abs_pct_error order by as_of_date, run_id) as sum_abs_pct_error,
+        sum(sum_pinball_qty order by as_of_date, run_id) as sum_pinball_qty,
+        sum(sum_mase order by as_of_date, run_id) as sum_mase,
         sum(n_mase) as n_mase,
-        {{ exact_sum('sum_rmsse') }}::float8 as sum_rmsse,
+        sum(sum_rmsse order by as_of_date, run_id) as sum_rmsse,
         sum(n_rmsse) as n_rmsse,
     {%- for percent in intervals %}
         sum(n_inside_{{ percent }}) as n_inside_{{ percent }}{{ "," if not loop.last }}
