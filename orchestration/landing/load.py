@@ -136,7 +136,7 @@ def refuse_unopened(
     """
     identity = Identity(client, path, unopened_hash(path, problem), 0, None, run_id)
     with warehouse.transaction() as connection:
-        lock_client(connection, client.client_id)
+        lock_transaction(connection, Purpose.LANDING, client.client_id)
         return record_refusal(
             connection,
             identity,
@@ -144,11 +144,6 @@ def refuse_unopened(
             FileRefusedError(refusal, f"{path} {problem}"),
             rows_read=0,
         )
-
-
-def lock_client(connection: Connection, client_id: str) -> None:
-    """Two loads of one client wait for each other; the lock ends with the transaction."""
-    lock_transaction(connection, Purpose.LANDING, client_id)
 
 
 # --- a file's identity --------------------------------------------------------------------------------
@@ -187,7 +182,7 @@ def _load(
 ) -> Outcome:
     try:
         with warehouse.transaction() as connection:
-            lock_client(connection, identity.client.client_id)
+            lock_transaction(connection, Purpose.LANDING, identity.client.client_id)
             outcome = _stage(connection, identity, content, on_progress)
             _raise_if_changed(identity, content)
             return outcome

@@ -27,6 +27,9 @@ EMBEDDED_DATABASE = "warehouse"
 INSTANCE_DATABASE = "dagster"
 MINIMUM_SERVER_VERSION = 150_000
 
+_STARTS = 6
+"""Looks at an embedded server that is coming up, of up to ten seconds each."""
+
 _NO_TABLES = "The database has no tables yet. Run 'forecaster migrate' first."
 
 
@@ -179,9 +182,6 @@ def _advice(message: str) -> str:
 
 def _sqlalchemy_url(libpq_url: str, driver: str) -> URL:
     return make_url(libpq_url).set(drivername=driver)
-
-
-_STARTS = 6
 
 
 def embedded_data_dir(settings: Settings) -> Path:
