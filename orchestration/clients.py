@@ -6,7 +6,7 @@ what a client is (``registry``), what it delivers (``landing``) or may see (``wa
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, LiteralString
@@ -24,6 +24,8 @@ from orchestration.registry import Client as Client  # noqa: PLC0414 - offered w
 from orchestration.registry import option_name
 from orchestration.table_assets import table_spec
 from orchestration.warehouse import tenancy
+from orchestration.warehouse.ddl import change_structure
+from orchestration.warehouse.locks import OF_A_CLIENT, Purpose, ignore, lock_transaction, provide
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import ops
 
@@ -118,26 +120,37 @@ def stored_fields(warehouse: Warehouse, client_id: str) -> dict[str, Any]:
         return _stored(connection, client_id)
 
 
-def add_client(warehouse: Warehouse, client: Client) -> None:
-    """Register a client: its row, its partitions and its login role.
+def add_client(warehouse: Warehouse, client: Client, *, on_wait: Callable[[str], None] = ignore) -> None:
+    """Register a client: its row, its locks, its partitions and its login role.
+
+    Args:
+        warehouse: where.
+        client: its entry.
+        on_wait: told who is waited for, where somebody is.
 
     Raises:
         ClientError: the slug is taken.
+        LockedError: a migration or an open transaction stood in the way for too long.
     """
     with warehouse.connect_admin() as connection:
         tenancy.create_client_role(connection, warehouse.roles, client.client_id)
+
+    def register(connection: psycopg.Connection[Any]) -> None:
+        lock_transaction(connection, Purpose.MIGRATION, on_wait=on_wait)
+        _write(connection, client, "insert into ops.clients ({columns}) values ({values})")
+        provide(connection)
+        tenancy.add_client_partitions(connection, warehouse.roles, client.client_id)
+        audit.record(
+            connection,
+            "registry_change",
+            client.client_id,
+            client_id=client.client_id,
+            before=None,
+            after=client.model_dump(mode="json"),
+        )
+
     try:
-        with warehouse.transaction() as connection:
-            _write(connection, client, "insert into ops.clients ({columns}) values ({values})")
-            tenancy.add_client_partitions(connection, warehouse.roles, client.client_id)
-            audit.record(
-                connection,
-                "registry_change",
-                client.client_id,
-                client_id=client.client_id,
-                before=None,
-                after=client.model_dump(mode="json"),
-            )
+        change_structure(warehouse, register, on_wait=on_wait)
     except psycopg.errors.UniqueViolation as error:
         raise ClientError(
             f"The client {client.client_id!r} exists already; change it with 'forecaster client update'."
@@ -169,24 +182,44 @@ def update_client(warehouse: Warehouse, client_id: str, **changes: Any) -> Clien
     return after
 
 
-def remove_client(warehouse: Warehouse, client_id: str) -> dict[str, int]:
+def remove_client(
+    warehouse: Warehouse, client_id: str, *, on_wait: Callable[[str], None] = ignore
+) -> dict[str, int]:
     """Erase a client: its role, its partitions, its rows. The audit log keeps that it was there.
+
+    Its logins end first and its entry in the registry goes last, so that a removal that was interrupted is
+    finished by another. Whatever writes for the client meanwhile is waited for; what comes after it finds no
+    lock of the client and stops.
+
+    Args:
+        warehouse: where.
+        client_id: whose turn the caller holds, where runs may be in progress.
+        on_wait: told who is waited for, where somebody is.
 
     Returns:
         Rows erased by table.
 
     Raises:
         ClientError: no such client.
+        LockedError: a load, a migration or an open transaction stood in the way for too long.
+        WarehouseError: the role cannot be dropped.
     """
-    with warehouse.transaction() as connection:
-        _stored(connection, client_id)
+    stored_fields(warehouse, client_id)
+    with warehouse.connect_admin(autocommit=True) as connection:
+        tenancy.drop_client_role(connection, warehouse.roles, client_id)
+
+    def erase(connection: psycopg.Connection[Any]) -> dict[str, int]:
+        lock_transaction(connection, Purpose.MIGRATION, on_wait=on_wait)
+        for purpose in OF_A_CLIENT:
+            lock_transaction(connection, purpose, client_id, on_wait=on_wait)
         erased = tenancy.erase_client_rows(connection, client_id)
+        connection.execute("delete from ops.locks where subject = %s", (client_id,))
         audit.record(
             connection, "registry_change", client_id, client_id=client_id, removed=True, rows_by_table=erased
         )
-    with warehouse.connect_admin() as connection:
-        tenancy.drop_client_role(connection, warehouse.roles, client_id)
-    return erased
+        return erased
+
+    return change_structure(warehouse, erase, on_wait=on_wait)
 
 
 def sync_partitions(instance: dg.DagsterInstance, client_ids: list[str]) -> tuple[list[str], list[str]]:

@@ -24,8 +24,33 @@
     set local enable_mergejoin = off;
     set local jit = off;
     set local work_mem = '256MB';
-    -- the spelling of orchestration/warehouse/locks.py
-    select pg_advisory_xact_lock(hashtextextended('demand:{{ var("client_id") }}', 0))
+    {{ lock_client("demand") }}
+{%- endmacro %}
+
+{#-
+    Hold one of the client's locks (orchestration/warehouse/locks.py) until the transaction ends, or say who
+    holds it. A client without the lock is not registered, or no longer.
+-#}
+{% macro lock_client(purpose) -%}
+    {%- set row = "ops.locks where purpose = '" ~ purpose ~ "' and subject = '" ~ var("client_id") ~ "'" %}
+    do $$
+    declare
+        started timestamptz := clock_timestamp();
+    begin
+        loop
+            perform 1 from {{ row }} for update skip locked;
+            exit when found;
+            perform 1 from {{ row }};
+            if not found then
+                raise exception 'There is no client {{ var("client_id") }}, or it was removed a moment ago.';
+            end if;
+            if clock_timestamp() > started + interval '15 minutes' then
+                raise exception 'The lock {{ purpose }} of {{ var("client_id") }} is held by another program. '
+                    'It was waited for 15 minutes; try again when that has ended, or end it.';
+            end if;
+            perform pg_sleep(0.1);
+        end loop;
+    end $$
 {%- endmacro %}
 
 {#-

@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Column, Table
 
-from orchestration.commands.terminal import err, open_warehouse, out, show_warning, waiting
+from orchestration.commands.terminal import err, open_warehouse, out, show_waiting, show_warning, waiting
 from orchestration.registry import SETTINGS, Client, plain_type
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def add(client: Slug, **fields: Any) -> None:
     from orchestration.clients import add_client, validated
 
     entry = validated(client_id=client, **_with_column_map(_given(fields), {}))
-    add_client(warehouse, entry)
+    add_client(warehouse, entry, on_wait=show_waiting)
     folder = settings.client_landing_dir(client)
     folder.mkdir(parents=True, exist_ok=True)
     out.print(f"[green]Added[/] {client}. Deliver its files to {escape(str(folder))}")
@@ -139,12 +139,18 @@ def remove(
     settings, warehouse = open_warehouse()
     from orchestration.clients import remove_client, stored_fields
     from orchestration.reading.tuned_weights import erase_client_models
+    from orchestration.running.instance import open_instance
+    from orchestration.running.runs import client_turn
 
     name = stored_fields(warehouse, client)["name"]
     if not yes:
         typer.confirm(f"Erase {client} ({name}), its deliveries, forecasts and plans?", abort=True)
-    with waiting(f"Erasing {client}"):
-        erased = remove_client(warehouse, client)
+    with (
+        open_instance(settings, warehouse) as instance,
+        waiting(f"Erasing {client}"),
+        client_turn(warehouse, instance, client, show_waiting),
+    ):
+        erased = remove_client(warehouse, client, on_wait=show_waiting)
         erase_client_models(settings, client)
     out.print(f"[green]Removed[/] {client}: {sum(erased.values()):,} rows in {len(erased)} tables.")
     _follow_registry(settings, warehouse)

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from orchestration.commands.terminal import err, open_warehouse, out, run_clients, show_where_to_look, waiting
+from orchestration.commands.terminal import (
+    err,
+    open_warehouse,
+    out,
+    run_clients,
+    show_waiting,
+    show_where_to_look,
+    waiting,
+)
 
 if TYPE_CHECKING:
     from orchestration.clients import Client
@@ -155,7 +163,9 @@ def _migrated() -> tuple[Settings, Warehouse]:
         from orchestration.stages.dbt import build_views
         from orchestration.warehouse.migrate import migrate
 
-        created = migrate(warehouse, lambda: build_views(warehouse))
+        created = migrate(
+            warehouse, lambda: build_views(warehouse, on_wait=show_waiting), on_wait=show_waiting
+        )
     for database in created:
         err.print(f"Created the database {database}.")
     with waiting("Bringing Dagster's storage up to date"):

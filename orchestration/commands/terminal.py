@@ -60,6 +60,11 @@ def open_warehouse(*, migrated: bool = True) -> tuple[Settings, Warehouse]:
     return settings, warehouse
 
 
+def show_waiting(message: str) -> None:
+    """A sentence about whom the command waits for."""
+    err.print(f"[yellow]{escape(message)}[/]", soft_wrap=True)
+
+
 def show_warning(warning: str) -> None:
     """A sentence about something that needs a look; a part of the result."""
     out.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True)

@@ -191,6 +191,7 @@ def _load(
             Refusal.NOT_STORABLE, f"{identity.path} cannot be stored ({str(error).splitlines()[0]})"
         )
         with warehouse.transaction() as connection:
+            lock_transaction(connection, Purpose.LANDING, identity.client.client_id)
             return record_refusal(connection, identity, _kind_name(identity.path), refusal, rows_read=0)
 
 

@@ -34,6 +34,9 @@ COMMAND_LINE = "command line"
 _AS_OF = "as_of_date"
 """The setting of every step that can look at an earlier day."""
 
+TURN_PATIENCE_SECONDS = 6 * 3600.0
+"""How long a run waits for another of its client: longer than any run of one client takes."""
+
 _POLL_SECONDS = 0.4
 _STARTED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
@@ -123,7 +126,7 @@ def run_job(
     """Run a job for one client in this process and wait for its end.
 
     Args:
-        warehouse: whose advisory locks keep two runs of a client apart.
+        warehouse: whose locks keep two runs of a client apart.
         instance: the instance that records the run.
         job: partitioned by client.
         client_id: a registered client; its partition must exist.
@@ -132,7 +135,7 @@ def run_job(
         on_wait: told why the run has to wait, where it has to.
 
     Raises:
-        RunError: an as-of date was given and no step of the job takes one.
+        RunError: an as-of date was given and no step of the job takes one, or another run does not end.
     """
     config = run_config(job, as_of)
     run_id = str(uuid.uuid4())
@@ -156,18 +159,29 @@ def client_turn(
     instance: dg.DagsterInstance,
     client_id: str,
     on_wait: Callable[[str], None],
+    patience: float = TURN_PATIENCE_SECONDS,
 ) -> Iterator[None]:
     """Hold a client's turn: no other run of it is in progress while the block lasts.
 
     The queue of the daemon sees the runs of the command line by their tag; this is the other direction. The
     lock belongs to a database session, so a killed process gives it back.
+
+    Raises:
+        RunError: the other run has not ended in ``patience`` seconds.
+        NoSuchLockError: there is no such client.
     """
-    with warehouse.connect_admin(autocommit=True) as connection:
+    deadline = time.monotonic() + patience
+    with warehouse.connect_pipeline() as connection:
         waiting = False
-        while not try_lock_session(connection, Purpose.RUN, client_id):
+        while holder := try_lock_session(connection, Purpose.RUN, client_id):
             if not waiting:
-                on_wait(f"Another command is running {client_id}; waiting for it.")
+                on_wait(f"Another command is running {client_id}, {holder}; waiting for it.")
                 waiting = True
+            if time.monotonic() >= deadline:
+                raise RunError(
+                    f"Another command is running {client_id}, {holder}, and has not ended in "
+                    f"{patience / 3600:.0f} hours; end it, or wait, and run this again."
+                )
             time.sleep(_POLL_SECONDS)
         # Whoever holds the lock is the only one: what the command line left unfinished is dead.
         mine = started_runs(instance, **{CLIENT_TAG: client_id})
@@ -177,6 +191,11 @@ def client_turn(
             if not waiting:
                 on_wait(f"Run {others[0].run_id[:8]} of {client_id} is in progress; waiting for it.")
                 waiting = True
+            if time.monotonic() >= deadline:
+                raise RunError(
+                    f"Run {others[0].run_id[:8]} of {client_id} has not ended in {patience / 3600:.0f} "
+                    "hours; look at it in the UI, end it there, and run this again."
+                )
             time.sleep(_POLL_SECONDS)
         yield
 

@@ -12,21 +12,26 @@ import os
 import subprocess
 import sysconfig
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+import psycopg
 from dagster_dbt import DbtCliResource
 from packaging.version import Version
 
 from orchestration.settings import INSTALLED, RESOURCES, load_settings
-from orchestration.warehouse.locks import Purpose, lock_transaction
+from orchestration.warehouse.ddl import LOCK_TIMEOUT_MS, until_unlocked
+from orchestration.warehouse.locks import Purpose, ignore, lock_transaction
 from orchestration.warehouse.server import Warehouse, WarehouseError
 
 PROJECT_DIR = RESOURCES / "dbt_project"
 DBT_EXECUTABLE = Path(sysconfig.get_path("scripts")) / "dbt"
 REPORTING = "fqn:forecaster.reporting"
+
+_VIEWS = "reporting views"
 
 
 def build_arguments(client_id: str) -> list[str]:
@@ -46,15 +51,64 @@ def build_arguments(client_id: str) -> list[str]:
     ]
 
 
-def build_views(warehouse: Warehouse) -> None:
-    """Create or replace the reporting views; two callers wait for each other.
+def build_views(warehouse: Warehouse, *, on_wait: Callable[[str], None] = ignore) -> bool:
+    """Create or replace the reporting views where they are not those of this project; False where they are.
+
+    Two callers wait for each other. To replace a view is to wait for its readers, so nothing is replaced that
+    is right.
+
+    Args:
+        warehouse: migrated.
+        on_wait: told who is waited for, where somebody is.
 
     Raises:
         WarehouseError: dbt could not build them; the message is dbt's.
+        LockedError: an open transaction stood in the way for too long.
     """
-    with warehouse.transaction() as connection, tempfile.TemporaryDirectory() as target:
-        lock_transaction(connection, Purpose.VIEWS)
-        _run_dbt(["run", "--select", REPORTING], Path(target), {**os.environ, **warehouse.dbt_environment()})
+    environment = {
+        **os.environ,
+        **warehouse.dbt_environment(),
+        "PGOPTIONS": f"-c lock_timeout={LOCK_TIMEOUT_MS}",
+    }
+
+    def build() -> bool:
+        with warehouse.transaction() as connection, tempfile.TemporaryDirectory() as target:
+            lock_transaction(connection, Purpose.VIEWS, on_wait=on_wait)
+            built = connection.execute("select digest from ops.builds where thing = %s", (_VIEWS,)).fetchone()
+            if built == (_digest_of_views(connection),):
+                return False
+            try:
+                _run_dbt(["run", "--select", REPORTING], Path(target), environment)
+            except WarehouseError as error:
+                if "lock timeout" in str(error):
+                    raise psycopg.errors.LockNotAvailable(str(error)) from error
+                raise
+            connection.execute(
+                """
+                insert into ops.builds (thing, digest) values (%s, %s)
+                on conflict (thing) do update set digest = excluded.digest, built_at = now()
+                """,
+                (_VIEWS, _digest_of_views(connection)),
+            )
+            return True
+
+    return until_unlocked(warehouse, build, on_wait=on_wait)
+
+
+def _digest_of_views(connection: psycopg.Connection[Any]) -> str:
+    """Digest of the project, of the tables' revision, and of the views and their comments as they are."""
+    rows = connection.execute(
+        """
+        select view.relname, pg_get_viewdef(view.oid), described.objsubid, described.description
+        from pg_class as view
+        left join pg_description as described
+            on described.objoid = view.oid and described.classoid = 'pg_class'::regclass
+        where view.relnamespace = 'analytics'::regnamespace and view.relkind = 'v'
+        order by view.relname, described.objsubid
+        """
+    ).fetchall()
+    revision = connection.execute("select version_num from ops.alembic_version").fetchall()
+    return hashlib.sha256(json.dumps([project_digest(), revision, rows]).encode()).hexdigest()
 
 
 def _run_dbt(

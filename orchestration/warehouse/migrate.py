@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
@@ -18,54 +19,106 @@ from sqlalchemy import Connection, text
 
 from forecasting_lib.inventory import FLAG_VOCABULARY
 from orchestration.warehouse import comments, tenancy
-from orchestration.warehouse.locks import Purpose, lock_transaction
+from orchestration.warehouse.ddl import LOCK_TIMEOUT_MS, change_structure, until_unlocked
+from orchestration.warehouse.locks import LockedError, Purpose, ignore, lock_transaction, provide
 from orchestration.warehouse.server import Warehouse, create_missing_databases
-from orchestration.warehouse.tables import SCHEMAS
+from orchestration.warehouse.tables import SCHEMAS, ops
 from orchestration.warehouse.tenancy import PARTITION_SEPARATOR
 
 SCRIPTS = Path(__file__).parent / "migrations"
 
 
-def migrate(warehouse: Warehouse, build_views: Callable[[], None]) -> list[str]:
+def migrate(
+    warehouse: Warehouse,
+    build_views: Callable[[], None],
+    *,
+    on_wait: Callable[[str], None] = ignore,
+) -> list[str]:
     """Create or upgrade both databases' structure.
 
     Args:
         warehouse: the installation's warehouse; its login needs ``createrole`` and, for databases that do
             not exist yet, ``createdb``.
         build_views: creates the reporting views; called once the tables are there.
+        on_wait: told who is waited for, where somebody is.
 
     Returns:
         Names of the databases that were created.
+
+    Raises:
+        LockedError: another migration, or an open transaction, stood in the way for too long.
     """
-    created = upgrade(warehouse)
-    _secure(warehouse)
+    created = upgrade(warehouse, on_wait=on_wait)
+    _secure(warehouse, on_wait)
     build_views()
-    _secure(warehouse)
+    _secure(warehouse, on_wait)
     return created
 
 
-def upgrade(warehouse: Warehouse, scripts: Path = SCRIPTS) -> list[str]:
+def upgrade(
+    warehouse: Warehouse, scripts: Path = SCRIPTS, *, on_wait: Callable[[str], None] = ignore
+) -> list[str]:
     """Create databases and roles where they are missing, and run alembic to the newest revision.
 
     Args:
         warehouse: as for :func:`migrate`. The migrations run as the pipeline's role, in one transaction.
         scripts: folder of the migrations.
+        on_wait: as for :func:`migrate`.
 
     Returns:
         Names of the databases that were created.
+
+    Raises:
+        LockedError: as for :func:`migrate`.
     """
     created = create_missing_databases(warehouse)
+    _provide_the_lock(warehouse)
     with warehouse.connect_admin() as connection:
-        lock_transaction(connection, Purpose.MIGRATION)
+        lock_transaction(connection, Purpose.MIGRATION, on_wait=on_wait)
         tenancy.create_roles(connection, warehouse.roles)
-    with warehouse.engine.begin() as connection:
-        driver = connection.connection.driver_connection
-        assert driver is not None
-        lock_transaction(driver, Purpose.MIGRATION)
-        for schema in SCHEMAS:
-            connection.execute(text(f"create schema if not exists {schema}"))
-        command.upgrade(alembic_config(connection, scripts), "head")
+
+    def run_scripts() -> None:
+        with warehouse.engine.begin() as connection:
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            lock_transaction(driver, Purpose.MIGRATION, on_wait=on_wait)
+            connection.execute(text(f"set local lock_timeout = {LOCK_TIMEOUT_MS}"))
+            for schema in SCHEMAS:
+                connection.execute(text(f"create schema if not exists {schema}"))
+            command.upgrade(alembic_config(connection, scripts), "head")
+
+    until_unlocked(warehouse, run_scripts, on_wait=on_wait)
     return created
+
+
+def _provide_the_lock(warehouse: Warehouse) -> None:
+    """Make the table of locks, without which no migration can wait for another.
+
+    In a database without it, one that is new or comes from a version before it, an advisory lock keeps two
+    migrations apart this once. There may be a tenant who holds it, so it is not waited for long.
+
+    Raises:
+        LockedError: somebody holds that lock.
+    """
+    with warehouse.connect_admin(autocommit=True) as connection:
+        connection.execute(f"set lock_timeout = {5 * LOCK_TIMEOUT_MS}")
+        there = "select to_regclass('ops.locks') is not null"
+        if connection.execute(there).fetchone() == (True,):
+            return
+        try:
+            connection.execute("select pg_advisory_lock(hashtextextended('ops.locks', 0))")
+        except psycopg.errors.LockNotAvailable as error:
+            raise LockedError(
+                "Another session migrates this database, or keeps its advisory lock: "
+                "see pg_locks where locktype is advisory. End it and run the command again."
+            ) from error
+        if connection.execute(there).fetchone() == (True,):
+            return
+        tenancy.create_roles(connection, warehouse.roles)
+        with warehouse.engine.begin() as pipeline:
+            pipeline.execute(text("create schema if not exists ops"))
+            ops.locks.create(pipeline)
+            pipeline.execute(ops.locks.insert().values(purpose=Purpose.MIGRATION.value, subject=""))
 
 
 def current_revision(warehouse: Warehouse) -> str | None:
@@ -108,11 +161,13 @@ def alembic_config(connection: Connection, scripts: Path) -> Config:
     return config
 
 
-def _secure(warehouse: Warehouse) -> None:
-    """Policies and grants, the flag vocabulary, the audit log handed to its owner, the comments."""
-    with warehouse.transaction() as connection:
-        lock_transaction(connection, Purpose.MIGRATION)
+def _secure(warehouse: Warehouse, on_wait: Callable[[str], None]) -> None:
+    """Policies and grants, the flag vocabulary, the locks, the audit log for its owner, the comments."""
+
+    def secure(connection: psycopg.Connection[Any]) -> None:
+        lock_transaction(connection, Purpose.MIGRATION, on_wait=on_wait)
         tenancy.secure(connection, warehouse.roles)
+        provide(connection)
         for flag, description in FLAG_VOCABULARY.items():
             connection.execute(
                 """
@@ -121,6 +176,12 @@ def _secure(warehouse: Warehouse) -> None:
                 """,
                 (str(flag), description.severity, description.meaning),
             )
-    with warehouse.connect_admin() as connection:
-        tenancy.protect_audit_log(connection, warehouse.roles)
-        comments.describe(connection)
+
+    def describe() -> None:
+        with warehouse.connect_admin() as connection:
+            connection.execute(f"set local lock_timeout = {LOCK_TIMEOUT_MS}")
+            tenancy.protect_audit_log(connection, warehouse.roles)
+            comments.describe(connection)
+
+    change_structure(warehouse, secure, on_wait=on_wait)
+    until_unlocked(warehouse, describe, on_wait=on_wait)

@@ -6,6 +6,8 @@ Does not belong here: what is in the databases (``tables``, ``migrations``) and 
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -93,7 +95,8 @@ class Warehouse:
     def libpq_url(self, *, role: str | None = None) -> str:
         """A ``postgresql://`` URL for psycopg, ADBC and psql, optionally working under a role."""
         options = "-c timezone=UTC" + (f" -c role={role}" if role else "")
-        return libpq_spelling(self._url.update_query_dict({"options": options}))
+        query = {"options": options, "application_name": program_name()}
+        return libpq_spelling(self._url.update_query_dict(query))
 
     @property
     def pipeline_url(self) -> str:
@@ -121,6 +124,10 @@ class Warehouse:
         with connection:
             yield connection
 
+    def connect_pipeline(self) -> psycopg.Connection[Any]:
+        """A connection of the pipeline's role, each statement a transaction of its own."""
+        return _connect(self.pipeline_url, autocommit=True)
+
     @cached_property
     def engine(self) -> Engine:
         """A SQLAlchemy engine of the pipeline's role; a connection ends with its block, none is kept."""
@@ -145,6 +152,11 @@ class Warehouse:
             "FORECASTER_DBT_ROLE": self.roles.pipeline,
             "FORECASTER_DBT_TENANT_ROLE": self.roles.tenant,
         }
+
+
+def program_name() -> str:
+    """What a session is called in the server: the program, its machine and process, and no client."""
+    return f"forecaster {socket.gethostname()[:30]}:{os.getpid()}"
 
 
 def libpq_spelling(url: URL) -> str:

@@ -13,6 +13,7 @@ Belongs here: everything that keeps two clients apart inside one database. Every
 
 from __future__ import annotations
 
+import time
 from typing import Any, LiteralString
 
 import psycopg
@@ -25,6 +26,9 @@ from orchestration.warehouse.tables.analytics import PARTITIONED
 Connection = psycopg.Connection[Any]
 
 PARTITION_SEPARATOR = "__"
+
+_END_SECONDS = 30.0
+"""How long the sessions of a role may take to end."""
 
 
 def create_roles(connection: Connection, roles: Roles) -> None:
@@ -68,9 +72,10 @@ def secure(connection: Connection, roles: Roles) -> None:
             connection.execute(
                 sql.SQL("grant select on {} to {}").format(sql.Identifier(schema, table), tenant)
             )
-    for schema, view in _views(connection):
+    for schema, view, is_invoker in _views(connection):
         name = sql.Identifier(schema, view)
-        connection.execute(sql.SQL("alter view {} set (security_invoker = true)").format(name))
+        if not is_invoker:
+            connection.execute(sql.SQL("alter view {} set (security_invoker = true)").format(name))
         if schema == "analytics":
             connection.execute(sql.SQL("grant select on {} to {}").format(name, tenant))
 
@@ -78,8 +83,14 @@ def secure(connection: Connection, roles: Roles) -> None:
 def secure_table(connection: Connection, roles: Roles, schema: str, table: str) -> None:
     """Force row-level security on one tenant table: the pipeline sees all rows, a tenant its own."""
     name = sql.Identifier(schema, table)
-    connection.execute(sql.SQL("alter table {} enable row level security").format(name))
-    connection.execute(sql.SQL("alter table {} force row level security").format(name))
+    flags = connection.execute(
+        "select relrowsecurity, relforcerowsecurity from pg_class where oid = to_regclass(%s)",
+        (name.as_string(connection),),
+    ).fetchone()
+    # an alter waits for every reader, even where it changes nothing
+    if flags != (True, True):
+        connection.execute(sql.SQL("alter table {} enable row level security").format(name))
+        connection.execute(sql.SQL("alter table {} force row level security").format(name))
     existing = {
         row[0]
         for row in connection.execute(
@@ -107,6 +118,11 @@ def protect_audit_log(connection: Connection, roles: Roles) -> None:
         connection: the administrative login, a member of both roles.
         roles: names of this database's roles.
     """
+    owner = connection.execute(
+        "select tableowner from pg_tables where schemaname = 'ops' and tablename = 'audit_log'"
+    ).fetchone()
+    if owner == (roles.auditor,):
+        return
     pipeline, auditor = sql.Identifier(roles.pipeline), sql.Identifier(roles.auditor)
     connection.execute(sql.SQL("grant usage, create on schema ops to {}").format(auditor))
     connection.execute(sql.SQL("alter table ops.audit_log owner to {}").format(auditor))
@@ -116,19 +132,25 @@ def protect_audit_log(connection: Connection, roles: Roles) -> None:
 
 
 def add_client_partitions(connection: Connection, roles: Roles, client_id: str) -> None:
-    """Give a client its own partition of each large table; does nothing where they exist."""
+    """Give a client its own partition of each large table; does nothing where they exist.
+
+    Each is made apart and attached, which no reader of the table stands in the way of.
+    """
     for table in PARTITIONED:
-        partition = partition_name(table.name, client_id)
-        if _relation_exists(connection, f"{table.schema}.{partition}"):
+        name = partition_name(table.name, client_id)
+        if _relation_exists(connection, f"{table.schema}.{name}"):
             continue
+        partition = sql.Identifier(str(table.schema), name)
+        parent = sql.Identifier(str(table.schema), table.name)
         connection.execute(
-            sql.SQL("create table {} partition of {} for values in ({})").format(
-                sql.Identifier(str(table.schema), partition),
-                sql.Identifier(str(table.schema), table.name),
-                sql.Literal(client_id),
+            sql.SQL("create table {} (like {} including all excluding comments)").format(partition, parent)
+        )
+        secure_table(connection, roles, str(table.schema), name)
+        connection.execute(
+            sql.SQL("alter table {} attach partition {} for values in ({})").format(
+                parent, partition, sql.Literal(client_id)
             )
         )
-        secure_table(connection, roles, str(table.schema), partition)
 
 
 def partition_name(table: str, client_id: str) -> str:
@@ -156,6 +178,8 @@ def create_client_role(connection: Connection, roles: Roles, client_id: str) -> 
         connection.execute(
             sql.SQL("alter role {} set default_transaction_read_only = on").format(sql.Identifier(role))
         )
+        # by this the login may end the role's sessions and drop what it owns
+        connection.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(role)))
     except psycopg.errors.InsufficientPrivilege as error:
         raise WarehouseError(
             "The login of DATABASE_URL may not create roles; grant it CREATEROLE, "
@@ -176,9 +200,39 @@ def set_client_password(warehouse: Warehouse, client_id: str, password: str) -> 
 
 
 def drop_client_role(connection: Connection, roles: Roles, client_id: str) -> None:
+    """Refuse the client's logins, end its sessions, drop what it owns, and then its role.
+
+    Args:
+        connection: the administrative login, in autocommit mode: a role that cannot be dropped is shut out.
+        roles: names of this database's roles.
+        client_id: the client's slug.
+
+    Raises:
+        WarehouseError: something in another database belongs to the role, or its sessions do not end.
+    """
     role = roles.client(client_id)
-    if _role_exists(connection, role):
-        connection.execute(sql.SQL("drop role {}").format(sql.Identifier(role)))
+    if not _role_exists(connection, role):
+        return
+    name = sql.Identifier(role)
+    connection.execute(sql.SQL("grant {} to current_user").format(name))
+    connection.execute(sql.SQL("alter role {} nologin").format(name))
+    deadline = time.monotonic() + _END_SECONDS
+    while _scalar(
+        connection,
+        "select count(pg_terminate_backend(pid)) from pg_stat_activity where usename = %s",
+        (role,),
+    ):
+        if time.monotonic() > deadline:
+            raise WarehouseError(f"The sessions of {role} do not end; end them and remove the client again.")
+        time.sleep(0.1)
+    connection.execute(sql.SQL("drop owned by {}").format(name))
+    try:
+        connection.execute(sql.SQL("drop role {}").format(name))
+    except psycopg.errors.DependentObjectsStillExist as error:
+        raise WarehouseError(
+            f"The role {role} can no longer log in, but something in another database belongs to it "
+            f"({error.diag.message_detail}). Run 'drop owned by {role}' there and remove the client again."
+        ) from error
 
 
 def erase_client_rows(connection: Connection, client_id: str) -> dict[str, int]:
@@ -231,9 +285,20 @@ def _tables(connection: Connection) -> list[tuple[str, str, bool, bool]]:
     ).fetchall()
 
 
-def _views(connection: Connection) -> list[tuple[str, str]]:
+def _views(connection: Connection) -> list[tuple[str, str, bool]]:
+    """(schema, view, works with the rights of its reader) of every view of the project."""
     return connection.execute(
-        "select schemaname, viewname from pg_views where schemaname = any(%s) order by 1, 2", (list(SCHEMAS),)
+        """
+        select
+            namespace.nspname,
+            view.relname,
+            'security_invoker=true' = any(coalesce(view.reloptions, '{}'))
+        from pg_class as view
+        inner join pg_namespace as namespace on namespace.oid = view.relnamespace
+        where namespace.nspname = any(%s) and view.relkind = 'v'
+        order by 1, 2
+        """,
+        (list(SCHEMAS),),
     ).fetchall()
 
 

@@ -31,6 +31,29 @@ clients = Table(
     comment="One row per client (tenant).",
 )
 
+locks = Table(
+    "locks",
+    metadata,
+    key("purpose", "What is kept apart: migration, landing and others."),
+    key("subject", "The client; empty where the lock is the installation's."),
+    whole("holder_pid", "Server process of the session that holds a client's turn; NULL where none has yet."),
+    words("holder_name", "Name of that session."),
+    words("holder_login", "Login of that session."),
+    moment("taken_at", "When that session took it."),
+    schema="ops",
+    comment="One row per lock: a transaction locks the row, a session leaves its name. Not for tenants.",
+)
+
+builds = Table(
+    "builds",
+    metadata,
+    key("thing", "What was built."),
+    words("digest", "Digest of what it was built from and of what was there afterwards.", nullable=False),
+    moment("built_at", "When.", nullable=False, now=True),
+    schema="ops",
+    comment="One row per thing that is built anew only where it has changed: the reporting views.",
+)
+
 landing_files = Table(
     "landing_files",
     metadata,
