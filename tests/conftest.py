@@ -104,8 +104,16 @@ def drop_databases(warehouse: Warehouse) -> None:
 
     with psycopg.connect(admin, autocommit=True) as connection:
         for url in (warehouse.admin_url, warehouse.instance_url):
-            name = sql.Identifier(str(make_url(url).database))
-            connection.execute(sql.SQL("drop database if exists {} with (force)").format(name))
+            database = str(make_url(url).database)
+            # not "with (force)": a login that is no superuser may not end an autovacuum, and need not
+            connection.execute(
+                """
+                select pg_terminate_backend(pid) from pg_stat_activity
+                where datname = %s and backend_type = 'client backend'
+                """,
+                (database,),
+            )
+            connection.execute(sql.SQL("drop database if exists {}").format(sql.Identifier(database)))
         for (role,) in connection.execute(
             "select rolname from pg_roles where rolname like %s", (f"{warehouse.database}\\_%",)
         ).fetchall():

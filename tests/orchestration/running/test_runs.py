@@ -180,6 +180,19 @@ def test_the_jobs_of_the_project_are_found_and_take_what_the_command_offers() ->
             run_config(find_job(name), date(2026, 3, 31))
 
 
+def test_a_turn_that_does_not_come_names_who_has_it(
+    warehouse: Warehouse, instance: dg.DagsterInstance, client_id: str
+) -> None:
+    with (
+        client_turn(warehouse, instance, client_id, lambda _: None),
+        pytest.raises(
+            RunError, match=rf"running {client_id}, forecaster .*:{os.getpid()} .*; end it, or wait"
+        ),
+        client_turn(warehouse, instance, client_id, lambda _: None, patience=0.0),
+    ):
+        pass
+
+
 def test_two_runs_of_a_client_wait_for_each_other(
     warehouse: Warehouse, instance: dg.DagsterInstance, client_id: str
 ) -> None:
@@ -201,7 +214,10 @@ def test_two_runs_of_a_client_wait_for_each_other(
         assert thread.is_alive()
     thread.join(PATIENCE_SECONDS)
     assert not thread.is_alive()
-    assert waits == [f"Another command is running {client_id}; waiting for it."]
+    [sentence] = waits
+    assert sentence.startswith(f"Another command is running {client_id}, forecaster ")
+    assert f":{os.getpid()} " in sentence
+    assert sentence.endswith("; waiting for it.")
 
 
 def test_a_run_whose_process_was_killed_does_not_block_the_next(
