@@ -75,7 +75,7 @@ def build_views(warehouse: Warehouse, *, on_wait: Callable[[str], None] = ignore
         with warehouse.transaction() as connection, tempfile.TemporaryDirectory() as target:
             lock_transaction(connection, Purpose.VIEWS, on_wait=on_wait)
             built = connection.execute("select digest from ops.builds where thing = %s", (_VIEWS,)).fetchone()
-            if built == (_digest_of_views(connection),):
+            if built == (_digest_of_views(warehouse),):
                 return False
             try:
                 _run_dbt(["run", "--select", REPORTING], Path(target), environment)
@@ -88,16 +88,26 @@ def build_views(warehouse: Warehouse, *, on_wait: Callable[[str], None] = ignore
                 insert into ops.builds (thing, digest) values (%s, %s)
                 on conflict (thing) do update set digest = excluded.digest, built_at = now()
                 """,
-                (_VIEWS, _digest_of_views(connection)),
+                (_VIEWS, _digest_of_views(warehouse)),
             )
             return True
 
     return until_unlocked(warehouse, build, on_wait=on_wait)
 
 
-def _digest_of_views(connection: psycopg.Connection[Any]) -> str:
-    """Digest of the project, of the tables' revision, and of the views and their comments as they are."""
-    rows = connection.execute(
+def _digest_of_views(warehouse: Warehouse) -> str:
+    """Digest of the project, of the tables' revision, and of the views and their comments as they are.
+
+    Read in a transaction of its own: it locks the views, which dbt is about to replace.
+    """
+    with warehouse.transaction() as connection:
+        revision = connection.execute("select version_num from ops.alembic_version").fetchall()
+        rows = _views_as_they_are(connection)
+    return hashlib.sha256(json.dumps([project_digest(), revision, rows]).encode()).hexdigest()
+
+
+def _views_as_they_are(connection: psycopg.Connection[Any]) -> list[Any]:
+    return connection.execute(
         """
         select view.relname, pg_get_viewdef(view.oid), described.objsubid, described.description
         from pg_class as view
@@ -107,8 +117,6 @@ def _digest_of_views(connection: psycopg.Connection[Any]) -> str:
         order by view.relname, described.objsubid
         """
     ).fetchall()
-    revision = connection.execute("select version_num from ops.alembic_version").fetchall()
-    return hashlib.sha256(json.dumps([project_digest(), revision, rows]).encode()).hexdigest()
 
 
 def _run_dbt(

@@ -10,12 +10,12 @@ from pathlib import Path
 import psycopg
 import pytest
 from psycopg import sql
-from sqlalchemy import make_url
 
 from orchestration.clients import Client, registered_ids, remove_client
 from orchestration.landing.load import load_file
 from orchestration.warehouse.locks import NoSuchLockError, Purpose, lock_transaction
-from orchestration.warehouse.server import Warehouse, WarehouseError, libpq_spelling
+from orchestration.warehouse.server import Warehouse, WarehouseError
+from tests.tenants import log_in
 from tests.waiting import is_waited_for
 
 NewClient = Callable[..., Client]
@@ -29,8 +29,9 @@ def test_removing_ends_sessions_and_drops_what_the_client_made(
     role = warehouse.roles.client(client_id)
     with warehouse.connect_admin(autocommit=True) as admin:
         # as a database of an earlier version, or an administrator, may have allowed
-        admin.execute(f"grant execute on function lo_create(oid) to {role}")
-        with psycopg.connect(warehouse.libpq_url(), user=role, autocommit=True) as tenant:
+        with contextlib.suppress(psycopg.errors.InsufficientPrivilege):
+            admin.execute(f"grant execute on function lo_create(oid) to {role}")
+        with log_in(warehouse, client_id, autocommit=True) as tenant:
             tenant.execute("set default_transaction_read_only = off")
             row = tenant.execute("select lo_create(0)").fetchone()
             assert row is not None
@@ -49,14 +50,14 @@ def test_a_role_that_owns_something_elsewhere_is_shut_out_and_the_removal_can_be
 ) -> None:
     client_id = new_client().client_id
     role = warehouse.roles.client(client_id)
-    elsewhere = libpq_spelling(make_url(warehouse.admin_url).set(database="postgres"))
-    with psycopg.connect(elsewhere, autocommit=True) as admin:
+    with psycopg.connect(warehouse.instance_url, autocommit=True) as admin:
+        admin.execute(f"grant {role} to current_user")
         admin.execute(f"create schema {client_id}_owned authorization {role}")
         try:
             with pytest.raises(WarehouseError, match=r"can no longer log in.*drop owned by"):
                 remove_client(warehouse, client_id)
             with pytest.raises(psycopg.OperationalError, match="not permitted to log in"):
-                psycopg.connect(warehouse.libpq_url(), user=role)
+                log_in(warehouse, client_id)
             assert client_id in registered_ids(warehouse)
         finally:
             admin.execute(f"drop owned by {role}")

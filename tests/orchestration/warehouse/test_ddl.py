@@ -15,6 +15,7 @@ from orchestration.warehouse.ddl import change_structure, in_the_way, until_unlo
 from orchestration.warehouse.locks import LockedError
 from orchestration.warehouse.migrate import migrate
 from orchestration.warehouse.server import Warehouse
+from tests.tenants import log_in
 
 NewClient = Callable[..., Client]
 
@@ -25,8 +26,7 @@ READ = "select count(*) from analytics.ts_demand_daily"
 @pytest.fixture
 def forgotten(warehouse: Warehouse, new_client: NewClient) -> Iterator[psycopg.Connection[object]]:
     """A tenant's session with an open transaction in which it has read tables and views."""
-    role = warehouse.roles.client(new_client(prefix="forgetful").client_id)
-    with psycopg.connect(warehouse.libpq_url(), user=role) as connection:
+    with log_in(warehouse, new_client(prefix="forgetful").client_id) as connection:
         connection.execute(READ)
         connection.execute("select count(*) from analytics.planner_worklist")
         yield connection

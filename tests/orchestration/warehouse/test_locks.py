@@ -22,6 +22,7 @@ from orchestration.warehouse.locks import (
 )
 from orchestration.warehouse.migrate import upgrade
 from orchestration.warehouse.server import Warehouse
+from tests.tenants import log_in
 from tests.waiting import is_waited_for
 
 NewClient = Callable[..., Client]
@@ -184,7 +185,7 @@ def test_a_client_that_is_gone_has_no_lock(warehouse: Warehouse, new_client: New
 def test_a_tenant_keeps_nobody_waiting(warehouse: Warehouse, new_client: NewClient, attempt: str) -> None:
     """Whatever of it a tenant may do, the client it aims at is locked and migrated as ever."""
     attacker, victim = new_client().client_id, new_client().client_id
-    with psycopg.connect(warehouse.libpq_url(), user=warehouse.roles.client(attacker)) as tenant:
+    with log_in(warehouse, attacker) as tenant:
         try:
             tenant.execute(attempt.format(client=victim))
         except psycopg.errors.InsufficientPrivilege:
