@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from orchestration.commands import clients, installation, model, work
 from orchestration.commands.terminal import err, out
 from orchestration.errors import UserError
+from orchestration.warehouse.outage import outage_sentence
 
 
 class Commands(TyperGroup):
@@ -98,6 +99,8 @@ def _sentence(error: Exception) -> str:
         return f"An environment variable is not valid: {problems}."
     if isinstance(error, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
         return "The database is older than this program. Run 'forecaster migrate' first."
+    if (outage := outage_sentence(error)) is not None:
+        return outage
     return f"Unexpected {type(error).__name__}: {error} (forecaster --verbose shows where)."
 
 

@@ -75,8 +75,8 @@ def start_embedded(data_dir: Path) -> str:
             return url
         with _turn(data_dir):
             return _running(data_dir, user) or _started(data_dir, user)
-    except PermissionError as error:
-        raise _not_ours(error) from error
+    except OSError as error:
+        raise _unusable(error) from error
 
 
 def stop_embedded(data_dir: Path) -> bool:
@@ -92,14 +92,19 @@ def stop_embedded(data_dir: Path) -> bool:
         user = server_user(data_dir)
         with _turn(data_dir):
             return end_servers(data_dir, user.pw_uid)
-    except PermissionError as error:
-        raise _not_ours(error) from error
+    except OSError as error:
+        raise _unusable(error) from error
 
 
-def _not_ours(error: PermissionError) -> EmbeddedServerError:
+def _unusable(error: OSError) -> EmbeddedServerError:
+    if isinstance(error, PermissionError):
+        return EmbeddedServerError(
+            f"{error.filename} is not for this user to use; work as its owner, or have FORECASTER_HOME name "
+            "a folder of your own."
+        )
     return EmbeddedServerError(
-        f"{error.filename} is not for this user to use; work as its owner, or have FORECASTER_HOME name a "
-        "folder of your own."
+        f"The embedded PostgreSQL cannot use {error.filename or 'its files'} ({error.strerror}); mend that, "
+        "or have FORECASTER_HOME name another folder."
     )
 
 

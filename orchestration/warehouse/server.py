@@ -177,7 +177,7 @@ def _advice(message: str) -> str:
         return "Run 'forecaster migrate' first."
     if "password authentication" in message:
         return "Check the user and the password in DATABASE_URL."
-    return "Check DATABASE_URL, or unset it to use the embedded server."
+    return "Check DATABASE_URL; where it is unset, run the command again, which starts the embedded server."
 
 
 def _sqlalchemy_url(libpq_url: str, driver: str) -> URL:
