@@ -7,7 +7,6 @@ command (``commands``).
 from __future__ import annotations
 
 import sys
-import warnings
 from importlib import metadata
 from typing import Annotated, Any
 
@@ -18,6 +17,7 @@ from typer.core import TyperGroup
 from orchestration.commands import clients, installation, model, work
 from orchestration.commands.terminal import err, out
 from orchestration.errors import UserError
+from orchestration.warehouse.outage import outage_sentence
 
 
 class Commands(TyperGroup):
@@ -62,16 +62,12 @@ def _version() -> str:
 
 @app.callback()
 def main(
-    verbose: Annotated[  # noqa: ARG001 - read by Commands.invoke
-        bool, typer.Option("--verbose", help="Show the trace of an error.")
-    ] = False,
-    version: Annotated[  # noqa: ARG001 - answered by its callback, before any command
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show the trace of an error.")] = False,
+    version: Annotated[
         bool, typer.Option("--version", help="Show the version.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
     """Demand forecasts, purchase proposals and their measured accuracy, from files to tables."""
-    # Said by a dependency on every start where no session manager runs, as in a container.
-    warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
 
 
 app.add_typer(clients.app, name="client")
@@ -103,6 +99,8 @@ def _sentence(error: Exception) -> str:
         return f"An environment variable is not valid: {problems}."
     if isinstance(error, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
         return "The database is older than this program. Run 'forecaster migrate' first."
+    if (outage := outage_sentence(error)) is not None:
+        return outage
     return f"Unexpected {type(error).__name__}: {error} (forecaster --verbose shows where)."
 
 

@@ -25,13 +25,12 @@ from orchestration.running.instance import open_instance
 from orchestration.running.runs import find_job, run_job
 from orchestration.settings import Settings, load_settings
 from orchestration.stages.dbt import build_views
+from orchestration.warehouse.embedded import start_embedded, throw_away_folder
 from orchestration.warehouse.migrate import migrate
 from orchestration.warehouse.server import (
     Warehouse,
     libpq_spelling,
     locate_warehouse,
-    start_embedded,
-    throw_away_folder,
 )
 from tests.tcp_postgres import tcp_postgres
 

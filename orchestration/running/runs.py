@@ -26,6 +26,7 @@ import dagster as dg
 from orchestration.clients import CLIENT_TAG
 from orchestration.errors import UserError
 from orchestration.warehouse.locks import Purpose, try_lock_session
+from orchestration.warehouse.outage import ADVICE, is_outage, outage_sentence
 from orchestration.warehouse.server import Warehouse
 
 COMMAND_LINE_TAG = "launched_by"
@@ -260,7 +261,13 @@ def _following(
             is_last_look = ended.wait(_POLL_SECONDS)
             has_more = True
             while has_more:
-                page = instance.get_records_for_run(run_id, cursor=cursor)
+                try:
+                    page = instance.get_records_for_run(run_id, cursor=cursor)
+                except Exception as error:
+                    # The run has noticed, too, and says so; it may be back at the next look.
+                    if outage_sentence(error) is None:
+                        raise
+                    break
                 cursor, has_more = page.cursor, page.has_more
                 for record in page.records:
                     event = record.event_log_entry.dagster_event
@@ -313,6 +320,12 @@ def _innermost_message(error: Any) -> str:
         return "failed without a message"
     while error.cause is not None:
         error = error.cause
+    if is_outage(str(error.cls_name), str(error.message)):
+        return f"PostgreSQL went away ({_first_sentence(error)}). {ADVICE}"
+    return _first_sentence(error)
+
+
+def _first_sentence(error: Any) -> str:
     lines = [line for line in str(error.message).strip().splitlines() if line]
     first = lines[0] if lines else str(error.cls_name)
     with contextlib.suppress(ValueError):

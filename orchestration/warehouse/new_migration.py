@@ -16,14 +16,13 @@ from alembic.operations.ops import MigrationScript
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy import make_url
 
+from orchestration.warehouse.embedded import start_embedded, throw_away_folder
 from orchestration.warehouse.migrate import SCRIPTS, alembic_config, upgrade
 from orchestration.warehouse.server import (
     EMBEDDED_DATABASE,
     INSTANCE_DATABASE,
     Warehouse,
     libpq_spelling,
-    start_embedded,
-    throw_away_folder,
 )
 
 

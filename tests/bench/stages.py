@@ -23,8 +23,9 @@ from orchestration.running.runs import StepUpdate, find_job, output_sent_to, run
 from orchestration.settings import load_settings
 from orchestration.stages.dbt import build_views
 from orchestration.stages.ingestion import ingest_files
+from orchestration.warehouse.embedded import start_embedded, throw_away_folder
 from orchestration.warehouse.migrate import migrate
-from orchestration.warehouse.server import Warehouse, locate_warehouse, start_embedded, throw_away_folder
+from orchestration.warehouse.server import Warehouse, locate_warehouse
 from tests.bench.forecasting import save_random
 
 CLIENT = "bench"
