@@ -17,9 +17,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from forecasting_lib.inventory import FLAG_VOCABULARY
-from orchestration.warehouse import comments, tenancy
+from orchestration.warehouse import comments, limits, tenancy
 from orchestration.warehouse.locks import Purpose, lock_transaction
+from orchestration.warehouse.public_rights import restrict_everybody
 from orchestration.warehouse.server import Warehouse, create_missing_databases
+from orchestration.warehouse.statistics import hide_statistics
 from orchestration.warehouse.tables import SCHEMAS
 from orchestration.warehouse.tenancy import PARTITION_SEPARATOR
 
@@ -53,17 +55,24 @@ def upgrade(warehouse: Warehouse, scripts: Path = SCRIPTS) -> list[str]:
 
     Returns:
         Names of the databases that were created.
+
+    Raises:
+        WarehouseError: the name of a role would be too long.
     """
+    limits.refuse_long_names(warehouse.roles)
     created = create_missing_databases(warehouse)
     with warehouse.connect_admin() as connection:
         lock_transaction(connection, Purpose.MIGRATION)
         tenancy.create_roles(connection, warehouse.roles)
+        limits.limit_clients(connection, warehouse.roles)
+        restrict_everybody(connection, warehouse)
     with warehouse.engine.begin() as connection:
         driver = connection.connection.driver_connection
         assert driver is not None
         lock_transaction(driver, Purpose.MIGRATION)
         for schema in SCHEMAS:
             connection.execute(text(f"create schema if not exists {schema}"))
+        limits.refuse_long_names(warehouse.roles, _registered(connection))
         command.upgrade(alembic_config(connection, scripts), "head")
     return created
 
@@ -108,11 +117,19 @@ def alembic_config(connection: Connection, scripts: Path) -> Config:
     return config
 
 
+def _registered(connection: Connection) -> list[str]:
+    """The slugs of the clients; none where there are no tables yet."""
+    if connection.execute(text("select to_regclass('ops.clients')")).scalar() is None:
+        return []
+    return list(connection.execute(text("select client_id from ops.clients order by client_id")).scalars())
+
+
 def _secure(warehouse: Warehouse) -> None:
     """Policies and grants, the flag vocabulary, the audit log handed to its owner, the comments."""
     with warehouse.transaction() as connection:
         lock_transaction(connection, Purpose.MIGRATION)
         tenancy.secure(connection, warehouse.roles)
+        hide_statistics(connection)
         for flag, description in FLAG_VOCABULARY.items():
             connection.execute(
                 """

@@ -18,7 +18,9 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
+from orchestration.warehouse import limits
 from orchestration.warehouse.server import Roles, Warehouse, WarehouseError
+from orchestration.warehouse.statistics import hide_statistics
 from orchestration.warehouse.tables import SCHEMAS
 from orchestration.warehouse.tables.analytics import PARTITIONED
 
@@ -129,6 +131,7 @@ def add_client_partitions(connection: Connection, roles: Roles, client_id: str) 
             )
         )
         secure_table(connection, roles, str(table.schema), partition)
+    hide_statistics(connection)
 
 
 def partition_name(table: str, client_id: str) -> str:
@@ -144,8 +147,9 @@ def create_client_role(connection: Connection, roles: Roles, client_id: str) -> 
         client_id: the client's slug.
 
     Raises:
-        WarehouseError: the login may not create roles.
+        WarehouseError: the login may not create roles, or the role's name would be too long.
     """
+    limits.refuse_long_names(roles, [client_id])
     role = roles.client(client_id)
     try:
         if not _role_exists(connection, role):
@@ -156,6 +160,7 @@ def create_client_role(connection: Connection, roles: Roles, client_id: str) -> 
         connection.execute(
             sql.SQL("alter role {} set default_transaction_read_only = on").format(sql.Identifier(role))
         )
+        limits.limit_clients(connection, roles)
     except psycopg.errors.InsufficientPrivilege as error:
         raise WarehouseError(
             "The login of DATABASE_URL may not create roles; grant it CREATEROLE, "

@@ -18,6 +18,7 @@ from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import SCHEMAS, metadata
 from orchestration.warehouse.tables.analytics import PARTITIONED
 from orchestration.warehouse.tenancy import partition_name, set_client_password
+from tests.orchestration.warehouse.logins import PASSWORD, login
 
 
 def give_rows(warehouse: Warehouse, client_id: str) -> None:
@@ -40,9 +41,6 @@ def give_rows(warehouse: Warehouse, client_id: str) -> None:
     with warehouse.transaction() as connection:
         insert_frame(connection, "analytics.dim_item", item)
         insert_frame(connection, "analytics.ts_demand_daily", demand)
-
-
-PASSWORD = "correct horse/battery:staple"
 
 
 @pytest.fixture(scope="module", params=["embedded", "tcp"])
@@ -71,11 +69,6 @@ def as_a(warehouse: Warehouse, pair: tuple[str, str]) -> Iterator[psycopg.Connec
     """A session that client A logged in to by itself."""
     with login(warehouse, pair[0]) as connection:
         yield connection
-
-
-def login(warehouse: Warehouse, client_id: str, password: str = PASSWORD) -> psycopg.Connection[Any]:
-    role = warehouse.roles.client(client_id)
-    return psycopg.connect(warehouse.libpq_url(), user=role, password=password, autocommit=True)
 
 
 def queryable_relations(warehouse: Warehouse) -> list[tuple[str, str]]:
