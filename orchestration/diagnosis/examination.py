@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from orchestration.diagnosis import machine, server, state
 from orchestration.diagnosis.findings import Finding, Level, problem
+from orchestration.diagnosis.server_facts import gather
 from orchestration.errors import UserError
 from orchestration.settings import Settings
 from orchestration.warehouse.public_rights import Statement, missing_statements
@@ -74,7 +75,7 @@ def _located(settings: Settings, found: list[Warehouse]) -> list[Finding]:
 
 def _with_server(settings: Settings, warehouse: Warehouse) -> Iterator[Finding]:
     def ask() -> list[Finding]:
-        facts = server.gather(warehouse, is_embedded=settings.database_url is None)
+        facts = gather(warehouse, is_embedded=settings.database_url is None)
         return list(server.judge(facts, warehouse.roles))
 
     findings = looked_at("the database server", ask)

@@ -6,6 +6,7 @@ Belongs here: modes and free space of the installation's folders. Does not belon
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,8 +22,8 @@ FULL_BYTES = 1 * _GIGABYTE
 
 SCARCE_BYTES = 5 * _GIGABYTE
 
-_READ_OR_WRITE = stat.S_IRGRP | stat.S_IWGRP | stat.S_IROTH | stat.S_IWOTH
-_BY_OTHERS = stat.S_IROTH | stat.S_IWOTH
+_CLOSED_BY = {"go-rwx": 0o077, "go-rw": 0o066, "o-rwx": 0o007}
+"""What ``chmod`` is told -> the permission bits it takes away."""
 
 
 @dataclass(frozen=True)
@@ -32,16 +33,21 @@ class Place:
     Attributes:
         path: of it.
         mode: its permission bits.
-        why: what somebody who may read or write it gets.
-        forbidden: the permission bits it must not have.
+        why: what somebody who may read it gets.
+        closed_by: what ``chmod`` must be told if it is open, a key of ``_CLOSED_BY``.
         is_secret: whether what it holds opens the database.
     """
 
     path: Path
     mode: int
     why: str
-    forbidden: int
+    closed_by: str
     is_secret: bool = False
+
+    @property
+    def excess(self) -> int:
+        """The permission bits it has and must not have."""
+        return self.mode & _CLOSED_BY[self.closed_by]
 
 
 @dataclass(frozen=True)
@@ -69,42 +75,40 @@ def examine_machine(settings: Settings) -> list[Finding]:
 
 
 def places(settings: Settings) -> list[Place]:
-    """What others must not read or write, as far as it is there."""
+    """What others must not reach, as far as it is there.
+
+    A folder closed to others closes all below it. Run by root, the embedded server has a user of its own, who
+    must be able to pass through the home.
+    """
+    home_closed_by = "go-rw" if os.geteuid() == 0 else "go-rwx"
     wanted = [
-        (settings.home, "everything this installation keeps", _READ_OR_WRITE, False),
-        (settings.dagster_home / "dagster.yaml", "the way to Dagster's database", _READ_OR_WRITE, True),
-        (WORKPLACE / ".env", "the passwords in it", _READ_OR_WRITE, True),
-        (settings.landing_dir, "what clients deliver", _BY_OTHERS, False),
+        (settings.home, "everything this installation keeps", home_closed_by, False),
+        (settings.dagster_home / "dagster.yaml", "the way to Dagster's database", "go-rw", True),
+        (WORKPLACE / ".env", "the passwords in it", "go-rw", True),
+        (settings.landing_dir, "what clients deliver", "o-rwx", False),
     ]
-    if settings.landing_dir.is_dir():
-        wanted += [
-            (folder, "what this client delivers", _BY_OTHERS, False)
-            for folder in sorted(settings.landing_dir.iterdir())
-            if folder.is_dir()
-        ]
     return [
-        Place(path, stat.S_IMODE(path.stat().st_mode), why, forbidden, is_secret)
-        for path, why, forbidden, is_secret in wanted
+        Place(path, stat.S_IMODE(path.stat().st_mode), why, closed_by, is_secret)
+        for path, why, closed_by, is_secret in wanted
         if path.exists()
     ]
 
 
 def judge_places(found: Iterable[Place]) -> Iterator[Finding]:
-    """A finding for each place that is too open; one for all where none is."""
+    """A finding for each place that is too open; one for all the others."""
     closed = 0
     for place in found:
-        excess = place.mode & place.forbidden
-        if not excess:
+        if not place.excess:
             closed += 1
             continue
-        group = "g" if place.forbidden & stat.S_IRGRP else ""
-        judged = problem if place.is_secret or excess & stat.S_IWOTH else warning
+        is_writable = place.excess & (stat.S_IWGRP | stat.S_IWOTH)
+        judged = problem if place.is_secret or is_writable else warning
         yield judged(
-            f"other users may {'change' if excess & (stat.S_IWGRP | stat.S_IWOTH) else 'read'} {place.path} "
-            f"(mode {place.mode:04o}), and with it {place.why}",
-            f"chmod {group}o-rw {place.path}",
+            f"other users may {'change' if is_writable else 'reach'} {place.path} (mode {place.mode:04o}), "
+            f"{place.why}",
+            f"chmod {place.closed_by} {place.path}",
         )
-    yield ok(f"{closed} of the files and folders are closed to other users")
+    yield ok(f"{closed} of the installation's files and folders are closed to other users")
 
 
 def disks(folders: Mapping[str, Path]) -> list[Disk]:

@@ -45,6 +45,9 @@ _LONGEST_NAME = 63
 """Bytes of a name that PostgreSQL keeps; it cuts off the rest without an error."""
 
 
+_LEFT_AS_IT_IS = (psycopg.errors.InsufficientPrivilege, psycopg.errors.InternalError_)
+
+
 @dataclass(frozen=True)
 class ClientRole:
     """A client's login role as the server has it.
@@ -129,7 +132,8 @@ def wanted_settings(connection: Connection) -> dict[str, str]:
 def limit_clients(connection: Connection, roles: Roles) -> None:
     """Bring every client's role to its limits; one that has them is not touched.
 
-    A role that somebody else made, and that the login may not change, stays as it is: ``doctor`` names it.
+    A role that somebody else made, and that the login may not change, stays as it is, and so does one that
+    another command is changing at this moment ("tuple concurrently updated"); ``doctor`` names what is left.
 
     Args:
         connection: the administrative login; needs ``createrole``.
@@ -139,7 +143,7 @@ def limit_clients(connection: Connection, roles: Roles) -> None:
     connections = connections_per_client(ordinary_connections(connection), len(clients))
     settings = wanted_settings(connection)
     for role in clients:
-        with suppress(psycopg.errors.InsufficientPrivilege), connection.transaction():
+        with suppress(*_LEFT_AS_IT_IS), connection.transaction():
             for clause in missing_limits(role, connections, settings):
                 connection.execute(sql.SQL("alter role {} {}").format(sql.Identifier(role.name), clause))
 

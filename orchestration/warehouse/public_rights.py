@@ -11,7 +11,7 @@ statements that ``forecaster doctor --sql`` prints.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -144,43 +144,32 @@ def _close_functions(connection: Connection, warehouse: Warehouse) -> Iterator[D
             """,
             (pattern,),
         ).fetchall()
-        if not rows:
-            continue
-        functions = sql.SQL(", ").join(sql.SQL(signature) for (signature,) in rows)
-        if pattern == ADVISORY_LOCKS:
-            keepers = [sql.Identifier(name) for name in (connection.info.user, warehouse.roles.pipeline)]
-            yield (
-                warehouse.database,
-                sql.SQL("grant execute on function {} to {}").format(functions, sql.SQL(", ").join(keepers)),
-                until,
-            )
-        yield (
-            warehouse.database,
-            sql.SQL("revoke execute on function {} from public").format(functions),
-            until,
-        )
+        if rows:
+            functions = sql.SQL(", ").join(sql.SQL(signature) for (signature,) in rows)
+            right = sql.SQL("execute on function {}").format(functions)
+            takes_locks = {connection.info.user, warehouse.roles.pipeline}
+            yield from _taken(warehouse, right, takes_locks if pattern == ADVISORY_LOCKS else (), until)
 
 
 def _close_databases(connection: Connection, warehouse: Warehouse) -> Iterator[Draft]:
+    """The logins of both databases keep the right to connect, which makes the databases that are missing."""
     closable = own_databases(warehouse)
     users = {str(make_url(warehouse.instance_url).username or connection.info.user), connection.info.user}
     for database in open_databases(connection):
-        if database.name not in closable:
-            continue
-        name = sql.Identifier(database.name)
-        until = f"connect to the database {database.name} and make temporary tables there"
-        if not database.is_template:
-            keepers = sql.SQL(", ").join(sql.Identifier(user) for user in sorted(users))
-            yield (
-                warehouse.database,
-                sql.SQL("grant connect, temporary on database {} to {}").format(name, keepers),
-                until,
-            )
-        yield (
-            warehouse.database,
-            sql.SQL("revoke connect, temporary on database {} from public").format(name),
-            until,
-        )
+        if database.name in closable:
+            right = sql.SQL("connect, temporary on database {}").format(sql.Identifier(database.name))
+            until = f"connect to the database {database.name} and make temporary tables there"
+            yield from _taken(warehouse, right, () if database.is_template else users, until)
+
+
+def _taken(
+    warehouse: Warehouse, right: sql.Composed, keepers: Collection[str], until: str
+) -> Iterator[Draft]:
+    """A right taken from everybody but those who keep it."""
+    if keepers:
+        names = sql.SQL(", ").join(sql.Identifier(name) for name in sorted(keepers))
+        yield warehouse.database, sql.SQL("grant {} to {}").format(right, names), until
+    yield warehouse.database, sql.SQL("revoke {} from public").format(right), until
 
 
 def _let_limit_files(connection: Connection, warehouse: Warehouse) -> Iterator[Draft]:

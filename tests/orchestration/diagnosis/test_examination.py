@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from orchestration.cli import app
 from orchestration.diagnosis.examination import looked_at, needs_a_look
-from orchestration.diagnosis.findings import Level
+from orchestration.diagnosis.findings import Finding, Level
 from orchestration.errors import UserError
 from orchestration.settings import Settings
 from orchestration.warehouse.server import Warehouse
@@ -20,14 +20,14 @@ def doctor(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["doctor", *arguments])
 
 
-def broken(message: str) -> list[object]:
+def broken(message: str) -> list[Finding]:
     raise UserError(message) if message else AssertionError
 
 
 def test_a_part_that_breaks_is_a_finding_and_no_trace() -> None:
-    (known,) = looked_at("the server", lambda: broken("it does not answer."))  # type: ignore[arg-type]
+    (known,) = looked_at("the server", lambda: broken("it does not answer."))
     assert known.sentence == "the server cannot be looked at: it does not answer."
-    (unknown,) = looked_at("the server", lambda: broken(""))  # type: ignore[arg-type]
+    (unknown,) = looked_at("the server", lambda: broken(""))
     assert "AssertionError: no message" in unknown.what
     assert {known.level, unknown.level} == {Level.PROBLEM}
 
@@ -56,25 +56,22 @@ def test_a_server_that_does_not_answer_is_a_problem_and_the_rest_is_looked_at(
     assert "Traceback" not in result.output
 
 
-def test_a_database_that_was_never_made_is_a_problem(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("database", "said"),
+    [
+        ("never_made", "problem: the database server cannot be looked at: The database has no tables yet."),
+        ("postgres", "problem: the database has no tables yet: run 'forecaster migrate'."),
+    ],
+)
+def test_a_database_that_was_never_made_or_never_migrated_is_a_problem(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, database: str, said: str
 ) -> None:
-    url = make_url(warehouse.admin_url).set(database="never_made")
+    url = make_url(warehouse.admin_url).set(database=database)
     monkeypatch.setenv("DATABASE_URL", url.render_as_string(hide_password=False))
     result = doctor()
     assert result.exit_code == 1
-    assert "forecaster migrate" in result.stdout
+    assert said in result.stdout
     assert "Traceback" not in result.output
-
-
-def test_a_database_that_was_never_migrated_is_a_problem(
-    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    url = make_url(warehouse.admin_url).set(database="postgres")
-    monkeypatch.setenv("DATABASE_URL", url.render_as_string(hide_password=False))
-    result = doctor()
-    assert result.exit_code == 1
-    assert "problem: the database has no tables yet: run 'forecaster migrate'." in result.stdout
     assert doctor("--sql").exit_code == 1
 
 
@@ -112,6 +109,6 @@ def test_other_commands_show_what_needs_a_look_and_nothing_else(
         assert not [f for f in findings if f.level is Level.OK]
         shown = CliRunner().invoke(app, ["status"])
         assert shown.exit_code == 0
-        assert f"chmod go-rw {settings.home}" in shown.stderr
+        assert "chmod go-rw" in shown.stderr
     finally:
         settings.home.chmod(0o711)

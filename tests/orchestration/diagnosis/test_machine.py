@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -19,37 +20,40 @@ from orchestration.diagnosis.machine import (
 )
 from orchestration.settings import Settings
 
-READ_OR_WRITE = 0o066
-
 
 @pytest.mark.parametrize(
-    ("mode", "is_secret", "level"),
+    ("mode", "closed_by", "is_secret", "level"),
     [
-        (0o700, False, Level.OK),
-        (0o711, False, Level.OK),
-        (0o755, False, Level.WARNING),
-        (0o750, False, Level.WARNING),
-        (0o640, True, Level.PROBLEM),
-        (0o777, False, Level.PROBLEM),
+        (0o700, "go-rwx", False, Level.OK),
+        (0o711, "go-rwx", False, Level.WARNING),
+        (0o711, "go-rw", False, Level.OK),
+        (0o755, "go-rw", False, Level.WARNING),
+        (0o750, "o-rwx", False, Level.OK),
+        (0o770, "o-rwx", False, Level.OK),
+        (0o751, "o-rwx", False, Level.WARNING),
+        (0o640, "go-rw", True, Level.PROBLEM),
+        (0o777, "o-rwx", False, Level.PROBLEM),
     ],
 )
-def test_a_folder_is_judged_by_what_others_may_do(mode: int, is_secret: bool, level: Level) -> None:
-    place = Place(Path("/home/x"), mode, "everything", READ_OR_WRITE, is_secret)
+def test_a_place_is_judged_by_what_others_may_do(
+    mode: int, closed_by: str, is_secret: bool, level: Level
+) -> None:
+    place = Place(Path("/home/x"), mode, "everything", closed_by, is_secret)
     assert next(iter(judge_places([place]))).level is level
 
 
 def test_the_advice_closes_what_was_open(settings: Settings) -> None:
-    folder = settings.client_landing_dir("open_folder")
-    folder.mkdir(parents=True)
+    folder = settings.landing_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    before = folder.stat().st_mode
     folder.chmod(0o777)
     try:
         (finding,) = [f for f in judge_places(places(settings)) if str(folder) in f.what]
         assert finding.level is Level.PROBLEM
-        assert finding.advice == f"chmod o-rw {folder}"
-        folder.chmod(0o770)
+        subprocess.run(finding.advice.split(), check=True)
         assert not [f for f in judge_places(places(settings)) if str(folder) in f.what]
     finally:
-        folder.rmdir()
+        folder.chmod(before)
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,12 @@ from orchestration.diagnosis.findings import Finding, Level
 from orchestration.diagnosis.server import (
     SECURITY_RELEASES,
     SECURITY_RELEASES_AS_OF,
-    ServerFacts,
-    Session,
-    gather,
     judge,
     judge_clock,
     judge_connections,
     judge_version,
 )
+from orchestration.diagnosis.server_facts import ServerFacts, Session, gather
 from orchestration.warehouse.limits import ClientRole
 from orchestration.warehouse.public_rights import Statement
 from orchestration.warehouse.server import Roles, Warehouse

@@ -59,7 +59,7 @@ def upgrade() -> None:
     connection = op.get_bind()
     collected = connection.execute(COLLECTED, {"kept": list(KEPT)}).all()
     if collected:
-        for view in connection.execute(VIEWS).scalars():
+        for (view,) in connection.execute(VIEWS).all():
             op.execute(f'drop view if exists analytics."{view}" cascade')
     for table, same_types in collected:
         op.execute(f'alter table analytics."{table}" {same_types}')
