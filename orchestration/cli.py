@@ -14,7 +14,7 @@ import typer
 from rich.markup import escape
 from typer.core import TyperGroup
 
-from orchestration.commands import clients, installation, model, work
+from orchestration.commands import clients, doctor, installation, model, work
 from orchestration.commands.terminal import err, out
 from orchestration.errors import UserError
 from orchestration.warehouse.outage import outage_sentence
@@ -79,6 +79,7 @@ for command, example in (
     (work.ingest, "forecaster ingest sales_2026-03.csv stock_levels.csv --client acme"),
     (work.run, "forecaster run --client acme --as-of 2026-03-31 --job forecast_only"),
     (work.status, "forecaster status"),
+    (doctor.doctor, "forecaster doctor --sql | psql"),
     (work.report, "forecaster report --client acme --output acme.html"),
     (work.sql, "forecaster sql --client acme -c 'select * from planner_worklist limit 10'"),
     (installation.up, "forecaster up --port 3000"),

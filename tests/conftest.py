@@ -145,6 +145,14 @@ def tcp_server(session_folder: Path) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def tcp_superuser(tcp_server: str, session_folder: Path) -> str:
+    """The URL of that server's superuser, whom the project never is there."""
+    password = (session_folder / "tcp" / "superuser-password").read_text()
+    superuser = make_url(tcp_server).set(username="postgres", password=password)
+    return libpq_spelling(superuser)
+
+
+@pytest.fixture(scope="session")
 def tcp_warehouse(tcp_server: str) -> Warehouse:
     """A migrated warehouse on the TCP server."""
     admin = make_url(tcp_server).set(database="warehouse")

@@ -28,7 +28,7 @@ ORCHESTRATION = (
     {"landing", "reading"},
     {"stages"},
     {"jobs", "reporting", "running"},
-    {"schedules", "sensors", "definitions", "demo", "demo_setup"},
+    {"schedules", "sensors", "definitions", "demo", "demo_setup", "diagnosis"},
     {"commands"},
     {"cli"},
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+from orchestration.commands.doctor import show_what_needs_a_look
 from orchestration.commands.terminal import (
     err,
     open_warehouse,
@@ -127,6 +128,7 @@ def up(port: Port = 3000) -> None:
             mark_abandoned(instance, abandoned)
         for run in abandoned:
             err.print(f"[yellow]Run {run.run_id} ended with the last UI; it is tried again.[/]")
+    show_what_needs_a_look(settings, warehouse)
     log = escape(str(service_log(settings)))
     err.print(f"Starting the UI; this takes about 20 seconds. What it prints goes to {log}")
     code = run_service(settings, instance_environment(settings, warehouse), port, _announce)

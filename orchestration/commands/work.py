@@ -12,6 +12,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from orchestration.commands.doctor import show_what_needs_a_look
 from orchestration.commands.terminal import (
     ClientOption,
     err,
@@ -133,6 +134,7 @@ def status() -> None:
         show_warning(problem.message)
     for warning in state_warnings(states, datetime.now(UTC).date()):
         show_warning(warning)
+    show_what_needs_a_look(settings, warehouse)
     service = running_service(settings)
     out.print(f"UI: {service.url}" if service else "UI: not running; 'forecaster up' starts it.")
 

@@ -18,10 +18,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from forecasting_lib.inventory import FLAG_VOCABULARY
-from orchestration.warehouse import comments, tenancy
+from orchestration.warehouse import comments, limits, tenancy
 from orchestration.warehouse.ddl import LOCK_TIMEOUT_MS, change_structure, until_unlocked
 from orchestration.warehouse.locks import LockedError, Purpose, ignore, lock_transaction, provide
+from orchestration.warehouse.public_rights import restrict_everybody
 from orchestration.warehouse.server import Warehouse, create_missing_databases
+from orchestration.warehouse.statistics import hide_statistics
 from orchestration.warehouse.tables import SCHEMAS, ops
 from orchestration.warehouse.tenancy import PARTITION_SEPARATOR
 
@@ -70,12 +72,16 @@ def upgrade(
 
     Raises:
         LockedError: as for :func:`migrate`.
+        WarehouseError: the name of a role would be too long.
     """
+    limits.refuse_long_names(warehouse.roles)
     created = create_missing_databases(warehouse)
     _provide_the_lock(warehouse)
     with warehouse.connect_admin() as connection:
         lock_transaction(connection, Purpose.MIGRATION, on_wait=on_wait)
         tenancy.create_roles(connection, warehouse.roles)
+        limits.limit_clients(connection, warehouse.roles)
+        restrict_everybody(connection, warehouse)
 
     def run_scripts() -> None:
         with warehouse.engine.begin() as connection:
@@ -85,6 +91,7 @@ def upgrade(
             connection.execute(text(f"set local lock_timeout = {LOCK_TIMEOUT_MS}"))
             for schema in SCHEMAS:
                 connection.execute(text(f"create schema if not exists {schema}"))
+            limits.refuse_long_names(warehouse.roles, _registered(connection))
             command.upgrade(alembic_config(connection, scripts), "head")
 
     until_unlocked(warehouse, run_scripts, on_wait=on_wait)
@@ -161,12 +168,20 @@ def alembic_config(connection: Connection, scripts: Path) -> Config:
     return config
 
 
+def _registered(connection: Connection) -> list[str]:
+    """The slugs of the clients; none where there are no tables yet."""
+    if connection.execute(text("select to_regclass('ops.clients')")).scalar() is None:
+        return []
+    return list(connection.execute(text("select client_id from ops.clients order by client_id")).scalars())
+
+
 def _secure(warehouse: Warehouse, on_wait: Callable[[str], None]) -> None:
     """Policies and grants, the flag vocabulary, the locks, the audit log for its owner, the comments."""
 
     def secure(connection: psycopg.Connection[Any]) -> None:
         lock_transaction(connection, Purpose.MIGRATION, on_wait=on_wait)
         tenancy.secure(connection, warehouse.roles)
+        hide_statistics(connection)
         provide(connection)
         for flag, description in FLAG_VOCABULARY.items():
             connection.execute(

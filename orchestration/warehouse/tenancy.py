@@ -6,7 +6,8 @@ Belongs here: everything that keeps two clients apart inside one database. Every
 * The pipeline's role owns the tables and sees all rows; row-level security is forced on it too, so that a
   table without a policy shows nothing to anybody.
 * A client's login role is a member of the tenant group, which may read ``analytics`` and nothing else. The
-  policy compares ``client_id`` with the role's own name, so a role needs no row anywhere to be confined.
+  policy compares ``client_id`` with the role's own name, so a role needs no row anywhere to be confined, and
+  one that is no client's sees nothing.
 * Partitions get policies of their own: a partition addressed directly does not pass through its parent's.
 * The audit log belongs to a third role; the pipeline may read it and add to it.
 """
@@ -19,7 +20,9 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
+from orchestration.warehouse import limits
 from orchestration.warehouse.server import Roles, Warehouse, WarehouseError
+from orchestration.warehouse.statistics import hide_statistics
 from orchestration.warehouse.tables import SCHEMAS
 from orchestration.warehouse.tables.analytics import PARTITIONED
 
@@ -91,23 +94,29 @@ def secure_table(connection: Connection, roles: Roles, schema: str, table: str) 
     if flags != (True, True):
         connection.execute(sql.SQL("alter table {} enable row level security").format(name))
         connection.execute(sql.SQL("alter table {} force row level security").format(name))
-    existing = {
-        row[0]
-        for row in connection.execute(
-            "select policyname from pg_policies where schemaname = %s and tablename = %s", (schema, table)
-        )
-    }
+    existing = dict(
+        connection.execute(
+            "select policyname, roles::text[] from pg_policies where schemaname = %s and tablename = %s",
+            (schema, table),
+        ).fetchall()
+    )
     if "pipeline" not in existing:
         connection.execute(
             sql.SQL("create policy pipeline on {} to {} using (true) with check (true)").format(
                 name, sql.Identifier(roles.pipeline)
             )
         )
-    if schema == "analytics" and "tenant" not in existing:
+    # of everybody, not of the tenant group: its members may drop policies that name it ('drop owned')
+    if schema == "analytics" and existing.get("tenant") != ["public"]:
+        connection.execute(sql.SQL("drop policy if exists tenant on {}").format(name))
         connection.execute(
             sql.SQL(
-                "create policy tenant on {} for select to {} using (client_id = substr(current_user, {}))"
-            ).format(name, sql.Identifier(roles.tenant), sql.Literal(len(roles.client_prefix) + 1))
+                """
+                create policy tenant on {} for select to public using (
+                    client_id = case when starts_with(current_user, {}) then substr(current_user, {}) end
+                )
+                """
+            ).format(name, sql.Literal(roles.client_prefix), sql.Literal(len(roles.client_prefix) + 1))
         )
 
 
@@ -151,6 +160,7 @@ def add_client_partitions(connection: Connection, roles: Roles, client_id: str) 
                 parent, partition, sql.Literal(client_id)
             )
         )
+    hide_statistics(connection)
 
 
 def partition_name(table: str, client_id: str) -> str:
@@ -166,8 +176,9 @@ def create_client_role(connection: Connection, roles: Roles, client_id: str) -> 
         client_id: the client's slug.
 
     Raises:
-        WarehouseError: the login may not create roles.
+        WarehouseError: the login may not create roles, or the role's name would be too long.
     """
+    limits.refuse_long_names(roles, [client_id])
     role = roles.client(client_id)
     try:
         if not _role_exists(connection, role):
@@ -180,6 +191,7 @@ def create_client_role(connection: Connection, roles: Roles, client_id: str) -> 
         )
         # by this the login may end the role's sessions and drop what it owns
         connection.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(role)))
+        limits.limit_clients(connection, roles)
     except psycopg.errors.InsufficientPrivilege as error:
         raise WarehouseError(
             "The login of DATABASE_URL may not create roles; grant it CREATEROLE, "

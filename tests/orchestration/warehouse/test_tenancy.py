@@ -4,45 +4,18 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from datetime import date
 from typing import Any
 
-import polars as pl
 import psycopg
 import pytest
 from psycopg import sql
 
 from orchestration.clients import add_client, remove_client, validated
-from orchestration.warehouse.bulk import insert_frame
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import SCHEMAS, metadata
 from orchestration.warehouse.tables.analytics import PARTITIONED
 from orchestration.warehouse.tenancy import partition_name, set_client_password
-
-
-def give_rows(warehouse: Warehouse, client_id: str) -> None:
-    """One item, one location, one day of demand."""
-    item = pl.DataFrame(
-        {"client_id": [client_id], "item_id": ["tea"], "name": ["Tea"], "is_described": [True]}
-    )
-    demand = pl.DataFrame(
-        {
-            "client_id": [client_id],
-            "item_id": ["tea"],
-            "location_id": ["main"],
-            "date": [date(2026, 3, 1)],
-            "demand_qty": [7.0],
-            "net_sold_qty": [7.0],
-            "clipped_qty": [0.0],
-            **{f"is_{flag}": [False] for flag in ("promotion", "holiday", "closed", "stocked_out", "masked")},
-        }
-    )
-    with warehouse.transaction() as connection:
-        insert_frame(connection, "analytics.dim_item", item)
-        insert_frame(connection, "analytics.ts_demand_daily", demand)
-
-
-PASSWORD = "correct horse/battery:staple"
+from tests.orchestration.warehouse.logins import PASSWORD, give_rows, login
 
 
 @pytest.fixture(scope="module", params=["embedded", "tcp"])
@@ -71,11 +44,6 @@ def as_a(warehouse: Warehouse, pair: tuple[str, str]) -> Iterator[psycopg.Connec
     """A session that client A logged in to by itself."""
     with login(warehouse, pair[0]) as connection:
         yield connection
-
-
-def login(warehouse: Warehouse, client_id: str, password: str = PASSWORD) -> psycopg.Connection[Any]:
-    role = warehouse.roles.client(client_id)
-    return psycopg.connect(warehouse.libpq_url(), user=role, password=password, autocommit=True)
 
 
 def queryable_relations(warehouse: Warehouse) -> list[tuple[str, str]]:

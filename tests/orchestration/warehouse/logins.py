@@ -1,0 +1,42 @@
+"""Clients with rows that log in by themselves, as the tests of what they can do need them."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import polars as pl
+import psycopg
+
+from orchestration.warehouse.bulk import insert_frame
+from orchestration.warehouse.server import Warehouse
+
+PASSWORD = "correct horse/battery:staple"
+
+
+def login(warehouse: Warehouse, client_id: str, password: str = PASSWORD) -> psycopg.Connection[Any]:
+    """A session of a client's own role on the warehouse's database."""
+    role = warehouse.roles.client(client_id)
+    return psycopg.connect(warehouse.libpq_url(), user=role, password=password, autocommit=True)
+
+
+def give_rows(warehouse: Warehouse, client_id: str) -> None:
+    """One item, one location, one day of demand."""
+    item = pl.DataFrame(
+        {"client_id": [client_id], "item_id": ["tea"], "name": ["Tea"], "is_described": [True]}
+    )
+    demand = pl.DataFrame(
+        {
+            "client_id": [client_id],
+            "item_id": ["tea"],
+            "location_id": ["main"],
+            "date": [date(2026, 3, 1)],
+            "demand_qty": [7.0],
+            "net_sold_qty": [7.0],
+            "clipped_qty": [0.0],
+            **{f"is_{flag}": [False] for flag in ("promotion", "holiday", "closed", "stocked_out", "masked")},
+        }
+    )
+    with warehouse.transaction() as connection:
+        insert_frame(connection, "analytics.dim_item", item)
+        insert_frame(connection, "analytics.ts_demand_daily", demand)
