@@ -29,7 +29,7 @@ def ingest(
     client: ClientOption,
 ) -> None:
     """Load files of a client at once, without waiting for the sensor; the rest of the pipeline is not run."""
-    _, warehouse = open_warehouse()
+    settings, warehouse = open_warehouse()
     with err.status("Loading") as status:
         from orchestration.clients import get_client
         from orchestration.stages.ingestion import ingest_files
@@ -38,6 +38,7 @@ def ingest(
             warehouse,
             get_client(warehouse, client),
             files,
+            settings.landing_dir,
             on_progress=lambda path, rows: status.update(f"{escape(path)}: {rows:,} rows read"),
         )
     table = Table("file", "result", "rows", "rejected", "message")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from orchestration.errors import UserError
+from orchestration.foreign_text import printable
 
 
 class Reason(StrEnum):
@@ -121,4 +122,4 @@ class FileRefusedError(UserError):
 
     def __init__(self, refusal: Refusal, detail: str) -> None:
         self.refusal = refusal
-        super().__init__(f"{detail}. {refusal.advice}")
+        super().__init__(f"{printable(detail)}. {refusal.advice}")
