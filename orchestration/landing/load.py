@@ -16,6 +16,7 @@ import polars as pl
 import psycopg
 
 from orchestration.clients import Client
+from orchestration.foreign_text import printable
 from orchestration.landing.batches import LINE, RAW, Table
 from orchestration.landing.delivery import Delivery
 from orchestration.landing.discovery import content_hash, unopened_hash
@@ -51,6 +52,7 @@ Progress = Callable[[str, int], None]
 """Called with a file's path and the rows read of it so far."""
 
 _SHOWN_UNUSED = 10
+_SHOWN_CHARACTERS = 100
 
 
 def load_file(
@@ -323,6 +325,6 @@ def _lacking(delivery: Delivery, texts: pl.DataFrame) -> pl.DataFrame:
 def _unused_columns(kind: Kind, table: Table) -> list[str]:
     if not kind.names_unused or not table.unused:
         return []
-    shown = ", ".join(table.unused[:_SHOWN_UNUSED])
+    shown = printable(", ".join(name[:_SHOWN_CHARACTERS] for name in table.unused[:_SHOWN_UNUSED]))
     more = f" and {len(table.unused) - _SHOWN_UNUSED:,} more" if len(table.unused) > _SHOWN_UNUSED else ""
     return [f"Columns not used: {shown}{more}."]
