@@ -37,7 +37,7 @@ def escape(text: str) -> str:
 
     Rich's own ``escape`` sees one text: a ``[`` in one and a ``]`` in the next would still make a tag.
     """
-    shown = printable(text, keep="\n\t").replace("[", f"[{_NO_TAG}")
+    shown = printable(text, keep="\n\t").replace("[", f"\\[{_NO_TAG}")
     backslashes = len(shown) - len(shown.rstrip("\\"))
     return shown + "\\" * backslashes + _NO_TAG if backslashes else shown
 

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
 
 from orchestration.commands.terminal import (
@@ -22,6 +21,7 @@ from orchestration.commands.terminal import (
     show_where_to_look,
     waiting,
 )
+from orchestration.foreign_text import escape
 
 
 def ingest(

@@ -11,6 +11,7 @@ from pathlib import Path
 import dagster as dg
 
 from orchestration.clients import CLIENT_PARTITIONS, Client, get_client
+from orchestration.foreign_text import code_span, printable
 from orchestration.landing import anomalies
 from orchestration.landing.discovery import finished, pending, settled
 from orchestration.landing.folder import FileChangedError, listed, name_problem, scan
@@ -124,7 +125,9 @@ def table_result(table: str, row_count: int, outcomes: Sequence[Outcome]) -> dg.
             "rows_loaded": sum(outcome.rows_loaded for outcome in mine),
             "rows_rejected": sum(outcome.rows_rejected for outcome in mine),
             "rows_restated": sum(outcome.rows_restated for outcome in mine),
-            "files": dg.MetadataValue.md("\n".join(f"- `{outcome.path}`" for outcome in mine) or "none"),
+            "files": dg.MetadataValue.md(
+                "\n".join(f"- {code_span(outcome.path)}" for outcome in mine) or "none"
+            ),
         },
     )
 
@@ -157,7 +160,7 @@ def warning(name: str, key: dg.AssetKey, problems: Sequence[str]) -> dg.AssetChe
         asset_key=key,
         passed=not problems,
         severity=dg.AssetCheckSeverity.WARN,
-        description=" ".join(problems[:10]) or "Nothing odd.",
+        description=printable(" ".join(problems[:10])) or "Nothing odd.",
         metadata={"problems": len(problems)},
     )
 
@@ -228,7 +231,7 @@ def landing_files(
         on_progress=lambda path, rows: context.log.debug(f"{path}: {rows:,} rows read"),
     )
     for outcome in outcomes:
-        context.log.info(f"{outcome.path}: {outcome.status}. {outcome.message or ''}")
+        context.log.info(printable(f"{outcome.path}: {outcome.status}. {outcome.message or ''}"))
     for table, row_count in row_counts(warehouse, client.client_id).items():
         yield table_result(table, row_count, outcomes)
     yield from delivery_warnings(warehouse, client)

@@ -340,7 +340,7 @@ def odd_array(rng: Random, n_rows: int) -> Any:
         lambda: pa.array([1.5] * n_rows, pa.float16()),
         lambda: pa.array([datetime(2024, 3, 1)] * n_rows, pa.timestamp("s")),  # noqa: DTZ001 - as delivered
         lambda: pa.DictionaryArray.from_arrays(
-            pa.array([0] * n_rows, pa.int32()), pa.array(["x" * rng.choice([1, 300, 3_000_000])])
+            pa.array([0] * n_rows, pa.int32()), pa.array(["x" * rng.choice([1, 300, 100_000])])
         ),
         lambda: pa.array([rng.choice(MARKS).encode("utf-8", "replace").decode() for _ in range(n_rows)]),
     ]
