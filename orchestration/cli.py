@@ -11,12 +11,12 @@ from importlib import metadata
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from typer.core import TyperGroup
 
 from orchestration.commands import clients, doctor, installation, model, work
 from orchestration.commands.terminal import err, out
 from orchestration.errors import UserError
+from orchestration.foreign_text import escape
 from orchestration.warehouse.outage import outage_sentence
 
 

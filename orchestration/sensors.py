@@ -27,7 +27,8 @@ from orchestration.clients import (
     registered_ids,
 )
 from orchestration.jobs import client_pipeline
-from orchestration.landing.discovery import scan, settled
+from orchestration.landing.discovery import settled
+from orchestration.landing.folder import scan
 from orchestration.resources import Installation
 from orchestration.warehouse.server import WarehouseError
 

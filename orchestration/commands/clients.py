@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
-from rich.markup import escape
 from rich.table import Column, Table
 
 from orchestration.commands.terminal import err, open_warehouse, out, show_waiting, show_warning, waiting
+from orchestration.foreign_text import escape, printable
 from orchestration.registry import SETTINGS, Client, plain_type
 
 if TYPE_CHECKING:
@@ -101,8 +101,8 @@ def list_() -> None:
         table.add_row(
             client.client_id,
             escape(client.name),
-            client.timezone,
-            client.cron or "on new files",
+            escape(client.timezone),
+            escape(client.cron or "on new files"),
             f"{client.horizon_days} days",
             f"{client.service_level:g}",
             ", ".join(client.models),
@@ -144,7 +144,7 @@ def remove(
 
     name = stored_fields(warehouse, client)["name"]
     if not yes:
-        typer.confirm(f"Erase {client} ({name}), its deliveries, forecasts and plans?", abort=True)
+        typer.confirm(f"Erase {client} ({printable(name)}), its deliveries, forecasts and plans?", abort=True)
     with (
         open_instance(settings, warehouse) as instance,
         waiting(f"Erasing {client}"),

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from orchestration.commands.doctor import show_what_needs_a_look
 from orchestration.commands.terminal import (
@@ -19,6 +18,7 @@ from orchestration.commands.terminal import (
     show_where_to_look,
     waiting,
 )
+from orchestration.foreign_text import escape
 
 if TYPE_CHECKING:
     from orchestration.clients import Client
@@ -105,7 +105,7 @@ def demo() -> None:
         print_summary(out, warehouse, client)
         reports.append(path)
     out.rule()
-    out.print("Reports: " + ", ".join(str(path) for path in reports), soft_wrap=True)
+    out.print("Reports: " + escape(", ".join(map(str, reports))), soft_wrap=True)
     out.print(
         "Try next:\n"
         "  forecaster up    # the UI, with schedules and sensors\n"

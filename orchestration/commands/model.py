@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from orchestration.commands.terminal import ClientOption, err, open_warehouse, out, waiting
+from orchestration.foreign_text import escape
 
 if TYPE_CHECKING:
     from forecasting_lib.benchmark.figures import Interval
@@ -92,7 +92,7 @@ def evaluate(
 
     scores = {name: score_series(held_out, answer) for name, answer in answers.items()}
     table, bars = figures(scores), judge(scores, (RAW, WHOLE))
-    wide = Console(highlight=False, width=max(out.width, TABLE_WIDTH))
+    wide = Console(highlight=False, emoji=False, width=max(out.width, TABLE_WIDTH))
     wide.print(_metrics_table(table))
     wide.print(_bars_table(bars))
     synthetic = {} if skip_synthetic else _synthetic(resolved)

@@ -14,18 +14,19 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+from orchestration.foreign_text import escape
 
 if TYPE_CHECKING:
     from orchestration.running.runs import RunOutcome, StepUpdate
     from orchestration.settings import Settings
     from orchestration.warehouse.server import Warehouse
 
-out = Console(highlight=False)
+out = Console(highlight=False, emoji=False)
 """Results: what a pipe may read."""
 
-err = Console(stderr=True, highlight=False)
+err = Console(stderr=True, highlight=False, emoji=False)
 """Progress, hints and mistakes."""
 
 ClientOption = Annotated[
@@ -151,7 +152,7 @@ def run_clients(
         sync_partitions(instance, registered_ids(warehouse))
         for client_id in client_ids:
             with output_sent_to(_log(settings)) as screen:
-                console = Console(file=screen, highlight=False)
+                console = Console(file=screen, highlight=False, emoji=False)
                 with RunProgress(console, f"{client_id}: {job_name}") as progress:
                     outcome = run_job(
                         warehouse,

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
 
 from orchestration.commands.doctor import show_what_needs_a_look
@@ -23,6 +22,7 @@ from orchestration.commands.terminal import (
     show_where_to_look,
     waiting,
 )
+from orchestration.foreign_text import escape
 
 
 def ingest(
@@ -30,7 +30,7 @@ def ingest(
     client: ClientOption,
 ) -> None:
     """Load files of a client at once, without waiting for the sensor; the rest of the pipeline is not run."""
-    _, warehouse = open_warehouse()
+    settings, warehouse = open_warehouse()
     with err.status("Loading") as status:
         from orchestration.clients import get_client
         from orchestration.stages.ingestion import ingest_files
@@ -39,6 +39,7 @@ def ingest(
             warehouse,
             get_client(warehouse, client),
             files,
+            settings.landing_dir,
             on_progress=lambda path, rows: status.update(f"{escape(path)}: {rows:,} rows read"),
         )
     table = Table("file", "result", "rows", "rejected", "message")

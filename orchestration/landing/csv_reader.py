@@ -9,40 +9,87 @@ from __future__ import annotations
 import csv
 import gzip
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from typing import BinaryIO, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import BinaryIO, Protocol
 
 import polars as pl
 
 from orchestration.landing.batches import LINE, MISSHAPEN_SCHEMA, RAW, RAW_LIMIT, Batch, Table, rows_at_once
 from orchestration.landing.contracts import Contract
+from orchestration.landing.expansion import LINES_A_BYTE, VALUES_A_BYTE, refuse_expansion
 from orchestration.landing.header import resolve_columns
 from orchestration.landing.reasons import FileRefusedError, Reason, Refusal
 
 _BOM = b"\xef\xbb\xbf"
-_EXPANSION_FLOOR = 64 << 20
-_EXPANSION_RATIO = 300
+_BLOCK = 1 << 20
 _DELIMITERS = (",", ";", "\t")
 
 
 def open_csv(content: BinaryIO, path: str, contract: Contract, column_map: Mapping[str, str]) -> Table:
     """Read the header of CSV text; arguments and errors are those of ``reader.open_table``."""
-    return _open(_Lines(content, path, contract.line_limit, None), path, contract, column_map)
+    return _open(_Lines(content, path, contract.line_limit), path, contract, column_map)
 
 
 def open_gzip(
     content: BinaryIO, path: str, size_bytes: int, contract: Contract, column_map: Mapping[str, str]
 ) -> Table:
-    """The same of CSV text compressed with gzip."""
-    stream = cast(BinaryIO, gzip.GzipFile(fileobj=content))
-    limit = max(_EXPANSION_FLOOR, size_bytes * _EXPANSION_RATIO)
-    return _open(_Lines(stream, path, contract.line_limit, limit), path, contract, column_map)
+    """The same of CSV text compressed with gzip.
+
+    It is decompressed to its end before the first row is read: what is damaged or expands too much holds
+    nobody up.
+    """
+    text = _Decompressed(content, path, size_bytes, has_days=contract.day_label is not None)
+    text.measure()
+    return _open(_Lines(text, path, contract.line_limit), path, contract, column_map)
 
 
 def detect_delimiter(header: str) -> str:
     """The delimiter that occurs most often in a header outside quotes; a comma where none does."""
     bare = "".join(header.split('"')[::2])
     return max(_DELIMITERS, key=bare.count)
+
+
+class _ByLine(Protocol):
+    """What lines are read from."""
+
+    def readline(self, size: int, /) -> bytes: ...
+
+
+class _Decompressed:
+    """The text of a gzip file, refused as soon as more of it was seen than its size lets expect."""
+
+    def __init__(self, content: BinaryIO, path: str, size_bytes: int, *, has_days: bool) -> None:
+        self._stream = gzip.GzipFile(fileobj=content)
+        self._path = path
+        self._size_bytes = size_bytes
+        self._has_days = has_days
+        self._bytes = self._lines = self._values = 0
+
+    def measure(self) -> None:
+        """Read everything, and go back to the start."""
+        while self._counted(self._stream.read, _BLOCK):
+            continue
+        self._stream.seek(0)
+        self._bytes = self._lines = self._values = 0
+
+    def readline(self, size: int, /) -> bytes:
+        return self._counted(self._stream.readline, size)
+
+    def _counted(self, read: Callable[[int], bytes], size: int) -> bytes:
+        try:
+            block = read(size)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise FileRefusedError(
+                Refusal.DAMAGED_GZIP,
+                f"{self._path} is damaged after line {self._lines:,}: it cannot be decompressed to its end",
+            ) from error
+        self._bytes += len(block)
+        self._lines += block.count(b"\n")
+        refuse_expansion(self._path, self._size_bytes, self._bytes, self._lines, LINES_A_BYTE)
+        if self._has_days:
+            self._values += sum(block.count(mark.encode()) for mark in _DELIMITERS)
+            refuse_expansion(self._path, self._size_bytes, self._bytes, self._values, VALUES_A_BYTE)
+        return block
 
 
 class _Lines:
@@ -52,21 +99,20 @@ class _Lines:
     ``take_record``, and bounded together.
     """
 
-    def __init__(self, stream: BinaryIO, path: str, line_limit: int, total_limit: int | None) -> None:
+    def __init__(self, stream: _ByLine, path: str, line_limit: int) -> None:
         self.path = path
         self.number = 0
         self._record: list[str] = []
         self._record_bytes = 0
         self._stream = stream
         self._line_limit = line_limit
-        self._total_limit = total_limit
         self._position = 0
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        line = self._read()
+        line = self._stream.readline(self._line_limit + 1)
         if not line:
             raise StopIteration
         self.number += 1
@@ -79,12 +125,6 @@ class _Lines:
             )
         text = self._decode(line.removeprefix(_BOM) if self.number == 1 else line)
         self._position += len(line)
-        if self._total_limit is not None and self._position > self._total_limit:
-            raise FileRefusedError(
-                Refusal.EXPANDS_TOO_MUCH,
-                f"{self.path} decompresses to more than {self._total_limit:,} bytes, "
-                f"{_EXPANSION_RATIO} times its size",
-            )
         self._record.append(text)
         return text
 
@@ -94,15 +134,6 @@ class _Lines:
         self._record.clear()
         self._record_bytes = 0
         return text
-
-    def _read(self) -> bytes:
-        try:
-            return self._stream.readline(self._line_limit + 1)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise FileRefusedError(
-                Refusal.DAMAGED_GZIP,
-                f"{self.path} is damaged after line {self.number:,}: it cannot be decompressed to its end",
-            ) from error
 
     def _decode(self, line: bytes) -> str:
         if self.number == 1 and line[:2] in (b"\xff\xfe", b"\xfe\xff"):

@@ -1,67 +1,20 @@
-"""Which files of a landing folder are there, which are finished, and which are new.
+"""Which files of a landing folder are finished, and which are new.
 
-Belongs here: listing a folder safely, the hash of a content, and the decisions of the new-files sensor as
-pure functions. Does not belong here: opening a file (``load``).
+Belongs here: the hash of a content, and the decisions of the new-files sensor as pure functions. Does not
+belong here: listing a folder and opening a file (``folder``).
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import stat
-import unicodedata
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
 
+from orchestration.landing.folder import LandingFile
 from orchestration.landing.kinds import KINDS, kind_of
 from orchestration.landing.records import KnownFile
 
-_LITTER = frozenset({"thumbs.db", "desktop.ini"})
-_UNFINISHED = (".part", ".tmp", ".crdownload", ".filepart", "~")
 _BLOCK = 1 << 20
-
-
-@dataclass(frozen=True)
-class LandingFile:
-    """One file as the listing shows it.
-
-    Attributes:
-        path: path below the landing folder, with ``/``; printable and storable whatever the name is.
-        size_bytes: its size.
-        modified_ns: its time of change, nanoseconds since 1970.
-        problem: why it must not be opened, as a sentence without its end; None for a plain file.
-    """
-
-    path: str
-    size_bytes: int
-    modified_ns: int
-    problem: str | None = None
-
-
-def scan(folder: Path) -> list[LandingFile]:
-    """List the files below a folder; an absent folder has none.
-
-    Left out: hidden files and folders, unfinished transfers (``*.part`` and the like), litter of desktops.
-    Listed with a ``problem``, so that the refusal is seen: links that lead out of the folder, links to
-    folders, anything that is not a regular file (opening a pipe would wait for ever), and names with
-    ``..``, control characters or bytes that are not UTF-8.
-    """
-    root = folder.resolve()
-    found: list[LandingFile] = []
-    for directory, folders, names in os.walk(folder):
-        links = [name for name in folders if Path(directory, name).is_symlink()]
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        visible = [Path(directory, name) for name in [*names, *links] if not _is_skipped(name)]
-        found.extend(filter(None, (_inspect(path, folder, root) for path in visible)))
-    return sorted(found, key=lambda file: file.path)
-
-
-def listed(path: Path) -> LandingFile:
-    """A file that a person named, wherever it is; the records know it by its name."""
-    status = path.stat()
-    return LandingFile(path.name, status.st_size, status.st_mtime_ns)
 
 
 def settled(files: Iterable[LandingFile], now: float, quiet_seconds: float) -> list[LandingFile]:
@@ -118,49 +71,6 @@ def content_hash(content: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def name_problem(name: str) -> str | None:
-    """Why a file's name is not accepted, or None."""
-    if ".." in name:
-        return "has '..' in its name"
-    if printable(name) != name:
-        return "has a control character or a byte that is not UTF-8 in its name"
-    return None
-
-
-def printable(path: str) -> str:
-    """A path that every log and database can hold: control characters and stray bytes are escaped."""
-    return "".join(
-        char.encode("unicode_escape").decode("ascii") if unicodedata.category(char) in ("Cc", "Cs") else char
-        for char in path
-    )
-
-
 def _position(path: str) -> int:
     kind = kind_of(path)
     return KINDS.index(kind) if kind else len(KINDS)
-
-
-def _is_skipped(name: str) -> bool:
-    lower = name.casefold()
-    is_hidden = name.startswith(".") and not name.startswith("..")
-    return is_hidden or lower in _LITTER or lower.endswith(_UNFINISHED)
-
-
-def _inspect(path: Path, folder: Path, root: Path) -> LandingFile | None:
-    """What the listing says of one entry; None where it vanished meanwhile."""
-    relative = path.relative_to(folder).as_posix()
-    problem = next(filter(None, map(name_problem, relative.split("/"))), None)
-    try:
-        status = path.lstat()
-        if stat.S_ISLNK(status.st_mode):
-            if not path.resolve().is_relative_to(root):
-                problem = "is a link that leads out of the landing folder"
-            elif not path.is_file():
-                problem = "is a link to something that is not a file"
-            else:
-                status = path.stat()
-        elif not stat.S_ISREG(status.st_mode):
-            problem = "is not a regular file"
-    except (OSError, RuntimeError):
-        return None
-    return LandingFile(printable(relative), status.st_size, status.st_mtime_ns, problem)

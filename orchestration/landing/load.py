@@ -1,7 +1,8 @@
 """One file into ``staging`` in one transaction: wholly, or not at all.
 
-Belongs here: opening a file, knowing its content, and the order of what is done with it. Does not belong
-here: choosing files (``discovery``), judging rows (``judging``, ``whole_file``), writing (``publishing``).
+Belongs here: knowing a file's content, and the order of what is done with it. Does not belong here: choosing
+files (``discovery``), opening them (``folder``), judging rows (``judging``, ``whole_file``), writing
+(``publishing``).
 """
 
 from __future__ import annotations
@@ -15,10 +16,18 @@ import polars as pl
 import psycopg
 
 from orchestration.clients import Client
+from orchestration.foreign_text import printable
 from orchestration.landing.batches import LINE, RAW, Table
 from orchestration.landing.delivery import Delivery
 from orchestration.landing.discovery import content_hash, unopened_hash
 from orchestration.landing.faults import storable
+from orchestration.landing.folder import (
+    FileChangedError,
+    LandingFile,
+    NotOpenedError,
+    open_listed,
+    open_named,
+)
 from orchestration.landing.kinds import Kind, kind_of, known_names
 from orchestration.landing.publishing import publish
 from orchestration.landing.reader import open_table
@@ -43,10 +52,7 @@ Progress = Callable[[str, int], None]
 """Called with a file's path and the rows read of it so far."""
 
 _SHOWN_UNUSED = 10
-
-
-class FileChangedError(Exception):
-    """The file was written to while it was read; nothing is recorded, the next run takes it."""
+_SHOWN_CHARACTERS = 100
 
 
 def load_file(
@@ -55,27 +61,28 @@ def load_file(
     source: Path,
     path: str,
     *,
+    landing: Path | None = None,
     run_id: str | None = None,
     on_progress: Progress | None = None,
 ) -> Outcome:
-    """Load one file, or record why not; a content that was refused before is tried again.
+    """Load one file that a person named, or record why not; a content that was refused before is tried again.
 
     Args:
         warehouse: where to.
         client: whose file it is.
         source: where it is.
-        path: what it is called in the records: its path below the landing folder.
+        path: what it is called in the records.
+        landing: the folder of the clients' landing folders, in which a person vouches for nothing.
         run_id: the Dagster run, where there is one.
         on_progress: told the rows read so far.
 
     Raises:
-        FileChangedError: the file was written to meanwhile.
+        FileChangedError: the file was written to or replaced meanwhile.
     """
     try:
-        content = source.open("rb")
-    except OSError as error:
-        problem = _unreadable(error)
-        return refuse_unopened(warehouse, client, path, Refusal.UNREADABLE, problem, run_id=run_id)
+        content = open_named(source, landing)
+    except NotOpenedError as error:
+        return refuse_unopened(warehouse, client, path, error, run_id=run_id)
     with content:
         return _load(warehouse, _identified(client, content, path, run_id), content, on_progress)
 
@@ -83,30 +90,31 @@ def load_file(
 def load_unless_done(
     warehouse: Warehouse,
     client: Client,
-    source: Path,
-    path: str,
+    folder: Path,
+    file: LandingFile,
     done: Collection[str],
     *,
     run_id: str | None = None,
     on_progress: Progress | None = None,
 ) -> Outcome | None:
-    """Load one file whose size or time of change is new, unless its content is done with.
+    """Load one file of a landing folder, or record why not, unless its content is done with.
 
     Args:
+        folder: the client's landing folder.
+        file: as listed.
         done: hashes of the contents that are done with under this name. The record of such a content takes
             over the file's size and time of change, so that it is not opened the next time.
 
     Other arguments and errors are those of ``load_file``.
     """
     try:
-        content = source.open("rb")
-    except OSError as error:
-        problem = _unreadable(error)
-        if unopened_hash(path, problem) in done:
+        content = open_listed(folder, file)
+    except NotOpenedError as error:
+        if unopened_hash(file.path, error.problem) in done:
             return None
-        return refuse_unopened(warehouse, client, path, Refusal.UNREADABLE, problem, run_id=run_id)
+        return refuse_unopened(warehouse, client, file.path, error, run_id=run_id)
     with content:
-        identity = _identified(client, content, path, run_id)
+        identity = _identified(client, content, file.path, run_id)
         if identity.sha256 not in done:
             return _load(warehouse, identity, content, on_progress)
         _raise_if_changed(identity, content)
@@ -119,8 +127,7 @@ def refuse_unopened(
     warehouse: Warehouse,
     client: Client,
     path: str,
-    refusal: Refusal,
-    problem: str,
+    why: NotOpenedError,
     *,
     run_id: str | None = None,
 ) -> Outcome:
@@ -129,19 +136,18 @@ def refuse_unopened(
     Args:
         warehouse: where to.
         client: whose file it is.
-        path: its storable name.
-        refusal: why.
-        problem: the same in words, following the name; both together stand for the content.
+        path: its storable name; with the problem, it stands for the content.
+        why: the refusal.
         run_id: the Dagster run, where there is one.
     """
-    identity = Identity(client, path, unopened_hash(path, problem), 0, None, run_id)
+    identity = Identity(client, path, unopened_hash(path, why.problem), 0, None, run_id)
     with warehouse.transaction() as connection:
         lock_transaction(connection, Purpose.LANDING, client.client_id)
         return record_refusal(
             connection,
             identity,
             _kind_name(path),
-            FileRefusedError(refusal, f"{path} {problem}"),
+            FileRefusedError(why.refusal, f"{path} {why.problem}"),
             rows_read=0,
         )
 
@@ -158,15 +164,7 @@ def _identified(client: Client, content: BinaryIO, path: str, run_id: str | None
 def _raise_if_changed(identity: Identity, content: BinaryIO) -> None:
     state = os.fstat(content.fileno())
     if (state.st_size, state.st_mtime_ns) != (identity.size_bytes, identity.modified_ns):
-        raise _changed(identity)
-
-
-def _changed(identity: Identity) -> FileChangedError:
-    return FileChangedError(f"{identity.path} was written to while it was read; the next run takes it.")
-
-
-def _unreadable(error: OSError) -> str:
-    return f"cannot be read ({error.strerror})"
+        raise FileChangedError(identity.path)
 
 
 def _kind_name(path: str) -> str | None:
@@ -307,7 +305,7 @@ def _recall_text(delivery: Delivery, content: BinaryIO, limit: int | None) -> No
             if not texts.is_empty() and texts[LINE][-1] >= last:
                 break
     except FileRefusedError as error:
-        raise _changed(delivery.identity) from error
+        raise FileChangedError(delivery.identity.path) from error
     delivery.connection.execute(
         """
         update refused set raw = recalled.raw
@@ -328,6 +326,6 @@ def _lacking(delivery: Delivery, texts: pl.DataFrame) -> pl.DataFrame:
 def _unused_columns(kind: Kind, table: Table) -> list[str]:
     if not kind.names_unused or not table.unused:
         return []
-    shown = ", ".join(table.unused[:_SHOWN_UNUSED])
+    shown = printable(", ".join(name[:_SHOWN_CHARACTERS] for name in table.unused[:_SHOWN_UNUSED]))
     more = f" and {len(table.unused) - _SHOWN_UNUSED:,} more" if len(table.unused) > _SHOWN_UNUSED else ""
     return [f"Columns not used: {shown}{more}."]

@@ -36,7 +36,7 @@ def open_table(
         raise FileRefusedError(Refusal.EMPTY, f"{path} is empty")
     name = path.casefold()
     if name.endswith(".parquet"):
-        return open_parquet(content, path, contract, column_map)
+        return open_parquet(content, path, size_bytes, contract, column_map)
     magic = content.read(len(_GZIP_MAGIC))
     content.seek(0)
     if name.endswith(".gz"):

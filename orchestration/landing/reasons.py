@@ -10,6 +10,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from orchestration.errors import UserError
+from orchestration.foreign_text import printable
 
 
 class Reason(StrEnum):
@@ -76,6 +77,7 @@ class Refusal(StrEnum):
     DAMAGED_GZIP = "damaged_gzip"
     EXPANDS_TOO_MUCH = "expands_too_much"
     BAD_PARQUET = "bad_parquet"
+    UNREADABLE_COLUMN = "unreadable_column"
     BAD_QUOTING = "bad_quoting"
     DUPLICATE_HEADER = "duplicate_header"
     MISSING_COLUMN = "missing_column"
@@ -104,7 +106,8 @@ REFUSAL_ADVICE = {
     Refusal.HIDDEN_GZIP: "Name the file .csv.gz.",
     Refusal.DAMAGED_GZIP: "Transfer the file again; its end is missing or its content was changed.",
     Refusal.EXPANDS_TOO_MUCH: "Deliver the data uncompressed, if it is meant to be this large.",
-    Refusal.BAD_PARQUET: "Write the file again with flat columns, or deliver CSV.",
+    Refusal.BAD_PARQUET: "Write the file again, or deliver CSV.",
+    Refusal.UNREADABLE_COLUMN: "Write the column as text, numbers, dates or booleans, or deliver CSV.",
     Refusal.BAD_QUOTING: "Close every quote and double the quotes inside a text.",
     Refusal.DUPLICATE_HEADER: "Give every column a name of its own.",
     Refusal.MISSING_COLUMN: "Add the column, or map the client's own name to it in column_map.",
@@ -121,4 +124,4 @@ class FileRefusedError(UserError):
 
     def __init__(self, refusal: Refusal, detail: str) -> None:
         self.refusal = refusal
-        super().__init__(f"{detail}. {refusal.advice}")
+        super().__init__(f"{printable(detail)}. {refusal.advice}")

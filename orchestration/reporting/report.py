@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from orchestration.clients import Client
 from orchestration.errors import UserError
+from orchestration.foreign_text import printable
 from orchestration.reading.accuracy import latest_accuracy
 from orchestration.reporting.numbers import number, percent
 from orchestration.reporting.plots import accuracy_plot, forecast_plot, stock_plot
@@ -66,7 +67,11 @@ def write_report(warehouse: Warehouse, client: Client, path: Path) -> None:
             f"{client.client_id} has no forecast yet; run 'forecaster run --client {client.client_id}' first."
         )
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        finalize=_shown,
     )
     environment.filters |= {"percent": percent, "number": number}
     accuracy = latest_accuracy(warehouse, client.client_id)
@@ -83,6 +88,11 @@ def write_report(warehouse: Warehouse, client: Client, path: Path) -> None:
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(html, encoding="utf-8")
+
+
+def _shown(value: Any) -> Any:
+    """What a template shows of a value: of a text, nothing that turns the direction of what follows."""
+    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def series_pages(warehouse: Warehouse, client_id: str, run_id: str, last_day: date) -> list[SeriesPage]:

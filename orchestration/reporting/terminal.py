@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import polars as pl
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from orchestration.clients import Client
+from orchestration.foreign_text import escape
 from orchestration.reading.accuracy import latest_accuracy
 from orchestration.reporting.numbers import number, percent
 from orchestration.reporting.questions import latest_models, urgent_lines, volumes

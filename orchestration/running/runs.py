@@ -7,7 +7,6 @@ run per client. Does not belong here: what a job consists of (``jobs``), how pro
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import sys
@@ -25,6 +24,7 @@ import dagster as dg
 
 from orchestration.clients import CLIENT_TAG
 from orchestration.errors import UserError
+from orchestration.foreign_text import printable
 from orchestration.warehouse.locks import Purpose, try_lock_session
 from orchestration.warehouse.outage import ADVICE, is_outage, outage_sentence
 from orchestration.warehouse.server import Warehouse
@@ -326,10 +326,8 @@ def _innermost_message(error: Any) -> str:
 
 
 def _first_sentence(error: Any) -> str:
-    lines = [line for line in str(error.message).strip().splitlines() if line]
-    first = lines[0] if lines else str(error.cls_name)
-    with contextlib.suppress(ValueError):
-        name, rest = first.split(": ", 1)
-        if " " not in name:
-            return rest
-    return first
+    name, _, message = str(error.message).strip().partition(": ")
+    if len(name.split()) != 1 or not message.strip():
+        message = str(error.message)
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    return printable(lines[0] if lines else str(error.cls_name))

@@ -22,6 +22,7 @@ from dagster_dbt import (
 from psycopg import sql
 
 from orchestration.clients import CLIENT_PARTITIONS, Client, get_client
+from orchestration.foreign_text import printable
 from orchestration.resources import DATABASE_RETRIES, Installation
 from orchestration.stages.dbt import (
     DBT_EXECUTABLE,
@@ -130,8 +131,8 @@ def holidays(context: dg.AssetExecutionContext, installation: Installation) -> d
     written, unknown = refresh_holidays(installation.warehouse, client)
     if unknown:
         context.log.warning(
-            f"No holidays are known for {', '.join(unknown)}; name a country such as DE or a part of one "
-            f"such as US-CA in the locations' holiday_calendar or in the client's country."
+            f"No holidays are known for {printable(', '.join(unknown))}; name a country such as DE or a part "
+            f"of one such as US-CA in the locations' holiday_calendar or in the client's country."
         )
     return dg.MaterializeResult(metadata={"rows": written, "unknown_calendars": unknown})
 

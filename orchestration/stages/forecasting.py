@@ -11,6 +11,7 @@ import dagster as dg
 
 from forecasting_lib.panel import Forecast
 from orchestration.clients import CLIENT_PARTITIONS, get_client
+from orchestration.foreign_text import markdown
 from orchestration.reading.histories import DemandHistory, current_champion, read_forecast, read_history
 from orchestration.reading.known_facts import history_as_known
 from orchestration.resources import DATABASE_RETRIES, Installation
@@ -18,7 +19,7 @@ from orchestration.stages.as_of import AsOf, chosen_as_of
 from orchestration.stages.demand import DEMAND_KEYS
 from orchestration.stages.forecast_runs import ForecastRun, digest_of_inputs, publish, run_problems
 from orchestration.stages.model_plans import PlannedModel, plan_models, run_models
-from orchestration.stages.pictures import forecast_picture
+from orchestration.stages.pictures import picture_or_why_not
 from orchestration.stages.publishing import standing_run
 from orchestration.table_assets import table_key, table_spec
 from orchestration.warehouse.server import Warehouse
@@ -99,7 +100,7 @@ def _report(run: ForecastRun) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCh
             "as_of_date": run.history.panel.as_of_date.isoformat(),
             "champion": champion.model if champion else "none",
             "models": dg.MetadataValue.md(
-                "\n".join(f"* **{o.model}**: {run.reason(o)}" for o in run.outcomes)
+                "\n".join(f"* **{o.model}**: {markdown(run.reason(o))}" for o in run.outcomes)
             ),
         },
     )
@@ -160,5 +161,5 @@ def _shape(history: DemandHistory, lead: Forecast) -> dict[str, Any]:
     titles = {series_id: f"{item} at {location}" for series_id, item, location in history.keys.iter_rows()}
     return {
         "expected_units_per_day": float(lead.mean.sum()) / lead.horizon,
-        "picture": dg.MetadataValue.md(forecast_picture(history.panel, lead, titles)),
+        "picture": dg.MetadataValue.md(picture_or_why_not(history.panel, lead, titles)),
     }

@@ -11,27 +11,14 @@ from pathlib import Path
 import dagster as dg
 
 from orchestration.clients import CLIENT_PARTITIONS, Client, get_client
+from orchestration.foreign_text import code_span, printable
 from orchestration.landing import anomalies
-from orchestration.landing.discovery import (
-    LandingFile,
-    finished,
-    listed,
-    name_problem,
-    pending,
-    printable,
-    scan,
-    settled,
-)
+from orchestration.landing.discovery import finished, pending, settled
+from orchestration.landing.folder import FileChangedError, listed, name_problem, scan
 from orchestration.landing.kinds import KINDS, STAGING_TABLES
-from orchestration.landing.load import (
-    FileChangedError,
-    Progress,
-    load_file,
-    load_unless_done,
-    refuse_unopened,
-)
+from orchestration.landing.load import Progress, load_file, load_unless_done
 from orchestration.landing.reasons import FileRefusedError, Refusal
-from orchestration.landing.records import KnownFile, Outcome, known_files, last_delivered_day
+from orchestration.landing.records import Outcome, known_files, last_delivered_day
 from orchestration.resources import DATABASE_RETRIES, Installation
 from orchestration.table_assets import table_key, table_spec
 from orchestration.warehouse.server import Warehouse
@@ -76,7 +63,12 @@ def ingest_folder(
     outcomes = []
     for file in pending(settled(scan(folder), time.time(), quiet_seconds), done):
         try:
-            outcomes.append(_take(warehouse, client, folder, file, done, run_id, on_progress))
+            known = {entry.sha256 for entry in done if entry.path == file.path}
+            outcomes.append(
+                load_unless_done(
+                    *(warehouse, client, folder, file, known), run_id=run_id, on_progress=on_progress
+                )
+            )
         except FileChangedError:
             continue
     return [outcome for outcome in outcomes if outcome is not None]
@@ -86,46 +78,37 @@ def ingest_files(
     warehouse: Warehouse,
     client: Client,
     paths: Sequence[Path],
+    landing: Path | None = None,
     on_progress: Progress | None = None,
 ) -> list[Outcome]:
     """Load files from anywhere, refused ones again; the records know them by their names.
 
+    Args:
+        warehouse: where to.
+        client: whose files they are.
+        paths: the files.
+        landing: the folder of the clients' landing folders; what lies in it is opened as a run would.
+        on_progress: told the rows read so far.
+
     Raises:
         FileRefusedError: a path is no file, or its name is not acceptable.
+        FileChangedError: a file was written to or replaced meanwhile.
     """
     for path in paths:
         problem = name_problem(path.name) or (None if path.is_file() else "is not a file")
         if problem:
-            raise FileRefusedError(Refusal.UNSAFE_NAME, f"{printable(path.name)} {problem}")
+            raise FileRefusedError(Refusal.UNSAFE_NAME, f"{path.name} {problem}")
     if len({path.name for path in paths}) < len(paths):
         raise FileRefusedError(Refusal.UNSAFE_NAME, "Two of the files have the same name")
     folders = {path.name: path.parent for path in paths}
     return [
-        load_file(warehouse, client, folders[file.path] / file.path, file.path, on_progress=on_progress)
+        load_file(
+            *(warehouse, client, folders[file.path] / file.path, file.path),
+            landing=landing,
+            on_progress=on_progress,
+        )
         for file in pending([listed(path) for path in paths], done=[])
     ]
-
-
-def _take(
-    warehouse: Warehouse,
-    client: Client,
-    folder: Path,
-    file: LandingFile,
-    done: Sequence[KnownFile],
-    run_id: str | None,
-    on_progress: Progress | None,
-) -> Outcome | None:
-    if file.problem is not None:
-        return refuse_unopened(warehouse, client, file.path, Refusal.UNSAFE_NAME, file.problem, run_id=run_id)
-    return load_unless_done(
-        warehouse,
-        client,
-        folder / file.path,
-        file.path,
-        {entry.sha256 for entry in done if entry.path == file.path},
-        run_id=run_id,
-        on_progress=on_progress,
-    )
 
 
 # --- what the UI shows --------------------------------------------------------------------------------
@@ -142,7 +125,9 @@ def table_result(table: str, row_count: int, outcomes: Sequence[Outcome]) -> dg.
             "rows_loaded": sum(outcome.rows_loaded for outcome in mine),
             "rows_rejected": sum(outcome.rows_rejected for outcome in mine),
             "rows_restated": sum(outcome.rows_restated for outcome in mine),
-            "files": dg.MetadataValue.md("\n".join(f"- `{outcome.path}`" for outcome in mine) or "none"),
+            "files": dg.MetadataValue.md(
+                "\n".join(f"- {code_span(outcome.path)}" for outcome in mine) or "none"
+            ),
         },
     )
 
@@ -175,7 +160,7 @@ def warning(name: str, key: dg.AssetKey, problems: Sequence[str]) -> dg.AssetChe
         asset_key=key,
         passed=not problems,
         severity=dg.AssetCheckSeverity.WARN,
-        description=" ".join(problems[:10]) or "Nothing odd.",
+        description=printable(" ".join(problems[:10])) or "Nothing odd.",
         metadata={"problems": len(problems)},
     )
 
@@ -246,7 +231,7 @@ def landing_files(
         on_progress=lambda path, rows: context.log.debug(f"{path}: {rows:,} rows read"),
     )
     for outcome in outcomes:
-        context.log.info(f"{outcome.path}: {outcome.status}. {outcome.message or ''}")
+        context.log.info(printable(f"{outcome.path}: {outcome.status}. {outcome.message or ''}"))
     for table, row_count in row_counts(warehouse, client.client_id).items():
         yield table_result(table, row_count, outcomes)
     yield from delivery_warnings(warehouse, client)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from forecasting_lib.panel import QUANTILE_LEVELS, Forecast, Panel
+from orchestration.foreign_text import code_span, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +20,22 @@ HISTORY_DAYS = 84
 BLUE = "#1d4ed8"
 """The latest forecast."""
 
+_TITLE_CHARACTERS = 100
+"""As many as fit above a plot."""
+
 _LOW, _HIGH = QUANTILE_LEVELS.index(0.1), QUANTILE_LEVELS.index(0.9)
+
+
+def picture_or_why_not(panel: Panel, forecast: Forecast, titles: dict[str, str], *, count: int = 3) -> str:
+    """Markdown with the picture of ``forecast_picture``; a picture that fails is a sentence and no failure.
+
+    It shows what is published already: a step that failed for it would fail again, and for ever.
+    """
+    try:
+        return forecast_picture(panel, forecast, titles, count=count)
+    except Exception as error:
+        problem = code_span(f"{type(error).__name__}: {error}")
+        return f"There is no picture, and nothing else is missing: {problem}"
 
 
 def forecast_picture(panel: Panel, forecast: Forecast, titles: dict[str, str], *, count: int = 3) -> str:
@@ -51,7 +67,8 @@ def forecast_picture(panel: Panel, forecast: Forecast, titles: dict[str, str], *
             label="mean forecast",
             band_label="80 % band",
         )
-        axes.set_title(titles[forecast.series_ids[row]], fontsize=9, loc="left")
+        title = drawable(titles[forecast.series_ids[row]])
+        axes.set_title(title, fontsize=9, loc="left", parse_math=False)
         axes.tick_params(labelsize=7)
         axes.spines[["top", "right"]].set_visible(False)
         if place == 1:
@@ -59,6 +76,17 @@ def forecast_picture(panel: Panel, forecast: Forecast, titles: dict[str, str], *
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=80)
     return f"![forecast](data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()})"
+
+
+def drawable(text: str) -> str:
+    """A text as a plot can show it: one line, not too long, a box for what the font does not have."""
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    known = get_font(findfont(FontProperties())).get_charmap()
+    shown = printable(text)
+    if len(shown) > _TITLE_CHARACTERS:
+        shown = f"{shown[: _TITLE_CHARACTERS - 3]}..."
+    return "".join(char if ord(char) in known else "\N{WHITE SQUARE}" for char in shown)
 
 
 def draw_forecast(

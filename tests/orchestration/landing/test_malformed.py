@@ -49,6 +49,16 @@ def gzip_bomb() -> bytes:
     return gzip.compress(HEADER.encode() + (b" " * 60_000 + b"\n") * 1_200, 9)
 
 
+def rows_bomb() -> bytes:
+    return gzip.compress(HEADER.encode() + GOOD.encode() * 1_100_000, 9)
+
+
+def days_bomb() -> bytes:
+    days = ",".join(f"d_{day}" for day in range(1, 1_001))
+    lines = "".join(f"i{number},s{',0' * 1_000}\n" for number in range(1_100))
+    return gzip.compress(f"item_id,store_id,{days}\n{lines}".encode(), 9)
+
+
 def scrambled_gzip() -> bytes:
     whole = bytearray(gzip.compress((HEADER + GOOD * 500).encode()))
     whole[20:30] = b"\xff" * 10
@@ -73,6 +83,8 @@ WHOLE_FILE = [
     ("plain_text_named_gz", "sales.csv.gz", SALES_CSV, "is named .gz but is not compressed"),
     ("gzip_named_csv", "sales.csv", gzip.compress(SALES_CSV.encode()), "not named .gz"),
     ("gzip_bomb", "sales.csv.gz", gzip_bomb(), "decompresses"),
+    ("gzip_of_many_rows", "sales.csv.gz", rows_bomb(), "decompresses to more than 1,000,000 rows, and has"),
+    ("gzip_of_many_days", "sales_train_x.csv.gz", days_bomb(), "decompresses to more than 1,000,000 rows"),
     ("latin_1", "sales.csv", (HEADER + "2024-03-01,Käse,3\n").encode("latin-1"), "line 2 is not UTF-8 (byte 36"),
     ("windows_1252_quote", "sales.csv", HEADER.encode() + b"2024-03-01,a\x92s,3\n", "0x92"),
     ("utf_16", "sales.csv", utf16(), "is UTF-16"),
@@ -250,6 +262,12 @@ def test_a_bad_row_is_rejected_with_its_reason_and_the_rest_loads(
     )
     assert raw == bad
     assert line == content[: content.rindex(bad)].count("\n") + 1
+
+
+def test_a_gzip_that_expands_too_much_is_refused_before_its_first_row() -> None:
+    content = rows_bomb()
+    with pytest.raises(FileRefusedError, match="decompresses"):
+        reader.open_table(io.BytesIO(content), "sales.csv.gz", len(content), SALES, {})
 
 
 def test_the_tables_hold_at_least_sixty_malformed_files() -> None:

@@ -17,9 +17,10 @@ import pytest
 from orchestration.clients import Client, update_client
 from orchestration.landing.delivery import Delivery
 from orchestration.landing.discovery import unopened_hash
+from orchestration.landing.folder import FileChangedError, LandingFile, scan
 from orchestration.landing.judging import LongRows
 from orchestration.landing.kinds import SALES
-from orchestration.landing.load import FileChangedError, load_file, load_unless_done
+from orchestration.landing.load import load_file, load_unless_done
 from orchestration.landing.reader import open_table
 from orchestration.landing.records import Identity
 from orchestration.landing.values import Rules
@@ -32,7 +33,7 @@ HEADER = "date,item_id,units_sold\n"
 SALES_CSV = HEADER + "2024-03-01,tea,3\n"
 
 opened: list[str] = []
-"""Every path that Python opened since a test cleared it."""
+"""Every path that Python opened since a test cleared it; below a handle, the path from there."""
 
 
 def _note_opened(event: str, arguments: tuple[Any, ...]) -> None:
@@ -57,9 +58,10 @@ def landing(settings: Settings, client: Client) -> Path:
 
 def ingested(warehouse: Warehouse, client: Client, landing: Path) -> tuple[list[str], int]:
     """The status of every outcome of a run, and how often it opened a file of the folder."""
+    names = {path.name for path in landing.iterdir()}
     opened.clear()
     outcomes = ingest_folder(warehouse, client, landing, 0)
-    return [outcome.status for outcome in outcomes], sum(str(landing) in path for path in opened)
+    return [outcome.status for outcome in outcomes], sum(path in names for path in opened)
 
 
 def noted(warehouse: Warehouse, client: Client) -> list[tuple[Any, ...]]:
@@ -150,20 +152,21 @@ def test_a_copy_and_a_refused_file_are_opened_once_each(
 def test_a_file_that_cannot_be_opened_is_refused_once_and_tried_every_time(
     warehouse: Warehouse, client: Client, tmp_path: Path
 ) -> None:
-    gone = tmp_path / "sales.csv"
+    gone = LandingFile("sales.csv", 0, 0, inode=(0, 0))
     problem = "cannot be read (No such file or directory)"
 
-    refused = load_unless_done(warehouse, client, gone, gone.name, [])
+    refused = load_unless_done(warehouse, client, tmp_path, gone, [])
     assert refused is not None
     assert (
         refused.message
         == f"sales.csv {problem}. Let the pipeline's user read the file, then ingest it again."
     )
-    done = [unopened_hash(gone.name, problem)]
-    assert load_unless_done(warehouse, client, gone, gone.name, done) is None
+    done = [unopened_hash(gone.path, problem)]
+    assert load_unless_done(warehouse, client, tmp_path, gone, done) is None
     assert noted(warehouse, client) == [("sales.csv", "rejected", None)]
-    gone.write_text(SALES_CSV)
-    loaded = load_unless_done(warehouse, client, gone, gone.name, done)
+    (tmp_path / gone.path).write_text(SALES_CSV)
+    [there] = scan(tmp_path)
+    loaded = load_unless_done(warehouse, client, tmp_path, there, done)
     assert loaded is not None
     assert loaded.status == "loaded"
 
