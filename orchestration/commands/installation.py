@@ -133,7 +133,7 @@ def up(port: Port = 3000) -> None:
         _announce,
         lambda seconds: _announce_stop(settings, warehouse, seconds, "; Ctrl-C again ends them at once"),
     )
-    with suppress(OSError):  # the terminal may be gone
+    with suppress(OSError, SystemExit):  # the terminal may be gone
         if ended.was_asked:
             _show_ended_runs(settings, warehouse)
         err.print("The UI has stopped; 'forecaster down' stops PostgreSQL, too.")
@@ -151,8 +151,12 @@ def down(
     from orchestration.warehouse.server import embedded_data_dir, locate_warehouse, stop_embedded
 
     settings = load_settings()
-    # Only a UI that runs has runs to wait for, and a server to ask for them.
-    warehouse = locate_warehouse(settings) if running_service(settings) else None
+    warehouse = None
+    if running_service(settings):  # and only then there are runs, and a server that tells them
+        try:
+            warehouse = locate_warehouse(settings)
+        except Exception as error:  # stopping needs no database
+            err.print(f"[yellow]The database cannot be asked for runs:[/] {escape(str(error))}")
 
     def announce(seconds: float) -> None:
         if warehouse:
@@ -187,10 +191,10 @@ def _announce_stop(settings: Settings, warehouse: Warehouse, seconds: float, adv
     names = ", ".join(f"{run.job_name} of {run.tags.get('client', 'nobody')}" for run in runs)
     count = f"{len(runs)} run{'s' if len(runs) > 1 else ''}"
     if seconds == 0:
-        err.print(f"Stopping the UI and ending {count}: {escape(names)}.")
+        err.print(f"Stopping the UI and ending {count}: {escape(names)}.", soft_wrap=True)
     else:
         limit = "" if math.isinf(seconds) else f" for {seconds:.0f} seconds at most"
-        err.print(f"Stopping the UI; waiting{limit} for {count}: {escape(names)}{advice}.")
+        err.print(f"Stopping the UI; waiting{limit} for {count}: {escape(names)}{advice}.", soft_wrap=True)
 
 
 def _show_ended_runs(settings: Settings, warehouse: Warehouse) -> None:
@@ -201,7 +205,9 @@ def _show_ended_runs(settings: Settings, warehouse: Warehouse) -> None:
         err.print("The database is away; the next 'forecaster up' looks for runs that were ended.")
         return
     for run in runs:
-        err.print(f"[yellow]Run {run.run_id} was ended; the next 'forecaster up' tries it again.[/]")
+        err.print(
+            f"[yellow]Run {run.run_id} was ended; the next 'forecaster up' tries it again.[/]", soft_wrap=True
+        )
 
 
 def _mark_ended_runs(settings: Settings, warehouse: Warehouse) -> list[DagsterRun]:

@@ -301,7 +301,7 @@ def _is_insistent(asked: list[tuple[float, int]]) -> bool:
 
 def _tell(listener: Callable[[_Told], None], what: _Told) -> None:
     """Tell somebody who may have gone: a closed terminal or pipe must not keep the service from its end."""
-    with suppress(OSError):
+    with suppress(OSError, SystemExit):  # rich leaves the program where a pipe is broken
         listener(what)
 
 

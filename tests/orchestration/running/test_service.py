@@ -109,6 +109,7 @@ def create_app_from_workspace_process_context(context):
 
 UP = """
 import os, sys
+from orchestration.commands.terminal import out
 from orchestration.running import service
 from orchestration.settings import load_settings
 
@@ -118,10 +119,10 @@ ended = service.run_service(
     load_settings(),
     {**os.environ, "PYTHONPATH": paths},
     int(sys.argv[1]),
-    lambda service: print("ready", service.url, flush=True),
-    lambda seconds: print("stopping", seconds, flush=True),
+    lambda service: out.print("ready", service.url),
+    lambda seconds: out.print("stopping", seconds),
 )
-print("ended", ended.was_asked, flush=True)
+out.print("ended", ended.was_asked)
 sys.exit(ended.status)
 """
 
@@ -158,6 +159,12 @@ class Installation:
         said = self.hear(process)
         assert said == f"ready http://{HOST}:{self.port}", said + self.log()
         return process
+
+    def up_that_is_killed(self) -> None:
+        """Start the service and kill the command that started it; the service goes on."""
+        up = self.up()
+        up.kill()
+        up.wait()
 
     def hear(self, process: subprocess.Popen[str]) -> str:
         assert process.stdout is not None
@@ -351,9 +358,7 @@ def test_another_process_ends_runs_that_it_does_not_wait_for(installation: Insta
 
 
 def test_a_service_outlives_a_killed_command_and_is_stopped_all_the_same(installation: Installation) -> None:
-    up = installation.up()
-    up.kill()
-    up.wait()
+    installation.up_that_is_killed()
     assert set(installation.processes()) == ALL
     service = installation.service()
     installation.finish_runs()
@@ -362,20 +367,17 @@ def test_a_service_outlives_a_killed_command_and_is_stopped_all_the_same(install
 
 
 def test_a_service_without_its_supervisor_is_known_and_ended(installation: Installation) -> None:
-    up = installation.up()
+    installation.up_that_is_killed()
     service = installation.service()
     installation.processes()["supervisor"].kill()
     until(lambda: "supervisor" not in installation.processes())
-    up.kill()
     assert installation.service() == service
     assert stop_service(installation.settings, 60.0, deaf) == service
     assert installation.processes() == {}
 
 
 def test_runs_that_a_killed_service_left_behind_are_ended(installation: Installation) -> None:
-    up = installation.up()
-    up.kill()
-    up.wait()
+    installation.up_that_is_killed()
     everything = installation.processes()
     for name in ALL - {"run"}:
         everything[name].kill()
