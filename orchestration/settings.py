@@ -7,11 +7,13 @@ belong here: connections (see ``warehouse.server``), settings of one client (the
 from __future__ import annotations
 
 import os
+import re
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _PACKAGE = Path(__file__).resolve().parent
 _OF_THE_WHEEL = _PACKAGE / "_resources"
@@ -24,6 +26,24 @@ RESOURCES = _OF_THE_WHEEL if INSTALLED else _PACKAGE.parent
 
 WORKPLACE = Path.cwd() if INSTALLED else _PACKAGE.parent
 """Where everything that is written goes by default: the checkout, or the folder a command is called in."""
+
+
+_HOST_NAME = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d+)?")
+
+
+def _host_names(listed: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Names from a list with commas, in lower case.
+
+    Raises:
+        ValueError: one of them is more or less than a host with its port.
+    """
+    parts = listed.split(",") if isinstance(listed, str) else listed
+    names = tuple(name.strip().lower() for name in parts if name.strip())
+    if wrong := [name for name in names if not _HOST_NAME.fullmatch(name)]:
+        raise ValueError(
+            f"{wrong[0]!r} is not a host; write it as in planning.example.com or planning.example.com:8443"
+        )
+    return names
 
 
 class Settings(BaseSettings):
@@ -58,6 +78,11 @@ class Settings(BaseSettings):
 
     alert_webhook_url: SecretStr | None = Field(default=None, alias="FORECASTER_ALERT_WEBHOOK_URL")
     """Receives a JSON POST when a run fails."""
+
+    ui_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_host_names)] = Field(
+        default=(), alias="FORECASTER_UI_HOSTS"
+    )
+    """Under which names a proxy offers the UI, as browsers send them; the loopback's are always answered."""
 
     @cached_property
     def dagster_home(self) -> Path:

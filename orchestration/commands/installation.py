@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +23,8 @@ from orchestration.commands.terminal import (
 from orchestration.foreign_text import escape
 
 if TYPE_CHECKING:
+    from dagster import DagsterRun
+
     from orchestration.clients import Client
     from orchestration.running.service import Service
     from orchestration.settings import Settings
@@ -116,35 +120,62 @@ def demo() -> None:
 
 
 def up(port: Port = 3000) -> None:
-    """Start PostgreSQL and the Dagster UI with its daemon, and stay; Ctrl-C stops all but PostgreSQL."""
+    """Start PostgreSQL and the Dagster UI with its daemon, and stay; Ctrl-C stops all but PostgreSQL.
+
+    Stopping waits for the runs; a second Ctrl-C ends them, and the next start tries them again. SIGTERM waits
+    a minute at most.
+    """
     settings, warehouse = _migrated()
-    from orchestration.running.instance import instance_environment, open_instance
-    from orchestration.running.runs import COMMAND_LINE_TAG, mark_abandoned, started_runs
-    from orchestration.running.service import run_service, running_service, service_log
+    from orchestration.running.instance import instance_environment
+    from orchestration.running.service import end_leftovers, run_service, running_service, service_log
 
     if running_service(settings) is None:
-        with open_instance(settings, warehouse) as instance:
-            abandoned = [run for run in started_runs(instance) if COMMAND_LINE_TAG not in run.tags]
-            mark_abandoned(instance, abandoned)
-        for run in abandoned:
+        end_leftovers(settings)
+        for run in _mark_ended_runs(settings, warehouse):
             err.print(f"[yellow]Run {run.run_id} ended with the last UI; it is tried again.[/]")
     show_what_needs_a_look(settings, warehouse)
     log = escape(str(service_log(settings)))
     err.print(f"Starting the UI; this takes about 20 seconds. What it prints goes to {log}")
-    code = run_service(settings, instance_environment(settings, warehouse), port, _announce)
-    err.print("The UI has stopped; 'forecaster down' stops PostgreSQL, too.")
-    raise typer.Exit(code)
+    ended = run_service(
+        settings,
+        instance_environment(settings, warehouse),
+        port,
+        _announce,
+        lambda seconds: _announce_stop(settings, warehouse, seconds, "; Ctrl-C again ends them at once"),
+    )
+    with suppress(OSError, SystemExit):  # the terminal may be gone
+        if ended.was_asked:
+            _show_ended_runs(settings, warehouse)
+        err.print("The UI has stopped; 'forecaster down' stops PostgreSQL, too.")
+        if ended.status:
+            err.print(f"[red]It was not asked to: {log} says why.[/]")
+    raise typer.Exit(ended.status)
 
 
-def down() -> None:
-    """Stop the UI and the embedded PostgreSQL."""
-    from orchestration.running.service import stop_service
+def down(
+    now: Annotated[bool, typer.Option("--now", help="End the runs in progress instead of waiting.")] = False,
+) -> None:
+    """Stop the UI and the embedded PostgreSQL; waits a minute for runs, then ends them."""
+    from orchestration.running.service import RUN_PATIENCE_SECONDS, running_service, stop_service
     from orchestration.settings import load_settings
     from orchestration.warehouse.embedded import embedded_data_dir, stop_embedded
+    from orchestration.warehouse.server import locate_warehouse
 
     settings = load_settings()
-    with waiting("Stopping the UI"):
-        service = stop_service(settings)
+    warehouse = None
+    if running_service(settings):  # and only then there are runs, and a server that tells them
+        try:
+            warehouse = locate_warehouse(settings)
+        except Exception as error:  # stopping needs no database
+            err.print(f"[yellow]The database cannot be asked for runs:[/] {escape(str(error))}")
+
+    def announce(seconds: float) -> None:
+        if warehouse:
+            _announce_stop(settings, warehouse, seconds, "")
+
+    service = stop_service(settings, 0.0 if now else RUN_PATIENCE_SECONDS, announce)
+    if warehouse:
+        _show_ended_runs(settings, warehouse)
     out.print(f"Stopped the UI of {service.url}." if service else "The UI was not running.")
     if settings.database_url is not None:
         out.print("PostgreSQL is the server of DATABASE_URL; it is left alone.")
@@ -156,6 +187,57 @@ def down() -> None:
 
 def _announce(service: Service) -> None:
     err.print(f"[green]The UI is at {service.url}[/]; Ctrl-C stops it.")
+
+
+def _announce_stop(settings: Settings, warehouse: Warehouse, seconds: float, advice: str) -> None:
+    """Say that the UI stops, and how long which runs are waited for."""
+    try:
+        runs = _runs_of_the_ui(settings, warehouse)
+    except Exception:  # whatever the database has: stopping needs no answer
+        err.print("Stopping the UI; the database does not say which runs are in progress.")
+        return
+    if not runs:
+        err.print("Stopping the UI; no run is in progress.")
+        return
+    names = ", ".join(f"{run.job_name} of {run.tags.get('client', 'nobody')}" for run in runs)
+    count = f"{len(runs)} run{'s' if len(runs) > 1 else ''}"
+    if seconds == 0:
+        err.print(f"Stopping the UI and ending {count}: {escape(names)}.", soft_wrap=True)
+    else:
+        limit = "" if math.isinf(seconds) else f" for {seconds:.0f} seconds at most"
+        err.print(f"Stopping the UI; waiting{limit} for {count}: {escape(names)}{advice}.", soft_wrap=True)
+
+
+def _show_ended_runs(settings: Settings, warehouse: Warehouse) -> None:
+    """Mark the runs that did not outlive the UI, and name them."""
+    try:
+        runs = _mark_ended_runs(settings, warehouse)
+    except Exception:  # whatever the database has: 'up' looks again
+        err.print("The database is away; the next 'forecaster up' looks for runs that were ended.")
+        return
+    for run in runs:
+        err.print(
+            f"[yellow]Run {run.run_id} was ended; the next 'forecaster up' tries it again.[/]", soft_wrap=True
+        )
+
+
+def _mark_ended_runs(settings: Settings, warehouse: Warehouse) -> list[DagsterRun]:
+    """Mark the UI's unfinished runs as failed, so that its daemon tries them again; none may be alive."""
+    from orchestration.running.instance import open_instance
+    from orchestration.running.runs import mark_abandoned
+
+    runs = _runs_of_the_ui(settings, warehouse)
+    with open_instance(settings, warehouse) as instance:
+        mark_abandoned(instance, runs)
+    return runs
+
+
+def _runs_of_the_ui(settings: Settings, warehouse: Warehouse) -> list[DagsterRun]:
+    from orchestration.running.instance import open_instance
+    from orchestration.running.runs import COMMAND_LINE_TAG, started_runs
+
+    with open_instance(settings, warehouse) as instance:
+        return [run for run in started_runs(instance) if COMMAND_LINE_TAG not in run.tags]
 
 
 def _migrated() -> tuple[Settings, Warehouse]:

@@ -1,13 +1,15 @@
-"""The running service: ``dagster dev`` (UI, daemon, sensors, schedules) as a child of ``forecaster up``.
+"""The running service (UI, daemon, sensors, schedules): a session of processes that ``forecaster up`` starts.
 
 Belongs here: starting it, stopping it, knowing whether it runs, asking it to reload the definitions. Does
-not belong here: the database server (``warehouse.server``) and the instance's configuration (``instance``).
+not belong here: which processes it consists of (``supervisor``, ``processes``), the database server
+(``warehouse.server``) and the instance's configuration (``instance``).
 """
 
 from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 import signal
 import socket
@@ -15,18 +17,31 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
+from typing import IO, TypeVar
+
+import psutil
 
 from orchestration.errors import UserError
-from orchestration.settings import RESOURCES, WORKPLACE, Settings
+from orchestration.running.processes import find_command, has_mark, kill, marked
+from orchestration.running.supervisor import CODE_LOCATION
+from orchestration.settings import WORKPLACE, Settings
 
 HOST = "127.0.0.1"
-CODE_LOCATION = "forecaster"
 
-_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_STOP_SECONDS = 45.0
+RUN_PATIENCE_SECONDS = 60.0
+"""How long runs are waited for where nobody at a terminal decides; service managers kill after 90."""
+
+_SUPERVISOR = "orchestration.running.supervisor"
+_POLL_SECONDS = 0.2
+_SAME_REQUEST_SECONDS = 1.0
+_LOOK_SECONDS = 1.0
+_RECORD_SECONDS = 5.0
+
+_Told = TypeVar("_Told")
 
 
 class ServiceError(UserError):
@@ -35,7 +50,7 @@ class ServiceError(UserError):
 
 @dataclass(frozen=True)
 class Service:
-    """A running service: the process group of ``dagster dev`` and the port of its UI."""
+    """A running service: its supervisor, which leads the session of all its processes, and the UI's port."""
 
     pid: int
     port: int
@@ -45,95 +60,138 @@ class Service:
         return f"http://{HOST}:{self.port}"
 
 
+@dataclass(frozen=True)
+class Ended:
+    """How a service ended: the exit status of the command, and whether this process was told to stop it."""
+
+    status: int
+    was_asked: bool
+
+
 def running_service(settings: Settings) -> Service | None:
     """The installation's service, None where none runs.
 
     The service holds a lock on its file for as long as it lives, so a file left behind by a killed one, or
-    a process id used again by a stranger, is not taken for it.
+    a process id used again by a stranger, is not taken for it. Where the file is damaged, the supervisor's
+    command line says what it said.
+
+    Raises:
+        ServiceError: something holds the lock, and nothing tells what.
     """
     path = _service_file(settings)
-    if not path.exists():
-        return None
-    with path.open("r+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return Service(**json.loads(path.read_text()))
+    deadline = time.monotonic() + _RECORD_SECONDS
+    while path.exists():
+        with path.open("r+") as file:
+            if _is_locked(file, fcntl.LOCK_SH):
+                return None
+        if service := _recorded(path) or _supervised(path):
+            return service
+        if time.monotonic() > deadline:
+            raise ServiceError(f"A process holds {path} and is not a UI of this program; end it first.")
+        time.sleep(_POLL_SECONDS)
     return None
 
 
 def run_service(
-    settings: Settings, environment: dict[str, str], port: int, on_ready: Callable[[Service], None]
-) -> int:
-    """Start the service and stay until it ends or this process is told to stop; returns its exit status.
+    settings: Settings,
+    environment: dict[str, str],
+    port: int,
+    on_ready: Callable[[Service], None],
+    on_stop: Callable[[float], None],
+) -> Ended:
+    """Start the service and stay until it ends or this process is told to stop.
 
-    Ctrl-C and SIGTERM stop it cleanly. It runs in a session of its own, so that the terminal's Ctrl-C
-    reaches it once, through this process.
+    Ctrl-C waits for the runs, SIGTERM and SIGHUP wait for a minute at most; a second signal ends the wait.
+    What is left is killed. The service has a session of its own, so that the terminal's Ctrl-C reaches it
+    through this process only.
+
+    Args:
+        settings: the installation.
+        environment: of the service's processes.
+        port: of the UI, on the loopback.
+        on_ready: told once the UI answers.
+        on_stop: told once the service is asked to stop, with the seconds its runs are waited for at most.
 
     Raises:
-        ServiceError: it runs already, or the port is taken.
+        ServiceError: it runs already, the port is taken, or a process of it cannot be ended.
     """
     if service := running_service(settings):
         raise ServiceError(f"The UI is running at {service.url}; stop it with 'forecaster down'.")
     if _answers(port):
         raise ServiceError(f"Port {port} is in use by another program; choose one with --port.")
-    path = _service_file(settings)
-    service_log(settings).parent.mkdir(parents=True, exist_ok=True)
-    stopping = False
+    asked: list[tuple[float, int]] = []
 
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        nonlocal stopping
-        stopping = True
+    def stop(number: int, _frame: FrameType | None) -> None:
+        asked.append((time.monotonic(), number))
 
-    # Handlers first: a child inherits signals that are ignored, and 'dagster dev' would then be deaf.
-    before = {number: signal.signal(number, stop) for number in _STOP_SIGNALS}
+    # Handlers first: a child inherits signals that are ignored, and the service would then be deaf. Who
+    # starts this with 'nohup' ignores the end of the terminal on purpose.
+    is_nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    heard = [signal.SIGINT, signal.SIGTERM, *([] if is_nohup else [signal.SIGHUP])]
+    before = {number: signal.signal(number, stop) for number in heard}
     try:
-        with path.open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            with service_log(settings).open("ab") as log:
-                process = subprocess.Popen(
-                    [
-                        *(sys.executable, "-m", "dagster", "dev"),
-                        *("-w", str(RESOURCES / "workspace.yaml"), "-h", HOST, "-p", str(port)),
-                    ],
-                    cwd=WORKPLACE,
-                    env=environment,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                    pass_fds=(file.fileno(),),
-                )
-            service = Service(process.pid, port)
-            file.write(json.dumps(asdict(service)))
-            file.flush()
-        announced = False
-        while process.poll() is None and not stopping:
-            time.sleep(0.2)
-            if not announced and _answers(port):
-                announced = True
-                on_ready(service)
-        _end(process.pid, lambda: process.poll() is not None)
-        path.unlink(missing_ok=True)
-        return 0 if stopping else int(process.returncode)
+        process = _start(settings, environment, port)
+        service = Service(process.pid, port)
+        is_ready = is_stopping = False
+        deadline = math.inf
+        while process.poll() is None and time.monotonic() < deadline and not _is_insistent(asked):
+            time.sleep(_POLL_SECONDS)
+            if asked and not is_stopping:
+                is_stopping = True
+                process.terminate()
+                patience = math.inf if asked[0][1] == signal.SIGINT else RUN_PATIENCE_SECONDS
+                deadline = asked[0][0] + patience
+                _tell(on_stop, patience)
+            elif not is_ready and _answers(port):
+                is_ready = True
+                _tell(on_ready, service)
+        _kill(settings, service)
+        return Ended(0 if asked else process.wait(), bool(asked))
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def stop_service(settings: Settings) -> Service | None:
+def stop_service(settings: Settings, patience: float, on_stop: Callable[[float], None]) -> Service | None:
     """Stop the installation's service; returns what was stopped, None where none ran.
 
+    Args:
+        settings: the installation.
+        patience: seconds its runs are waited for; what is left then is killed.
+        on_stop: told once the service is asked to stop, with the seconds its runs are waited for at most.
+
     Raises:
-        ServiceError: it belongs to another user.
+        ServiceError: it belongs to another user, or a process of it cannot be ended.
     """
     service = running_service(settings)
     if service is None:
+        end_leftovers(settings)
         return None
     try:
-        _end(service.pid, lambda: running_service(settings) is None)
-    except PermissionError as error:
+        # Without its supervisor nobody is left who would end the others in their order.
+        is_orderly = has_mark(psutil.Process(service.pid), _service_file(settings))
+        if is_orderly:
+            psutil.Process(service.pid).terminate()
+    except psutil.NoSuchProcess:
+        is_orderly = False
+    except psutil.AccessDenied as error:
         raise ServiceError(f"The UI (process {service.pid}) was started by another user.") from error
+    deadline = time.monotonic() + (patience if is_orderly else 0.0)
+    _tell(on_stop, patience)
+    while running_service(settings) is not None and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    _kill(settings, service)
     return service
+
+
+def end_leftovers(settings: Settings) -> None:
+    """End what a killed service has left behind: runs whose supervisor is gone.
+
+    Raises:
+        ServiceError: a process cannot be ended.
+    """
+    if running_service(settings) is None and (service := _recorded(_service_file(settings))):
+        _kill(settings, service)
 
 
 def reload_definitions(service: Service) -> str:
@@ -161,24 +219,93 @@ def service_log(settings: Settings) -> Path:
 
 
 def _service_file(settings: Settings) -> Path:
-    return settings.home / "service.json"
+    return settings.home.resolve() / "service.json"
+
+
+def _start(settings: Settings, environment: dict[str, str], port: int) -> subprocess.Popen[bytes]:
+    """Start the supervisor with the lock on the service's file, and record it there."""
+    path = _service_file(settings)
+    service_log(settings).parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file, service_log(settings).open("ab") as log:
+        if not _is_locked(file, fcntl.LOCK_EX):
+            raise ServiceError("Another 'forecaster up' is starting; it was first.")
+        file.truncate(0)
+        process = subprocess.Popen(
+            [sys.executable, "-m", _SUPERVISOR, str(port), str(file.fileno())],
+            cwd=WORKPLACE,
+            env=marked(environment, path),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=(file.fileno(),),
+        )
+        try:
+            file.write(json.dumps(asdict(Service(process.pid, port))))
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError as error:
+            process.kill()
+            process.wait()
+            raise ServiceError(f"{path} cannot be written: {error.strerror}.") from error
+    return process
+
+
+def _is_locked(file: IO[str], kind: int) -> bool:
+    """Whether the lock was taken; those who only look have it for a moment, which is waited for."""
+    deadline = time.monotonic() + _LOOK_SECONDS
+    while True:
+        try:
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if kind == fcntl.LOCK_SH or time.monotonic() > deadline:
+                return False
+            time.sleep(_POLL_SECONDS)
+        else:
+            return True
+
+
+def _recorded(path: Path) -> Service | None:
+    """What the service's file says; None where it says nothing, as after a full disk or a power cut."""
+    try:
+        entry = json.loads(path.read_text())
+        service = Service(int(entry["pid"]), int(entry["port"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return service if service.pid > 1 else None
+
+
+def _supervised(path: Path) -> Service | None:
+    """The service of that file as its supervisor's command line tells it."""
+    with suppress(psutil.Error):
+        if process := find_command(_SUPERVISOR, path):
+            command = process.cmdline()
+            return Service(process.pid, int(command[command.index(_SUPERVISOR) + 1]))
+    return None
+
+
+def _kill(settings: Settings, service: Service) -> None:
+    """Kill what is left of a service, and empty its file."""
+    path = _service_file(settings)
+    if left := kill(service.pid, path):
+        raise ServiceError(f"Process {left[0].pid} of the UI does not end; end it by hand.")
+    with path.open("a") as file:
+        if _is_locked(file, fcntl.LOCK_SH):
+            file.truncate(0)
+
+
+def _is_insistent(asked: list[tuple[float, int]]) -> bool:
+    """Whether somebody has asked a second time; a terminal that closes sends several signals at once."""
+    return len(asked) > 1 and asked[-1][0] - asked[0][0] > _SAME_REQUEST_SECONDS
+
+
+def _tell(listener: Callable[[_Told], None], what: _Told) -> None:
+    """Tell somebody who may have gone: a closed terminal or pipe must not keep the service from its end."""
+    with suppress(OSError, SystemExit):  # rich leaves the program where a pipe is broken
+        listener(what)
 
 
 def _answers(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return probe.connect_ex((HOST, port)) == 0
-
-
-def _end(pid: int, has_ended: Callable[[], bool]) -> None:
-    """Interrupt the service as Ctrl-C would; what has not ended after that is killed with its children."""
-    for number, patience in ((signal.SIGINT, _STOP_SECONDS), (signal.SIGKILL, 5.0)):
-        if has_ended():
-            return
-        if number == signal.SIGINT:
-            os.kill(pid, number)
-        else:
-            os.killpg(pid, number)
-        deadline = time.monotonic() + patience
-        while time.monotonic() < deadline and not has_ended():
-            time.sleep(0.2)

@@ -15,7 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import partial
@@ -157,6 +157,13 @@ class Service:
             row = cursor.fetchone() if cursor.description else None
         return row[0] if row else None
 
+    @contextmanager
+    def loading_held_up(self) -> Iterator[None]:
+        """Keep every load of sales from its end while the block lasts."""
+        with locate_warehouse(self.settings).connect_admin() as connection:
+            connection.execute("lock table staging.sales in access exclusive mode")
+            yield
+
     def has_forecasts(self, client_id: str) -> None:
         """Every row of the delivered sales is staged, and the horizon of both items is forecast."""
         staged = self.sql("select count(*) from staging.sales where client_id = %s", client_id)
@@ -283,6 +290,32 @@ def test_files_clients_and_a_spoilt_row_come_while_the_service_runs(service: Ser
     assert service.runs("zenith") == ["FAILURE", "SUCCESS"]
 
     assert "Stopped the UI" in service.forecaster("down")
+    assert up.wait(PATIENCE_SECONDS) == 0
+    assert service.leaves_nothing_behind(), service.processes()
+
+
+def test_stopping_waits_for_runs_ends_what_is_left_and_tries_it_again(service: Service) -> None:
+    service.forecaster("migrate")
+    service.forecaster("client", "add", "acme", "--name", "Acme", "--model", "ma7")
+    up = service.start("orchestration.cli", "up", "--port", str(service.port))
+    service.until("the UI is announced", lambda: "The UI is at" in service.printed())
+    with service.loading_held_up():
+        service.deliver("acme", "sales.csv", SALES)
+        service.until("the run has begun", lambda: service.runs("acme") == ["STARTED"])
+        up.send_signal(signal.SIGINT)
+        waiting = "waiting for 1 run: client_pipeline of acme; Ctrl-C again ends them at once"
+        service.until("the run is waited for", lambda: waiting in service.printed())
+        time.sleep(1.5)  # a signal that follows at once is the same Ctrl-C
+        up.send_signal(signal.SIGINT)
+        assert up.wait(PATIENCE_SECONDS) == 0
+    assert "was ended; the next 'forecaster up' tries it again" in service.printed()
+    assert {command for command in service.processes().values() if "postgres -D" not in command} == set()
+
+    up = service.start("orchestration.cli", "up", "--port", str(service.port))
+    service.until("the run is tried again", lambda: service.runs("acme")[-1:] == ["FAILURE"])
+    service.until("it goes on", lambda: service.runs("acme")[0] in ("STARTED", "SUCCESS"))
+    said = service.forecaster("down")
+    assert "Stopped the UI" in said
     assert up.wait(PATIENCE_SECONDS) == 0
     assert service.leaves_nothing_behind(), service.processes()
 
