@@ -15,7 +15,7 @@ import typer
 from rich.markup import escape
 from typer.core import TyperGroup
 
-from orchestration.commands import clients, installation, model, work
+from orchestration.commands import backup, clients, installation, model, work
 from orchestration.commands.terminal import err, out
 from orchestration.errors import UserError
 
@@ -85,6 +85,8 @@ for command, example in (
     (work.status, "forecaster status"),
     (work.report, "forecaster report --client acme --output acme.html"),
     (work.sql, "forecaster sql --client acme -c 'select * from planner_worklist limit 10'"),
+    (backup.backup, "forecaster backup /mnt/backups/forecaster.zip"),
+    (backup.restore, "forecaster restore /mnt/backups/forecaster.zip"),
     (installation.up, "forecaster up --port 3000"),
     (installation.down, "forecaster down"),
 ):
