@@ -1,4 +1,4 @@
-"""A backup brings an installation back as it was: rows, roles, walls; and no tenant is in before they stand."""
+"""A backup brings an installation back as it was: rows, roles, walls; no tenant is in before they stand."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def warehouse(request: pytest.FixtureRequest) -> Warehouse:
 @pytest.fixture(scope="module")
 def source(warehouse: Warehouse) -> Iterator[Warehouse]:
     """An installation of its own with two clients, on either server."""
-    house = renamed(warehouse, "backed")
+    house = renamed(warehouse, "origin")
     migrate(house, lambda: build_views(house))
     with psycopg.connect(house.instance_url) as connection:
         connection.execute("create table runs (id serial primary key, run_id text)")
@@ -69,12 +69,24 @@ def source(warehouse: Warehouse) -> Iterator[Warehouse]:
 
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
+    return tmp_path / "home" / "models"
+
+
+def tuned_weights(home: Path) -> Path:
     """Tuned weights of one client, and what a tuning in progress has."""
-    folder = tmp_path / "home" / "models"
+    folder = home / "models"
     for name in ("backed_a/abc/model.safetensors", "backed_a/abc/tuning.json", "backed_a/.tuning-x/w/part"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(name.encode() * 1000)
     return folder
+
+
+@pytest.fixture(scope="module")
+def file(source: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The backup of the source, with weights."""
+    folder = tmp_path_factory.mktemp("backup")
+    back_up(source, tuned_weights(folder), folder / "backup.zip")
+    return folder / "backup.zip"
 
 
 @pytest.fixture
@@ -113,7 +125,11 @@ def back_up(house: Warehouse, models: Path, path: Path) -> Manifest:
 
 def bring_back(house: Warehouse, path: Path, models: Path) -> Restored:
     with open_archive(path, silent) as archive:
-        return restore(house, archive, models, build_views, silent)
+        return restore(house, archive, models, as_dumped, silent)
+
+
+def as_dumped(_: Warehouse) -> None:
+    """The views that the dump brings are those of this version."""
 
 
 def contents(house: Warehouse) -> dict[str, tuple[int, str]]:
@@ -121,7 +137,9 @@ def contents(house: Warehouse) -> dict[str, tuple[int, str]]:
     found = {}
     with house.connect_admin() as connection:
         for schema, table in connection.execute(
-            "select schemaname, tablename from pg_tables where schemaname = any(%s)", (list(SCHEMAS),)
+            "select relnamespace::regnamespace::text, relname from pg_class "
+            "where relkind = 'r' and relnamespace::regnamespace::text = any(%s)",
+            (list(SCHEMAS),),
         ).fetchall():
             row = connection.execute(
                 sql.SQL(
@@ -141,7 +159,8 @@ CATALOGS = (
     "relforcerowsecurity, reloptions, relispartition, pg_get_expr(relpartbound, oid), {acl} "
     "from pg_class, lateral (select relacl as list) a "
     "where relnamespace::regnamespace::text = any(%(schemas)s)",
-    "select schemaname, tablename, policyname, permissive, roles::text, cmd, qual, with_check from pg_policies",
+    "select schemaname, tablename, policyname, permissive, roles::text, cmd, qual, with_check "
+    "from pg_policies",
     "select attrelid::regclass::text, attname, atttypid::regtype::text, attnotnull, attidentity, "
     "attstattarget, col_description(attrelid, attnum), pg_get_expr(adbin, adrelid) "
     "from pg_attribute left join pg_attrdef on adrelid = attrelid and adnum = attnum "
@@ -167,11 +186,16 @@ ACL = (
 
 
 def catalog(house: Warehouse) -> list[list[tuple[str, ...]]]:
-    """Everything the catalogs say of owners, rights, policies, columns, roles; names without the database's."""
+    """What the catalogs say of owners, rights, policies, columns and roles, without the database's name."""
+    after_prefix = f", {len(house.roles.client_prefix) + 1})"
+
+    def neutral(value: object) -> str:
+        return str(value).replace(house.database, "DATABASE").replace(after_prefix, ", AFTER PREFIX)")
+
     with house.connect_admin() as connection:
         return [
             sorted(
-                tuple(str(value).replace(house.database, "DATABASE") for value in row)
+                tuple(neutral(value) for value in row)
                 for row in connection.execute(
                     query.format(acl=ACL),
                     {"schemas": list(SCHEMAS)},  # type: ignore[arg-type]
@@ -185,13 +209,14 @@ def catalog(house: Warehouse) -> list[list[tuple[str, ...]]]:
 
 
 def test_an_installation_comes_back_under_another_name_with_the_roles_of_that_name(
-    source: Warehouse, moved: Warehouse, models: Path, tmp_path: Path
+    source: Warehouse, moved: Warehouse, tmp_path: Path
 ) -> None:
     file = tmp_path / "backup.zip"
-    manifest = back_up(source, models, file)
+    manifest = back_up(source, tuned_weights(tmp_path), file)
     assert file.stat().st_mode & 0o777 == 0o600
     assert holds_something(moved) is None
-    restored = bring_back(moved, file, tmp_path / "other" / "models")
+    with open_archive(file, silent) as archive:
+        restored = restore(moved, archive, tmp_path / "other" / "models", build_views, silent)
     assert (restored.clients, restored.notes) == (list(CLIENTS), [])
     assert restored.without_password == ([] if manifest.has_passwords else list(CLIENTS))
     assert contents(moved) == contents(source)
@@ -252,14 +277,13 @@ def test_a_client_logs_in_with_its_old_password_and_sees_its_rows_only(
 
 
 def test_a_replaced_installation_is_that_of_the_backup_and_a_later_client_has_no_login(
-    source: Warehouse, moved: Warehouse, models: Path, tmp_path: Path
+    file: Path, moved: Warehouse, models: Path
 ) -> None:
-    file = tmp_path / "backup.zip"
-    back_up(source, models, file)
     bring_back(moved, file, models)
     as_restored, roles = contents(moved), catalog(moved)
     add_client(moved, validated(client_id="later", name="Later"))
     remove_client(moved, CLIENTS[1])
+    set_client_password(moved, CLIENTS[0], PASSWORD)
     assert holds_something(moved) is not None
     with login(moved, CLIENTS[0]):  # a tenant's open session does not stop it
         bring_back(moved, file, models)
@@ -268,10 +292,9 @@ def test_a_replaced_installation_is_that_of_the_backup_and_a_later_client_has_no
 
 
 def test_a_restore_that_fails_leaves_what_was_there(
-    source: Warehouse, moved: Warehouse, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    file: Path, moved: Warehouse, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    back_up(source, models, tmp_path / "backup.zip")
-    bring_back(moved, tmp_path / "backup.zip", models)
+    bring_back(moved, file, models)
     add_client(moved, validated(client_id="later", name="Later"))
     before, roles = contents(moved), catalog(moved)
 
@@ -280,19 +303,17 @@ def test_a_restore_that_fails_leaves_what_was_there(
 
     monkeypatch.setattr(restoring, "arrange_roles", fails)
     with pytest.raises(RuntimeError, match="in the middle"):
-        bring_back(moved, tmp_path / "backup.zip", models)
+        bring_back(moved, file, models)
     assert contents(moved) == before
     assert catalog(moved) == roles
     monkeypatch.undo()
-    bring_back(moved, tmp_path / "backup.zip", models)
+    bring_back(moved, file, models)
     assert registered_ids(moved) == list(CLIENTS)
 
 
 def test_a_restore_interrupted_after_the_step_is_finished_by_the_next(
-    source: Warehouse, moved: Warehouse, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    file: Path, moved: Warehouse, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = tmp_path / "backup.zip"
-    back_up(source, models, file)
     bring_back(moved, file, models)
     with monkeypatch.context() as patch:
         patch.setattr(restoring, "_restore_models", lambda *_: 1 / 0)
@@ -309,24 +330,20 @@ def test_a_restore_interrupted_after_the_step_is_finished_by_the_next(
     assert sorted(left) == [("moved",), ("moved_dagster",)]
 
 
-def test_a_restore_is_refused_while_somebody_works(
-    source: Warehouse, moved: Warehouse, models: Path, tmp_path: Path
-) -> None:
-    back_up(source, models, tmp_path / "backup.zip")
-    bring_back(moved, tmp_path / "backup.zip", models)
+def test_a_restore_is_refused_while_somebody_works(file: Path, moved: Warehouse, models: Path) -> None:
+    bring_back(moved, file, models)
     with moved.transaction(), pytest.raises(RestoreError, match="Somebody is at work"):
-        bring_back(moved, tmp_path / "backup.zip", models)
+        bring_back(moved, file, models)
 
 
 def test_a_database_that_a_restore_did_not_make_is_not_dropped(
-    source: Warehouse, moved: Warehouse, models: Path, tmp_path: Path
+    file: Path, moved: Warehouse, models: Path
 ) -> None:
-    back_up(source, models, tmp_path / "backup.zip")
     with Place(moved.admin_url).connect() as connection:
         connection.execute("create database moved_restoring")
         try:
             with pytest.raises(RestoreError, match="rename that one"):
-                bring_back(moved, tmp_path / "backup.zip", models)
+                bring_back(moved, file, models)
         finally:
             connection.execute("drop database moved_restoring")
 
@@ -394,9 +411,7 @@ def test_at_no_moment_of_a_restore_can_a_tenant_make_anything(
 # --- what is refused ----------------------------------------------------------------------------------
 
 
-def test_a_cut_or_changed_file_is_refused(source: Warehouse, models: Path, tmp_path: Path) -> None:
-    file = tmp_path / "backup.zip"
-    back_up(source, models, file)
+def test_a_cut_or_changed_file_is_refused(file: Path, tmp_path: Path) -> None:
     whole = file.read_bytes()
     spoilt = [whole[:-1], whole[: len(whole) // 2], b"", whole + b"x", b"not a backup at all"]
     for position in (0, 20, len(whole) // 3, len(whole) - 200, len(whole) - 1):
@@ -411,10 +426,9 @@ def test_a_cut_or_changed_file_is_refused(source: Warehouse, models: Path, tmp_p
 
 
 def test_a_backup_of_a_newer_version_is_refused(
-    source: Warehouse, moved: Warehouse, models: Path, tmp_path: Path
+    file: Path, moved: Warehouse, models: Path, tmp_path: Path
 ) -> None:
-    back_up(source, models, tmp_path / "backup.zip")
-    with open_archive(tmp_path / "backup.zip", silent) as archive:
+    with open_archive(file, silent) as archive:
         newer = replace(
             archive,
             manifest=archive.manifest.model_copy(update={"revision": "9999", "project_version": "7.0"}),
@@ -427,11 +441,8 @@ def test_a_backup_of_a_newer_version_is_refused(
         pass
 
 
-def test_rows_that_did_not_come_back_are_noticed(
-    source: Warehouse, moved: Warehouse, models: Path, tmp_path: Path
-) -> None:
-    back_up(source, models, tmp_path / "backup.zip")
-    with open_archive(tmp_path / "backup.zip", silent) as archive:
+def test_rows_that_did_not_come_back_are_noticed(file: Path, moved: Warehouse, models: Path) -> None:
+    with open_archive(file, silent) as archive:
         rows = archive.manifest.rows | {"ops.clients": 3}
         counted = replace(archive, manifest=archive.manifest.model_copy(update={"rows": rows}))
         with pytest.raises(RestoreError, match=r"Not every row came back in ops\.clients"):
@@ -462,13 +473,11 @@ def test_a_file_that_exists_is_not_written_over_and_two_backups_do_not_share_one
         back_up(source, models, tmp_path / "mine.zip")
     assert (tmp_path / "mine.zip").read_text() == "mine"
     with (
-        pytest.raises(RuntimeError),
         new_archive(tmp_path / "other.zip", silent),
         pytest.raises(ArchiveError, match="Another backup"),
-        new_archive(tmp_path / "other.zip", silent),
     ):
-        raise RuntimeError
-    assert not (tmp_path / "other.zip.part").exists()
+        back_up(source, models, tmp_path / "other.zip")
+    assert [path.name for path in tmp_path.glob("other*")] == ["other.zip"]
 
 
 def test_a_program_that_fails_says_why_and_leaves_no_file(
@@ -481,21 +490,16 @@ def test_a_program_that_fails_says_why_and_leaves_no_file(
 
 
 def test_a_full_disk_says_so_and_leaves_no_file(source: Warehouse, models: Path, tmp_path: Path) -> None:
-    if not os.access("/dev/full", os.W_OK):
-        pytest.skip("this system has no device that is always full")
-    full = tmp_path / "backup.zip.part"
-
-    class Full:
-        def __call__(self, part: str, size: int) -> None:
-            raise OSError(28, os.strerror(28))
+    def tell(_part: str, _size: int) -> None:
+        raise OSError(28, os.strerror(28))
 
     with pytest.raises(ArchiveError, match="no space left"):
-        write_backup(source, models, tmp_path / "backup.zip", "0.1.0", Full())
-    assert not full.exists()
+        write_backup(source, models, tmp_path / "backup.zip", "0.1.0", tell)
+    assert list(tmp_path.glob("backup*")) == []
 
 
 @pytest.fixture
-def _only_old_programs(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+def only_old_programs(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     from orchestration.warehouse import programs
 
     def only(major: int) -> None:
@@ -505,8 +509,8 @@ def _only_old_programs(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
 
 def test_programs_older_than_the_server_are_answered_with_what_to_install(
-    source: Warehouse, models: Path, tmp_path: Path, _only_old_programs: Callable[..., Any]
+    source: Warehouse, models: Path, tmp_path: Path, only_old_programs: Callable[..., Any]
 ) -> None:
-    _only_old_programs(12)
+    only_old_programs(12)
     with pytest.raises(Exception, match=r"or newer are needed and those that are installed are of 12"):
         back_up(source, models, tmp_path / "backup.zip")
