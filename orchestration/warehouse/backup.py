@@ -93,7 +93,14 @@ def _still(url: str) -> Iterator[Connection]:
 
 
 def _snapshot(connection: Connection) -> str:
-    row = connection.execute("select pg_export_snapshot()").fetchone()
+    try:
+        row = connection.execute("select pg_export_snapshot()").fetchone()
+    except psycopg.errors.InsufficientPrivilege as error:
+        login = connection.info.user
+        raise BackupError(
+            f"The login {login!r} may not call pg_export_snapshot, by which all is read as of one moment; "
+            f"let an administrator run: grant execute on function pg_export_snapshot() to {login}."
+        ) from error
     return str(row[0]) if row else ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,16 @@ def moved(warehouse: Warehouse) -> Iterator[Warehouse]:
     house = renamed(warehouse, "moved")
     yield house
     clean_up(house)
+
+
+@contextmanager
+def migrated(house: Warehouse) -> Iterator[Warehouse]:
+    """An installation for the block."""
+    migrate(house, lambda: build_views(house))
+    try:
+        yield house
+    finally:
+        clean_up(house)
 
 
 def clean_up(house: Warehouse) -> None:
@@ -235,9 +246,7 @@ def test_an_installation_comes_back_under_another_name_with_the_roles_of_that_na
 def test_every_row_of_a_table_is_in_it_as_the_superuser_sees_them(
     tcp_warehouse: Warehouse, session_folder: Path, tmp_path: Path
 ) -> None:
-    house = renamed(tcp_warehouse, "whole")
-    migrate(house, lambda: build_views(house))
-    try:
+    with migrated(renamed(tcp_warehouse, "whole")) as house:
         add_client(house, validated(client_id="a", name="A"))
         give_rows(house, "a")
         manifest = back_up(house, tmp_path, tmp_path / "backup.zip")
@@ -245,17 +254,14 @@ def test_every_row_of_a_table_is_in_it_as_the_superuser_sees_them(
         assert {name: rows for name, (rows, _) in seen.items()} == manifest.rows
         assert manifest.rows["ops.audit_log"] > 0
         assert manifest.rows["analytics.dim_item"] == 1
-    finally:
-        drop_databases(house)
 
 
 def test_a_client_logs_in_with_its_old_password_and_sees_its_rows_only(
     tcp_warehouse: Warehouse, session_folder: Path, embedded_warehouse: Warehouse, tmp_path: Path
 ) -> None:
     """From the embedded server to one's own, by a login that is no superuser."""
-    house, target = renamed(embedded_warehouse, "travels"), renamed(tcp_warehouse, "travels")
-    migrate(house, lambda: build_views(house))
-    try:
+    target = renamed(tcp_warehouse, "travels")
+    with migrated(renamed(embedded_warehouse, "travels")) as house:
         for client_id in CLIENTS:
             add_client(house, validated(client_id=client_id, name=client_id))
             set_client_password(house, client_id, PASSWORD)
@@ -268,8 +274,6 @@ def test_a_client_logs_in_with_its_old_password_and_sees_its_rows_only(
         with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
             login(target, CLIENTS[0], "wrong")
         assert contents(target) == contents(house)
-    finally:
-        drop_databases(house)
         clean_up(target)
 
 
@@ -355,8 +359,7 @@ def test_at_no_moment_of_a_restore_can_a_tenant_make_anything(
     tcp_warehouse: Warehouse, session_folder: Path, tmp_path: Path, models: Path
 ) -> None:
     """The client's role is on the server already, as where roles were restored first."""
-    house = renamed(superuser_of(tcp_warehouse, session_folder, "x"), "polled")
-    migrate(house, lambda: build_views(house))
+    house = superuser_of(tcp_warehouse, session_folder, "polled")
     ended = threading.Event()
     made: list[str] = []
     attempts: dict[str, int] = {}
@@ -388,7 +391,7 @@ def test_at_no_moment_of_a_restore_can_a_tenant_make_anything(
                 except psycopg.Error:
                     pass
 
-    try:
+    with migrated(house):
         for client_id in ("a", "b"):
             add_client(house, validated(client_id=client_id, name=client_id))
             give_rows(house, client_id)
@@ -404,8 +407,6 @@ def test_at_no_moment_of_a_restore_can_a_tenant_make_anything(
         assert made == []
         assert attempts["connected"] > 0
         assert min(attempts.values()) > 5
-    finally:
-        clean_up(house)
 
 
 # --- what is refused ----------------------------------------------------------------------------------
@@ -453,16 +454,12 @@ def test_rows_that_did_not_come_back_are_noticed(file: Path, moved: Warehouse, m
 def test_a_backup_that_would_miss_rows_is_not_made(
     tcp_warehouse: Warehouse, tmp_path: Path, source: Warehouse
 ) -> None:
-    house = renamed(tcp_warehouse, "hidden")
-    migrate(house, lambda: build_views(house))
-    try:
+    with migrated(renamed(tcp_warehouse, "hidden")) as house:
         with house.transaction() as connection:
             connection.execute("drop policy pipeline on staging.sales")
         with pytest.raises(BackupError, match=r"every row of staging\.sales.*'forecaster migrate'"):
             back_up(house, tmp_path, tmp_path / "backup.zip")
         assert list(tmp_path.glob("backup*")) == []
-    finally:
-        drop_databases(house)
 
 
 def test_a_file_that_exists_is_not_written_over_and_two_backups_do_not_share_one(
