@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from orchestration.commands import clients, doctor, installation, model, work
+from orchestration.commands import backup, clients, doctor, installation, model, work
 from orchestration.commands.terminal import err, out
 from orchestration.errors import UserError
 from orchestration.foreign_text import escape
@@ -82,6 +82,8 @@ for command, example in (
     (doctor.doctor, "forecaster doctor --sql | psql"),
     (work.report, "forecaster report --client acme --output acme.html"),
     (work.sql, "forecaster sql --client acme -c 'select * from planner_worklist limit 10'"),
+    (backup.backup, "forecaster backup /mnt/backups/forecaster.zip"),
+    (backup.restore, "forecaster restore /mnt/backups/forecaster.zip"),
     (installation.up, "forecaster up --port 3000"),
     (installation.down, "forecaster down"),
 ):

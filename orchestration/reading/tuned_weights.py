@@ -101,9 +101,14 @@ def client_weights(settings: Settings, client_id: str) -> ResolvedWeights:
     return tuned
 
 
+def models_dir(settings: Settings) -> Path:
+    """The folder of all tuned weights; it need not exist."""
+    return settings.home / "models"
+
+
 def client_models_dir(settings: Settings, client_id: str) -> Path:
     """The folder of a client's tuned weights; it need not exist."""
-    return settings.home / "models" / client_id
+    return models_dir(settings) / client_id
 
 
 def read_records(folder: Path) -> list[Tuning]:

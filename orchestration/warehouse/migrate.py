@@ -141,6 +141,11 @@ def newest_revision() -> str | None:
     return ScriptDirectory(str(SCRIPTS)).get_current_head()
 
 
+def knows_revision(revision: str) -> bool:
+    """Whether this version of the project has the migration; a newer one's it has not."""
+    return any(script.revision == revision for script in ScriptDirectory(str(SCRIPTS)).walk_revisions())
+
+
 def comparison_options() -> dict[str, Any]:
     """How alembic compares a database with the tables: our schemas, without partitions and comments."""
 

@@ -78,6 +78,9 @@ class Warehouse:
     admin_url: str
     instance_url: str
 
+    named_as: str | None = None
+    """The database whose name the roles have, where that is another: one that will take its place."""
+
     @cached_property
     def _url(self) -> URL:
         return make_url(self.admin_url)
@@ -88,7 +91,7 @@ class Warehouse:
 
     @cached_property
     def roles(self) -> Roles:
-        return Roles(self.database)
+        return Roles(self.named_as or self.database)
 
     def libpq_url(self, *, role: str | None = None) -> str:
         """A ``postgresql://`` URL for psycopg, ADBC and psql, optionally working under a role."""
@@ -248,7 +251,7 @@ def create_missing_databases(warehouse: Warehouse) -> list[str]:
     """
     created = []
     for url in (make_url(warehouse.admin_url), make_url(warehouse.instance_url)):
-        if _database_answers(url):
+        if database_answers(url):
             continue
         maintenance = libpq_spelling(url.set(database="postgres"))
         with _connect(maintenance, autocommit=True) as connection:
@@ -272,7 +275,12 @@ def create_missing_databases(warehouse: Warehouse) -> list[str]:
     return created
 
 
-def _database_answers(url: URL) -> bool:
+def database_answers(url: URL) -> bool:
+    """Whether the database is there.
+
+    Raises:
+        WarehouseError: the server does not answer.
+    """
     try:
         psycopg.connect(libpq_spelling(url), connect_timeout=10).close()
     except psycopg.OperationalError as error:

@@ -46,7 +46,7 @@ def create_roles(connection: Connection, roles: Roles) -> None:
             connection.execute(sql.SQL("create role {} nologin noinherit").format(sql.Identifier(role)))
         if role != roles.tenant:
             connection.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(role)))
-    database = sql.Identifier(roles.database)
+    database = sql.Identifier(connection.info.dbname)
     connection.execute(sql.SQL("revoke all on database {} from public").format(database))
     connection.execute(sql.SQL("revoke create on schema public from public"))
     connection.execute(
