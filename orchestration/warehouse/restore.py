@@ -72,7 +72,7 @@ def restore(
     warehouse: Warehouse,
     archive: Archive,
     models: Path,
-    build_views: Callable[[Warehouse], None],
+    build_views: Callable[[Warehouse], object],
     tell: Told,
 ) -> Restored:
     """Bring an installation back; what is there before is replaced in one step at the end.
@@ -136,7 +136,7 @@ def _replace_databases(
     warehouse: Warehouse,
     archive: Archive,
     places: list[Place],
-    build_views: Callable[[Warehouse], None],
+    build_views: Callable[[Warehouse], object],
     tell: Told,
 ) -> list[str]:
     """Fill the databases beside and put them in place; returns what could not be brought back."""

@@ -15,7 +15,7 @@ from orchestration.clients import Client, registered_ids, remove_client
 from orchestration.landing.load import load_file
 from orchestration.warehouse.locks import NoSuchLockError, Purpose, lock_transaction
 from orchestration.warehouse.server import Warehouse, WarehouseError
-from tests.tenants import log_in
+from tests.orchestration.warehouse.logins import log_in
 from tests.waiting import is_waited_for
 
 NewClient = Callable[..., Client]

@@ -10,6 +10,7 @@ import psycopg
 
 from orchestration.warehouse.bulk import insert_frame
 from orchestration.warehouse.server import Warehouse
+from orchestration.warehouse.tenancy import set_client_password
 
 PASSWORD = "correct horse/battery:staple"
 
@@ -18,6 +19,14 @@ def login(warehouse: Warehouse, client_id: str, password: str = PASSWORD) -> psy
     """A session of a client's own role on the warehouse's database."""
     role = warehouse.roles.client(client_id)
     return psycopg.connect(warehouse.libpq_url(), user=role, password=password, autocommit=True)
+
+
+def log_in(warehouse: Warehouse, client_id: str, *, autocommit: bool = False) -> psycopg.Connection[Any]:
+    """The same for a client that has no password yet: it is given one."""
+    set_client_password(warehouse, client_id, PASSWORD)
+    connection = login(warehouse, client_id)
+    connection.autocommit = autocommit
+    return connection
 
 
 def give_rows(warehouse: Warehouse, client_id: str) -> None:

@@ -29,7 +29,7 @@ from orchestration.warehouse.server import Warehouse, libpq_spelling
 from orchestration.warehouse.tables import SCHEMAS
 from orchestration.warehouse.tenancy import set_client_password
 from tests.conftest import drop_databases
-from tests.orchestration.warehouse.test_tenancy import PASSWORD, give_rows, login
+from tests.orchestration.warehouse.logins import PASSWORD, give_rows, login
 
 CLIENTS = ("backed_a", "backed_b")
 
@@ -209,7 +209,7 @@ def catalog(house: Warehouse) -> list[list[tuple[str, ...]]]:
                 tuple(neutral(value) for value in row)
                 for row in connection.execute(
                     query.format(acl=ACL),
-                    {"schemas": list(SCHEMAS)},  # type: ignore[arg-type]
+                    {"schemas": list(SCHEMAS)},
                 ).fetchall()
             )
             for query in CATALOGS

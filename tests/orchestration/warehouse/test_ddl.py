@@ -15,7 +15,7 @@ from orchestration.warehouse.ddl import change_structure, in_the_way, until_unlo
 from orchestration.warehouse.locks import LockedError
 from orchestration.warehouse.migrate import migrate
 from orchestration.warehouse.server import Warehouse
-from tests.tenants import log_in
+from tests.orchestration.warehouse.logins import log_in
 
 NewClient = Callable[..., Client]
 

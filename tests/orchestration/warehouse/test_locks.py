@@ -22,7 +22,7 @@ from orchestration.warehouse.locks import (
 )
 from orchestration.warehouse.migrate import upgrade
 from orchestration.warehouse.server import Warehouse
-from tests.tenants import log_in
+from tests.orchestration.warehouse.logins import log_in
 from tests.waiting import is_waited_for
 
 NewClient = Callable[..., Client]
