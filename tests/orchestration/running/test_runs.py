@@ -24,8 +24,9 @@ from orchestration.running.runs import (
     run_job,
     started_runs,
 )
-from orchestration.settings import Settings
-from orchestration.warehouse.server import Warehouse
+from orchestration.settings import Settings, load_settings
+from orchestration.warehouse.outage import ADVICE
+from orchestration.warehouse.server import Warehouse, locate_warehouse
 
 PATIENCE_SECONDS = 300
 """For what takes a second on a quiet machine."""
@@ -49,6 +50,12 @@ def broken() -> None:
         raise RuntimeError("could not count") from error
 
 
+@dg.asset(partitions_def=CLIENT_PARTITIONS)
+def bereft() -> None:
+    with locate_warehouse(load_settings()).connect_admin() as connection:
+        connection.execute("select pg_terminate_backend(pg_backend_pid())")
+
+
 @dg.asset(partitions_def=CLIENT_PARTITIONS, check_specs=[dg.AssetCheckSpec("volume", asset="counted")])
 def counted() -> dg.MaterializeResult:  # type: ignore[type-arg]
     return dg.MaterializeResult(
@@ -64,10 +71,11 @@ def counted() -> dg.MaterializeResult:  # type: ignore[type-arg]
 
 
 _DEFINITIONS = dg.Definitions(
-    assets=[forecasts, broken, counted],
+    assets=[forecasts, broken, bereft, counted],
     jobs=[
         dg.define_asset_job("sound", [forecasts]),
         dg.define_asset_job("failing", [forecasts, broken]),
+        dg.define_asset_job("cut_off", [bereft]),
         dg.define_asset_job("warning", [counted]),
     ],
 )
@@ -144,6 +152,16 @@ def test_a_failure_is_told_in_the_words_of_its_cause(
     outcome = run_job(warehouse, instance, job("failing"), client_id)
     assert not outcome.succeeded
     assert outcome.problems == ["broken: the shelf is empty"]
+
+
+def test_a_step_whose_connection_was_ended_is_told_with_the_next_step(
+    warehouse: Warehouse, instance: dg.DagsterInstance, client_id: str
+) -> None:
+    outcome = run_job(warehouse, instance, job("cut_off"), client_id)
+    assert not outcome.succeeded
+    (problem,) = outcome.problems
+    assert problem.startswith("bereft: PostgreSQL went away (")
+    assert problem.endswith(ADVICE)
 
 
 def test_a_check_that_only_warns_is_told_and_does_not_fail_the_run(

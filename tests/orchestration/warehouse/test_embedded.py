@@ -78,9 +78,9 @@ def as_user(name: str, work: Callable[[], object]) -> str:
     return said
 
 
-def asked(url: str, **login: str) -> object:
+def asked(url: str, role: str = "postgres") -> object:
     """Who the server takes somebody for."""
-    with psycopg.connect(url, **login) as connection:
+    with psycopg.connect(url, user=role) as connection:
         return connection.execute("select current_user").fetchone()
 
 
@@ -246,7 +246,7 @@ def test_the_owner_logs_in_as_any_role(data_dir: Path) -> None:
     url = start_embedded(data_dir)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("create role some_client login")
-    assert asked(url, user="some_client") == ("some_client",)
+    assert asked(url, "some_client") == ("some_client",)
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("drop role some_client")
 
@@ -260,7 +260,7 @@ def test_another_user_of_the_machine_cannot_log_in_even_where_the_folder_was_ope
     sockets = data_dir.with_name("postgres-socket")
     for path in (sockets, sockets / ".s.PGSQL.5432"):
         path.chmod(0o777)
-    assert "Peer authentication failed" in as_user("nobody", lambda: asked(url, user=role))
+    assert "Peer authentication failed" in as_user("nobody", lambda: asked(url, role))
     stop_embedded(data_dir)
     start_embedded(data_dir)
     assert sockets.stat().st_mode & 0o777 == 0o700
@@ -401,7 +401,7 @@ from orchestration.warehouse.server import create_missing_databases, locate_ware
 warehouse = locate_warehouse(load_settings())
 create_missing_databases(warehouse)
 print(warehouse.connect_admin().execute("show port").fetchone()[0])
-print(polars.read_database_uri("show port", warehouse.libpq_url(), engine="adbc").item())
+print(polars.read_database_uri("select current_setting('port')", warehouse.libpq_url(), engine="adbc").item())
 with sqlalchemy.create_engine(warehouse.instance_storage_url).connect() as connection:
     print(connection.exec_driver_sql("show port").scalar())
 for dialect in ("postgresql+psycopg", "postgresql+psycopg2"):
