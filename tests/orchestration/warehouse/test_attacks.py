@@ -28,7 +28,7 @@ superuser ran the statements of ``doctor --sql``."""
 
 
 def listed(kind: str) -> set[str]:
-    """Names of the attacks that the page lists as possible on a kind of server, by the column that says where."""
+    """Names of the attacks that the page lists as possible on a kind of server."""
     rows = re.findall(r"^\| (`[^|]*`) \| ([^|]*) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     where = {"everywhere"} | ({"until closed"} if kind == "own" else set())
     return {name for names, place in rows if place in where for name in re.findall(r"`([^`]+)`", names)}
