@@ -133,7 +133,7 @@ STRUCTURE = [
         column="alter table analytics.dim_item add column mine int",
         statistics_switched_on="alter table analytics.dim_item alter column name set statistics 100",
         reindex="reindex table analytics.dim_item",
-        reindex_of_the_system="reindex system",
+        reindex_of_the_system="reindex system {database}",
         cluster="cluster analytics.dim_item using pk_dim_item",
         vacuum="vacuum full analytics.dim_item",
         vacuum_of_a_catalog="vacuum full pg_catalog.pg_class",
@@ -247,6 +247,7 @@ ROLES = [
         more_rights="alter role current_user createrole",
         past_policies="alter role current_user bypassrls",
         renamed="alter role {self} rename to mine",
+        given_to_another="grant {self} to {other_role}",
         settings_of_a_superuser="alter role current_user set session_preload_libraries = 'mine'",
         temporary_files="alter role current_user set temp_file_limit = -1",
         read_all="grant pg_read_all_data to current_user",
@@ -285,11 +286,6 @@ ROLES = [
             "select 1 where not has_table_privilege('{tenant}', 'analytics.dim_item', 'select')",
         ),
         works_with_rows=True,
-    ),
-    Attack(
-        "its own role: given to another",
-        ("grant {self} to {other_role}",),
-        undo=("revoke {self} from {other_role}",),
     ),
     Attack(
         "its own role: no time limits",
@@ -389,7 +385,7 @@ def works(warehouse: Warehouse, client_id: str, other: str, attack: Attack) -> b
             rows = [_run(connection, text, names) for text in attack.statements][-1]
             if attack.works_with_rows and not rows:
                 return False
-            if any("permission denied" in warning for warning in warnings):
+            if any("skipping" in warning for warning in warnings):  # vacuum and analyze refuse by a warning
                 return False
             for text in attack.undo:
                 _run(connection, text, names)

@@ -27,14 +27,10 @@ KINDS = ("embedded", "own", "closed")
 superuser ran the statements of ``doctor --sql``."""
 
 
-def listed(kind: str, version: int) -> set[str]:
-    """Names of the attacks that the page lists as possible on a kind of server.
-
-    The last but one column of a row says where: "everywhere", "until closed", or a version.
-    """
+def listed(kind: str) -> set[str]:
+    """Names of the attacks that the page lists as possible on a kind of server."""
     rows = re.findall(r"^\| (`[^|]*`) \| ([^|]*) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     where = {"everywhere"} | ({"until closed"} if kind == "own" else set())
-    where |= {"PostgreSQL 15"} if version < 160_000 else set()
     return {name for names, place in rows if place in where for name in re.findall(r"`([^`]+)`", names)}
 
 
@@ -97,16 +93,14 @@ def test_the_attacks_are_many_and_each_has_a_name_of_its_own() -> None:
 
 def test_the_page_lists_attacks_that_are_tried() -> None:
     names = {attack.name for attack in ATTACKS}
-    everything = {name for kind in KINDS for name in listed(kind, 150_000)}
+    everything = {name for kind in KINDS for name in listed(kind)}
     assert everything
     assert everything - names == set()
 
 
 def test_what_works_is_what_the_page_lists(warehouse: Warehouse, kind: str) -> None:
-    with warehouse.connect_admin() as connection:
-        version = connection.info.server_version
     worked = {attack.name for attack in ATTACKS if works(warehouse, ATTACKER, VICTIM, attack)}
-    assert worked == listed(kind, version)
+    assert worked == listed(kind)
 
 
 def test_the_others_go_on_after_all_attacks(warehouse: Warehouse) -> None:
