@@ -328,7 +328,7 @@ def test_full_disks_stop_a_run_and_with_space_again_it_ends_like_an_undisturbed_
         )
 
     def with_files(client_id: str) -> str:
-        added = command("client", "add", client_id, "--name", "D", "--country", "IE", "--models", "ma7")
+        added = command("client", "add", client_id, "--name", "D", "--country", "IE", "--model", "ma7")
         assert added.returncode == 0, added.stderr
         deliver(settings, client_id, first)
         return client_id

@@ -451,9 +451,7 @@ def test_rows_that_did_not_come_back_are_noticed(file: Path, moved: Warehouse, m
     assert holds_something(moved) is None
 
 
-def test_a_backup_that_would_miss_rows_is_not_made(
-    tcp_warehouse: Warehouse, tmp_path: Path, source: Warehouse
-) -> None:
+def test_a_backup_that_would_miss_rows_is_not_made(tcp_warehouse: Warehouse, tmp_path: Path) -> None:
     with migrated(renamed(tcp_warehouse, "hidden")) as house:
         with house.transaction() as connection:
             connection.execute("drop policy pipeline on staging.sales")
