@@ -5,7 +5,7 @@ same one here, which rewrites nothing but cannot be done below a view: the views
 again. A database that has collected none keeps its views.
 
 Revision ID: 0006
-Revises: 0004
+Revises: 0005
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 
 KEPT = (
     *("client_id", "run_id", "forecast_run_id", "scoring_id", "model", "as_of_date", "status"),
