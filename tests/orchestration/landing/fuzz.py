@@ -126,14 +126,14 @@ def hostile_file(seed: int, number: int) -> tuple[str, bytes]:
     rng = random.Random(f"{seed}/{number}")
     kind = rng.choice(KINDS)
     stem = rng.choice(kind.patterns).replace("*", f"_{number}")
-    made: list[tuple[str, Callable[[], bytes]]] = [
+    makers: list[tuple[str, Callable[[], bytes]]] = [
         (".csv", lambda: damaged(rng, csv_text(rng, kind))),
         (".csv.gz", lambda: damaged_gzip(rng, csv_text(rng, kind))),
         (".parquet", lambda: damaged(rng, parquet(rng, kind))),
         (".parquet", lambda: parquet(rng, kind)),
         (rng.choice([".csv", ".csv.gz", ".parquet", ".xlsx"]), lambda: noise(rng)),
     ]
-    [(suffix, make)] = rng.choices(made, [35, 20, 20, 15, 10])
+    [(suffix, make)] = rng.choices(makers, [35, 20, 20, 15, 10])
     return f"{stem}{suffix}", make()
 
 

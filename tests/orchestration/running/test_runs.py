@@ -11,12 +11,14 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._utils.error import SerializableErrorInfo
 
 from orchestration.clients import CLIENT_PARTITIONS, CLIENT_TAG, Client
 from orchestration.running.instance import follow_registry, open_instance
 from orchestration.running.runs import (
     RunError,
     StepUpdate,
+    _innermost_message,
     client_turn,
     find_job,
     mark_abandoned,
@@ -312,3 +314,17 @@ def test_what_steps_print_goes_to_the_log_and_not_to_the_screen(tmp_path: Path) 
     assert shown.stderr.strip() == "progress"
     assert shown.stdout.strip() == "afterwards"
     assert sorted(log.read_text().split("\n")) == ["", "from a child", "from python"]
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("ValueError: \n$10_$\n    ^\n", "$10_$"),
+        ("ValueError: no such day\nmore\n", "no such day"),
+        ("ValueError\n", "ValueError"),
+        ("the disk is full: nothing was written", "the disk is full: nothing was written"),
+        ("KeyError: 'a\x1b[31m'", "'a\\x1b[31m'"),
+    ],
+)
+def test_a_failed_step_is_never_without_a_message(message: str, shown: str) -> None:
+    assert _innermost_message(SerializableErrorInfo(message, [], "ValueError")) == shown
