@@ -311,7 +311,7 @@ def test_full_disks_stop_a_run_and_with_space_again_it_ends_like_an_undisturbed_
     disk: Disk, session_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     landing = session_folder / "landing of the disk"
-    monkeypatch.delenv("DATABASE_URL")
+    monkeypatch.delenv("DATABASE_URL", raising=False)
     monkeypatch.setenv("FORECASTER_HOME", str(disk.folder / "home"))
     monkeypatch.setenv("DAGSTER_HOME", str(disk.folder / "home" / "dagster"))
     monkeypatch.setenv("FORECASTER_LANDING_DIR", str(landing))
