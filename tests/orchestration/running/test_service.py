@@ -108,11 +108,12 @@ def create_app_from_workspace_process_context(context):
 }
 
 UP = """
-import os, sys
+import os, signal, sys
 from orchestration.commands.terminal import out
 from orchestration.running import service
 from orchestration.settings import load_settings
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may be run by nohup
 service.RUN_PATIENCE_SECONDS = 2.0
 paths = os.pathsep.join([os.environ["STAND_IN"], os.environ["PYTHONPATH"]])
 ended = service.run_service(
