@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_TURNS_OR_BREAKS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\u2029")
-"""Characters that turn the direction of what follows or begin another line."""
+_DECEPTIVE = frozenset("\u200b\ufeff\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that show nothing, begin another line or turn the direction of what follows."""
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 _NO_TAG = "[none][/none]"
@@ -20,7 +20,7 @@ _NO_TAG = "[none][/none]"
 def printable(text: str, *, keep: str = "") -> str:
     """A text that every log, terminal and database can hold on one line.
 
-    Control characters, stray bytes and characters that turn the direction of what follows are escaped.
+    Control characters, stray bytes and characters that deceive are escaped.
 
     Args:
         text: from anywhere.
@@ -61,4 +61,4 @@ def is_control(char: str) -> bool:
 
 
 def _is_unprintable(char: str) -> bool:
-    return is_control(char) or char in _TURNS_OR_BREAKS
+    return is_control(char) or char in _DECEPTIVE

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from orchestration.clients import Client
+from orchestration.foreign_text import printable
 from orchestration.landing.reasons import Refusal
 from tests.orchestration.landing.fuzz import Verdict, verdicts
 
@@ -17,10 +18,13 @@ SEED = int(os.environ.get("FORECASTER_TEST_FUZZ_SEED", random.randrange(10**6)))
 
 
 def is_sentence(verdict: Verdict) -> bool:
-    if verdict.status == "rejected":
-        advice = any(refusal.advice in verdict.message for refusal in Refusal)
-        return advice and verdict.message.startswith(verdict.name) and verdict.message.isprintable()
-    return verdict.status in ("loaded", "duplicate") and verdict.message.isprintable()
+    if (
+        verdict.status not in ("loaded", "duplicate", "rejected")
+        or printable(verdict.message) != verdict.message
+    ):
+        return False
+    has_advice = any(refusal.advice in verdict.message for refusal in Refusal)
+    return verdict.status != "rejected" or (has_advice and verdict.message.startswith(verdict.name))
 
 
 @pytest.mark.parametrize("count", [300, pytest.param(5_000, marks=pytest.mark.slow)])
