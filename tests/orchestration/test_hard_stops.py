@@ -143,6 +143,7 @@ def installation() -> Iterator[Installation]:
         yield made
         for process in made.started:
             process.kill()
+            process.communicate()
         stop_embedded(made.data_dir)
 
 
@@ -175,6 +176,7 @@ def test_after_a_hard_stop_with_torn_files_the_next_commands_go_on_by_themselves
         time.sleep(chance.uniform(0.0, 1.0))
         os.killpg(run.pid, signal.SIGKILL)
         kill_server(installation.data_dir)
+        assert run.wait() == -signal.SIGKILL
         torn = installation.tear(chance)
         if number % 2:
             assert "PostgreSQL was not running." in installation.forecaster("down"), torn

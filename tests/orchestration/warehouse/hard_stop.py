@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -23,7 +24,8 @@ def kill_server(data_dir: Path, *, with_children: bool = True) -> None:
     assert servers
     killed = [*servers, *(parts if with_children else [])]
     for process in killed:
-        process.kill()
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
     psutil.wait_procs(killed, timeout=60)
     assert not any(map(is_alive, killed))
 

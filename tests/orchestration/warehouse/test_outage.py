@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -18,30 +19,39 @@ Statement = Callable[[str], object]
 ENDINGS: dict[str, Callable[[Path], object]] = {"stopped": stop_embedded, "killed": kill_server}
 
 
-def psycopg_statement(url: str) -> Statement:
-    connection = psycopg.connect(url)
-    return lambda text: connection.execute(text.encode())
+@contextmanager
+def of_psycopg(url: str) -> Iterator[Statement]:
+    with closing(psycopg.connect(url)) as connection:
+        yield lambda text: connection.execute(text.encode())
 
 
-def psycopg2_statement(url: str) -> Statement:
+@contextmanager
+def of_psycopg2(url: str) -> Iterator[Statement]:
     address = sqlalchemy.make_url(url).set(drivername="postgresql+psycopg2")
-    connection = sqlalchemy.create_engine(address).connect()
-    return connection.exec_driver_sql
+    with sqlalchemy.create_engine(address, poolclass=sqlalchemy.NullPool).connect() as connection:
+        yield connection.exec_driver_sql
 
 
-def adbc_statement(url: str) -> Statement:
-    return lambda text: pl.read_database_uri(text, url, engine="adbc")
+@contextmanager
+def of_adbc(url: str) -> Iterator[Statement]:
+    yield lambda text: pl.read_database_uri(text, url, engine="adbc")
 
 
-def new_connection(url: str) -> Statement:
-    return lambda text: psycopg.connect(url).execute(text.encode())
+@contextmanager
+def of_a_new_connection(url: str) -> Iterator[Statement]:
+    def execute(text: str) -> None:
+        with psycopg.connect(url) as connection:
+            connection.execute(text.encode())
+
+    yield execute
 
 
-DRIVERS = {
-    "psycopg": psycopg_statement,
-    "psycopg2 under SQLAlchemy": psycopg2_statement,
-    "ADBC": adbc_statement,
-    "a new connection": new_connection,
+Driver = Callable[[str], AbstractContextManager[Statement]]
+DRIVERS: dict[str, Driver] = {
+    "psycopg": of_psycopg,
+    "psycopg2 under SQLAlchemy": of_psycopg2,
+    "ADBC": of_adbc,
+    "a new connection": of_a_new_connection,
 }
 
 
@@ -52,15 +62,15 @@ def data_dir() -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
-@pytest.mark.parametrize("connected", DRIVERS.values(), ids=DRIVERS)
+@pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
 def test_a_server_that_went_away_is_said_with_the_next_step(
-    data_dir: Path, connected: Callable[[str], Statement], ending: Callable[[Path], object]
+    data_dir: Path, driver: Driver, ending: Callable[[Path], object]
 ) -> None:
-    execute = connected(start_embedded(data_dir))
-    execute("select 1")
-    ending(data_dir)
-    with pytest.raises(Exception, match=r"\w") as lost:
+    with driver(start_embedded(data_dir)) as execute:
         execute("select 1")
+        ending(data_dir)
+        with pytest.raises(Exception, match=r"\w") as lost:
+            execute("select 1")
     sentence = outage_sentence(lost.value)
     assert sentence is not None, lost.value
     assert sentence.startswith("PostgreSQL went away (")
@@ -68,18 +78,18 @@ def test_a_server_that_went_away_is_said_with_the_next_step(
     assert len(sentence.splitlines()) == 1
 
 
-@pytest.mark.parametrize("connected", [DRIVERS["psycopg"], DRIVERS["ADBC"]], ids=["psycopg", "ADBC"])
-def test_a_statement_that_fails_is_no_outage(data_dir: Path, connected: Callable[[str], Statement]) -> None:
-    with pytest.raises(Exception, match="zero") as failed:
-        connected(start_embedded(data_dir))("select 1 / 0")
+@pytest.mark.parametrize("driver", DRIVERS.values(), ids=DRIVERS)
+def test_a_statement_that_fails_is_no_outage(data_dir: Path, driver: Driver) -> None:
+    with driver(start_embedded(data_dir)) as execute, pytest.raises(Exception, match="zero") as failed:
+        execute("select 1 / 0")
     assert outage_sentence(failed.value) is None
 
 
 def test_what_is_raised_from_an_outage_is_one(data_dir: Path) -> None:
-    execute = psycopg_statement(start_embedded(data_dir))
-    kill_server(data_dir)
-    with pytest.raises(psycopg.OperationalError) as lost:
-        execute("select 1")
+    with of_psycopg(start_embedded(data_dir)) as execute:
+        kill_server(data_dir)
+        with pytest.raises(psycopg.OperationalError) as lost:
+            execute("select 1")
     wrapped = RuntimeError("the step failed")
     wrapped.__cause__ = lost.value
     assert outage_sentence(wrapped) is not None
