@@ -11,7 +11,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster_shared.error import SerializableErrorInfo
+from dagster._utils.error import SerializableErrorInfo  # type: ignore[attr-defined]
 
 from orchestration.clients import CLIENT_PARTITIONS, CLIENT_TAG, Client
 from orchestration.running.instance import follow_registry, open_instance
