@@ -33,7 +33,12 @@ FUNCTIONS = {
 }
 """What a client can do with functions that everybody may call by default -> the names of the functions."""
 
-ADVISORY_LOCKS = FUNCTIONS["fill the lock table that all databases share"]
+NEEDED = (
+    FUNCTIONS["fill the lock table that all databases share"],
+    FUNCTIONS["make any number of snapshot files"],
+)
+"""What the login keeps: Dagster's storage and the first migration take advisory locks, a backup exports a
+snapshot."""
 
 OPEN_BY_DEFAULT = ("postgres", "template1")
 """Databases of every server that everybody may connect to by default."""
@@ -130,7 +135,7 @@ Draft = tuple[str, sql.Composed, str]
 
 
 def _close_functions(connection: Connection, warehouse: Warehouse) -> Iterator[Draft]:
-    """The login keeps the advisory locks: Dagster's storage takes them, and the first migration does."""
+    """What is closed to everybody else; the login keeps what it needs."""
     for until, pattern in FUNCTIONS.items():
         rows = connection.execute(
             """
@@ -147,8 +152,8 @@ def _close_functions(connection: Connection, warehouse: Warehouse) -> Iterator[D
         if rows:
             functions = sql.SQL(", ").join(sql.SQL(signature) for (signature,) in rows)
             right = sql.SQL("execute on function {}").format(functions)
-            takes_locks = {connection.info.user}
-            yield from _taken(warehouse, right, takes_locks if pattern == ADVISORY_LOCKS else (), until)
+            keepers = {connection.info.user} if pattern in NEEDED else ()
+            yield from _taken(warehouse, right, keepers, until)
 
 
 def _close_databases(connection: Connection, warehouse: Warehouse) -> Iterator[Draft]:
