@@ -121,7 +121,8 @@ def test_a_restore_is_refused_while_the_ui_runs(
         result = CliRunner().invoke(app, ["restore", str(tmp_path / "backup.zip")])
     service.unlink()
     assert result.exit_code == 1
-    assert "forecaster down" in result.stderr
+    assert "service.json" in result.stderr
+    assert "end it first" in result.stderr
 
 
 def test_two_restores_do_not_run_at_once(settings: Settings, warehouse: Warehouse, tmp_path: Path) -> None:

@@ -355,11 +355,20 @@ def test_a_database_that_a_restore_did_not_make_is_not_dropped(
 # --- tenants during a restore -------------------------------------------------------------------------
 
 
+@pytest.fixture
+def of_a_superuser(tcp_warehouse: Warehouse, session_folder: Path, tcp_superuser: str) -> Iterator[Warehouse]:
+    """A superuser's installation, whose migration closes databases that other tests find open."""
+    yield superuser_of(tcp_warehouse, session_folder, "polled")
+    with psycopg.connect(tcp_superuser, autocommit=True) as connection:
+        connection.execute("grant connect, temporary on database postgres to public")
+        connection.execute("grant connect on database template1 to public")
+
+
 def test_at_no_moment_of_a_restore_can_a_tenant_make_anything(
-    tcp_warehouse: Warehouse, session_folder: Path, tmp_path: Path, models: Path
+    of_a_superuser: Warehouse, tmp_path: Path, models: Path
 ) -> None:
     """The client's role is on the server already, as where roles were restored first."""
-    house = superuser_of(tcp_warehouse, session_folder, "polled")
+    house = of_a_superuser
     ended = threading.Event()
     made: list[str] = []
     attempts: dict[str, int] = {}

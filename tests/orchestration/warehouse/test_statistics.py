@@ -142,7 +142,7 @@ def test_an_upgrade_forgets_statistics_that_were_collected(warehouse: Warehouse)
                 """
             )
             connection.execute("analyze analytics.dim_item")
-            connection.execute("update ops.alembic_version set version_num = '0004'")
+            connection.execute("update ops.alembic_version set version_num = '0005'")
         assert rows_expected(before) == 100
         upgrade(before)
         assert rows_expected(before) < 10
