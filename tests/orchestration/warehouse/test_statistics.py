@@ -109,6 +109,8 @@ def test_explain_would_tell_it_if_statistics_were_collected(
         with warehouse.transaction() as connection:
             connection.execute(switch_on)
             connection.execute("analyze analytics.dim_item")
+            # with columns that a generated one is made of, whose type cannot be set
+            connection.execute("analyze analytics.inventory_metrics")
         theirs = estimated(curious, "analytics.dim_item where department = 'fireworks'")
         nobodys = estimated(curious, "analytics.dim_item where department = 'unknown'")
         assert theirs != nobodys
@@ -142,6 +144,8 @@ def test_an_upgrade_forgets_statistics_that_were_collected(warehouse: Warehouse)
                 """
             )
             connection.execute("analyze analytics.dim_item")
+            # with columns that a generated one is made of, whose type cannot be set
+            connection.execute("analyze analytics.inventory_metrics")
             connection.execute("update ops.alembic_version set version_num = '0005'")
         assert rows_expected(before) == 100
         upgrade(before)

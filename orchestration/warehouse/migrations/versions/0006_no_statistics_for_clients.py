@@ -4,6 +4,9 @@ Switching statistics off keeps those that were collected. A column's are forgott
 same one here, which rewrites nothing but cannot be done below a view: the views go, and ``migrate`` builds them
 again. A database that has collected none keeps its views.
 
+The type of a column that a generated one is made of cannot be set. Those are amounts of stock and name nothing;
+PostgreSQL 18 can forget their statistics, an earlier one keeps what it has collected of them.
+
 Revision ID: 0006
 Revises: 0005
 """
@@ -26,10 +29,26 @@ COLLECTED = sa.text(
     select
         relation.relname,
         string_agg(
-            format(
-                'alter column %1$I set statistics 0, alter column %1$I type %2$s',
-                attribute.attname, format_type(atttypid, atttypmod)
-            ),
+            format('alter column %1$I set statistics 0', attribute.attname) || case
+                when attribute.attgenerated = '' and not exists (
+                    select from pg_depend as dependency
+                    left join pg_attrdef as expression
+                        on dependency.classid = 'pg_attrdef'::regclass
+                        and expression.oid = dependency.objid
+                    inner join pg_attribute as generated
+                        on generated.attrelid = relation.oid
+                        and generated.attgenerated <> ''
+                        and generated.attnum = coalesce(expression.adnum, dependency.objsubid)
+                    where dependency.refclassid = 'pg_class'::regclass
+                        and dependency.refobjid = relation.oid
+                        and dependency.refobjsubid = attribute.attnum
+                )
+                    then format(
+                        ', alter column %1$I type %2$s',
+                        attribute.attname, format_type(attribute.atttypid, attribute.atttypmod)
+                    )
+                else ''
+            end,
             ', ' order by attribute.attnum
         )
     from pg_attribute as attribute
@@ -52,6 +71,22 @@ COLLECTED = sa.text(
     """
 )
 
+LEFT = sa.text(
+    """
+    select pg_clear_attribute_stats('analytics', relation.relname::text, attribute.attname::text, of_partitions)
+    from pg_class as relation
+    inner join pg_attribute as attribute on attribute.attrelid = relation.oid
+    cross join (values (false), (true)) as kind (of_partitions)
+    where relation.relnamespace = 'analytics'::regnamespace
+        and relation.relkind in ('r', 'p')
+        and relation.relname <> 'inventory_flags'
+        and attribute.attnum > 0
+        and not attribute.attisdropped
+        and attribute.attname <> all(:kept)
+    """
+)
+"""PostgreSQL 18's way to forget."""
+
 VIEWS = sa.text("select viewname from pg_views where schemaname = 'analytics'")
 
 
@@ -63,6 +98,8 @@ def upgrade() -> None:
             op.execute(f'drop view if exists analytics."{view}" cascade')
     for table, same_types in collected:
         op.execute(f'alter table analytics."{table}" {same_types}')
+    if connection.execute(sa.text("select current_setting('server_version_num')::int >= 180000")).scalar():
+        connection.execute(LEFT, {"kept": list(KEPT)})
 
 
 def downgrade() -> None:
