@@ -25,7 +25,7 @@ from orchestration.registry import option_name
 from orchestration.table_assets import table_spec
 from orchestration.warehouse import tenancy
 from orchestration.warehouse.ddl import change_structure
-from orchestration.warehouse.locks import OF_A_CLIENT, Purpose, ignore, lock_transaction, provide
+from orchestration.warehouse.locks import OF_A_CLIENT, ignore, lock_transaction, provide
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import ops
 
@@ -136,7 +136,6 @@ def add_client(warehouse: Warehouse, client: Client, *, on_wait: Callable[[str],
         tenancy.create_client_role(connection, warehouse.roles, client.client_id)
 
     def register(connection: psycopg.Connection[Any]) -> None:
-        lock_transaction(connection, Purpose.MIGRATION, on_wait=on_wait)
         _write(connection, client, "insert into ops.clients ({columns}) values ({values})")
         provide(connection)
         tenancy.add_client_partitions(connection, warehouse.roles, client.client_id)
@@ -209,7 +208,6 @@ def remove_client(
         tenancy.drop_client_role(connection, warehouse.roles, client_id)
 
     def erase(connection: psycopg.Connection[Any]) -> dict[str, int]:
-        lock_transaction(connection, Purpose.MIGRATION, on_wait=on_wait)
         for purpose in OF_A_CLIENT:
             lock_transaction(connection, purpose, client_id, on_wait=on_wait)
         erased = tenancy.erase_client_rows(connection, client_id)

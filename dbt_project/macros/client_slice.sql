@@ -28,8 +28,8 @@
 {%- endmacro %}
 
 {#-
-    Hold one of the client's locks (orchestration/warehouse/locks.py) until the transaction ends, or say who
-    holds it. A client without the lock is not registered, or no longer.
+    Hold one of the client's locks (orchestration/warehouse/locks.py) until the transaction ends, or say that
+    another does. A client without the lock is not registered, or no longer.
 -#}
 {% macro lock_client(purpose) -%}
     {%- set row = "ops.locks where purpose = '" ~ purpose ~ "' and subject = '" ~ var("client_id") ~ "'" %}

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from orchestration.commands.terminal import err, open_warehouse, out
 from orchestration.errors import UserError
+from orchestration.foreign_text import escape
 
 if TYPE_CHECKING:
     from orchestration.settings import Settings

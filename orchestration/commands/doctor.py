@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from orchestration.commands.terminal import err, out, waiting
+from orchestration.foreign_text import escape
 
 if TYPE_CHECKING:
     from orchestration.diagnosis.findings import Finding
@@ -60,8 +60,7 @@ def psql_lines(found: list[Statement]) -> list[str]:
 
 def show_finding(finding: Finding) -> None:
     """One line of a finding; a part of the result."""
-    word = f"[{_COLOURS[finding.level]}]{finding.level}:[/]"
-    out.print(f"{word} {escape(finding.sentence)}", soft_wrap=True)
+    out.print(_line(finding), soft_wrap=True)
 
 
 def show_what_needs_a_look(settings: Settings, warehouse: Warehouse) -> None:
@@ -71,6 +70,8 @@ def show_what_needs_a_look(settings: Settings, warehouse: Warehouse) -> None:
 
         findings = needs_a_look(settings, warehouse)
     for finding in findings:
-        err.print(
-            f"[{_COLOURS[finding.level]}]{finding.level}:[/] {escape(finding.sentence)}", soft_wrap=True
-        )
+        err.print(_line(finding), soft_wrap=True)
+
+
+def _line(finding: Finding) -> str:
+    return f"[{_COLOURS[finding.level]}]{finding.level}:[/] {escape(finding.sentence)}"

@@ -23,7 +23,7 @@ from orchestration.commands.terminal import (
 from orchestration.foreign_text import escape
 
 if TYPE_CHECKING:
-    from dagster import DagsterRun
+    from dagster import DagsterInstance, DagsterRun
 
     from orchestration.clients import Client
     from orchestration.running.service import Service
@@ -191,8 +191,11 @@ def _announce(service: Service) -> None:
 
 def _announce_stop(settings: Settings, warehouse: Warehouse, seconds: float, advice: str) -> None:
     """Say that the UI stops, and how long which runs are waited for."""
+    from orchestration.running.instance import open_instance
+
     try:
-        runs = _runs_of_the_ui(settings, warehouse)
+        with open_instance(settings, warehouse) as instance:
+            runs = _runs_of_the_ui(instance)
     except Exception:  # whatever the database has: stopping needs no answer
         err.print("Stopping the UI; the database does not say which runs are in progress.")
         return
@@ -226,18 +229,16 @@ def _mark_ended_runs(settings: Settings, warehouse: Warehouse) -> list[DagsterRu
     from orchestration.running.instance import open_instance
     from orchestration.running.runs import mark_abandoned
 
-    runs = _runs_of_the_ui(settings, warehouse)
     with open_instance(settings, warehouse) as instance:
+        runs = _runs_of_the_ui(instance)
         mark_abandoned(instance, runs)
     return runs
 
 
-def _runs_of_the_ui(settings: Settings, warehouse: Warehouse) -> list[DagsterRun]:
-    from orchestration.running.instance import open_instance
+def _runs_of_the_ui(instance: DagsterInstance) -> list[DagsterRun]:
     from orchestration.running.runs import COMMAND_LINE_TAG, started_runs
 
-    with open_instance(settings, warehouse) as instance:
-        return [run for run in started_runs(instance) if COMMAND_LINE_TAG not in run.tags]
+    return [run for run in started_runs(instance) if COMMAND_LINE_TAG not in run.tags]
 
 
 def _migrated() -> tuple[Settings, Warehouse]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from orchestration.diagnosis import machine, server, state
 from orchestration.diagnosis.findings import Finding, Level, problem
-from orchestration.diagnosis.server_facts import gather
+from orchestration.diagnosis.server_facts import ServerFacts, gather
 from orchestration.errors import UserError
 from orchestration.settings import Settings
 from orchestration.warehouse.public_rights import Statement, missing_statements
@@ -74,11 +74,13 @@ def _located(settings: Settings, found: list[Warehouse]) -> list[Finding]:
 
 
 def _with_server(settings: Settings, warehouse: Warehouse) -> Iterator[Finding]:
+    gathered: list[ServerFacts] = []
+
     def ask() -> list[Finding]:
         facts = gather(warehouse, is_embedded=settings.database_url is None)
+        gathered.append(facts)
         return list(server.judge(facts, warehouse.roles))
 
-    findings = looked_at("the database server", ask)
-    yield from findings
-    if any(finding.what.startswith("the tables are up to date") for finding in findings):
+    yield from looked_at("the database server", ask)
+    if any(facts.revision == facts.newest_revision for facts in gathered):
         yield from looked_at("Dagster's runs", lambda: state.examine_runs(settings, warehouse))

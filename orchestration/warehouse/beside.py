@@ -20,11 +20,11 @@ from psycopg import sql
 from sqlalchemy import make_url
 
 from orchestration.errors import UserError
+from orchestration.warehouse.limits import LONGEST_NAME
 from orchestration.warehouse.server import Roles, Warehouse, libpq_spelling
 
 _MARK = "left by forecaster restore"
 _ATTEMPTS = 5
-_MOST_BYTES = 63
 
 Connection = psycopg.Connection[Any]
 
@@ -84,7 +84,7 @@ def require_rights(place: Place) -> None:
     Raises:
         RestoreError: it cannot, or a name would be too long.
     """
-    if len(place.beside.encode()) > _MOST_BYTES:
+    if len(place.beside.encode()) > LONGEST_NAME:
         raise RestoreError(f"The name of the database {place.name!r} is too long: a restore adds ten bytes.")
     with place.connect() as connection:
         row = connection.execute(

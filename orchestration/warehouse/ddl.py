@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import psycopg
 from sqlalchemy.exc import OperationalError
 
-from orchestration.warehouse.locks import PATIENCE_SECONDS, LockedError, ignore
+from orchestration.warehouse.locks import PATIENCE_SECONDS, LockedError, Purpose, ignore, lock_transaction
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import SCHEMAS
 
@@ -59,7 +59,7 @@ def change_structure(
     *,
     on_wait: Callable[[str], None] = ignore,
 ) -> Result:
-    """Make a change in one transaction of the pipeline's role, however many attempts it takes.
+    """Make a change in one transaction of the pipeline's role, however many attempts it takes, and alone.
 
     Args:
         warehouse: where.
@@ -67,11 +67,12 @@ def change_structure(
         on_wait: told who is in the way, and who was sent away.
 
     Raises:
-        LockedError: somebody who is no tenant stood in the way all the time.
+        LockedError: another change, or somebody who is no tenant, stood in the way all the time.
     """
 
     def attempt() -> Result:
         with warehouse.transaction() as connection:
+            lock_transaction(connection, Purpose.MIGRATION, on_wait=on_wait)
             connection.execute("select set_config('lock_timeout', %s, true)", (f"{LOCK_TIMEOUT_MS}ms",))
             return change(connection)
 

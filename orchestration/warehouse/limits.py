@@ -41,7 +41,7 @@ SESSION_SETTINGS = {
 TEMPORARY_FILES = {"temp_file_limit": "2GB"}
 """What one session may write to disk while it sorts and joins; nobody but a superuser may change it."""
 
-_LONGEST_NAME = 63
+LONGEST_NAME = 63
 """Bytes of a name that PostgreSQL keeps; it cuts off the rest without an error."""
 
 
@@ -154,17 +154,17 @@ def refuse_long_names(roles: Roles, client_ids: Iterable[str] = ()) -> None:
     Raises:
         WarehouseError: a name is too long; the message says how long a slug may be.
     """
-    room = _LONGEST_NAME - len(roles.client_prefix.encode())
+    room = LONGEST_NAME - len(roles.client_prefix.encode())
     if room < 1 or any(
-        len(name.encode()) > _LONGEST_NAME for name in (roles.pipeline, roles.auditor, roles.tenant)
+        len(name.encode()) > LONGEST_NAME for name in (roles.pipeline, roles.auditor, roles.tenant)
     ):
         raise WarehouseError(
             f"The database's name {roles.database!r} is too long: the names of its roles start with it, and "
-            f"PostgreSQL keeps {_LONGEST_NAME} bytes of a name. Choose a shorter one for the database."
+            f"PostgreSQL keeps {LONGEST_NAME} bytes of a name. Choose a shorter one for the database."
         )
     if long := [client_id for client_id in client_ids if len(client_id.encode()) > room]:
         raise WarehouseError(
-            f"The database role of {', '.join(map(repr, long))} would be longer than the {_LONGEST_NAME} "
+            f"The database role of {', '.join(map(repr, long))} would be longer than the {LONGEST_NAME} "
             f"bytes that PostgreSQL keeps of a name. In the database {roles.database!r} a slug may have "
             f"{room} {'byte' if room == 1 else 'bytes'}; choose a shorter one, or a shorter name for the "
             "database."

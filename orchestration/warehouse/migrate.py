@@ -184,7 +184,6 @@ def _secure(warehouse: Warehouse, on_wait: Callable[[str], None]) -> None:
     """Policies and grants, the flag vocabulary, the locks, the audit log for its owner, the comments."""
 
     def secure(connection: psycopg.Connection[Any]) -> None:
-        lock_transaction(connection, Purpose.MIGRATION, on_wait=on_wait)
         tenancy.secure(connection, warehouse.roles)
         hide_statistics(connection)
         provide(connection)
