@@ -26,6 +26,7 @@ from orchestration.table_assets import table_spec
 from orchestration.warehouse import tenancy
 from orchestration.warehouse.ddl import change_structure
 from orchestration.warehouse.locks import OF_A_CLIENT, ignore, lock_transaction, provide
+from orchestration.warehouse.migrate import require_current
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import ops
 
@@ -95,7 +96,7 @@ def read_registry(warehouse: Warehouse, *, active_only: bool = False) -> Registr
 def registered_ids(warehouse: Warehouse) -> list[str]:
     """The slugs of all clients, in order, whether or not their rows are valid."""
     with warehouse.transaction() as connection:
-        return _ids(connection)
+        return tenancy.registered_slugs(connection)
 
 
 def get_client(warehouse: Warehouse, client_id: str) -> Client:
@@ -104,10 +105,8 @@ def get_client(warehouse: Warehouse, client_id: str) -> Client:
     Raises:
         ClientError: there is no such client, with those there are; or its row is not valid, with what to do.
     """
-    entry = _checked(stored_fields(warehouse, client_id))
-    if isinstance(entry, RegistryProblem):
-        raise ClientError(entry.message)
-    return entry
+    with warehouse.transaction() as connection:
+        return client_in(connection, client_id)
 
 
 def stored_fields(warehouse: Warehouse, client_id: str) -> dict[str, Any]:
@@ -120,6 +119,14 @@ def stored_fields(warehouse: Warehouse, client_id: str) -> dict[str, Any]:
         return _stored(connection, client_id)
 
 
+def client_in(connection: psycopg.Connection[Any], client_id: str) -> Client:
+    """One client as a transaction of the pipeline's role finds it; errors as for :func:`get_client`."""
+    entry = _checked(_stored(connection, client_id))
+    if isinstance(entry, RegistryProblem):
+        raise ClientError(entry.message)
+    return entry
+
+
 def add_client(warehouse: Warehouse, client: Client, *, on_wait: Callable[[str], None] = ignore) -> None:
     """Register a client: its row, its locks, its partitions and its login role.
 
@@ -130,8 +137,10 @@ def add_client(warehouse: Warehouse, client: Client, *, on_wait: Callable[[str],
 
     Raises:
         ClientError: the slug is taken.
+        WarehouseError: the tables are not those of this version.
         LockedError: a migration or an open transaction stood in the way for too long.
     """
+    require_current(warehouse)
     with warehouse.connect_admin() as connection:
         tenancy.create_client_role(connection, warehouse.roles, client.client_id)
 
@@ -288,14 +297,10 @@ def _rows(connection: psycopg.Connection[Any], condition: sql.Composable) -> lis
 def _stored(connection: psycopg.Connection[Any], client_id: str) -> dict[str, Any]:
     rows = _rows(connection, sql.SQL("where client_id = {}").format(sql.Literal(client_id)))
     if not rows:
-        known = ", ".join(_ids(connection)) or "none yet; add one with 'forecaster client add'"
+        slugs = tenancy.registered_slugs(connection)
+        known = ", ".join(slugs) or "none yet; add one with 'forecaster client add'"
         raise ClientError(f"There is no client {client_id!r}. Known clients: {known}.")
     return rows[0]
-
-
-def _ids(connection: psycopg.Connection[Any]) -> list[str]:
-    rows = connection.execute("select client_id from ops.clients order by client_id").fetchall()
-    return [client_id for (client_id,) in rows]
 
 
 def _write(connection: psycopg.Connection[Any], client: Client, statement: LiteralString) -> None:

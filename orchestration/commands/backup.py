@@ -47,7 +47,7 @@ def backup(
     from orchestration.warehouse.backup import write_backup
 
     path = (
-        file or settings.home / "backups" / f"forecaster-{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.zip"
+        file or settings.made_home() / "backups" / f"forecaster-{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.zip"
     ).resolve()
     with _progress("Backing up") as tell:
         manifest = write_backup(warehouse, models_dir(settings), path, _version(), tell)
@@ -87,6 +87,7 @@ def restore(
     """
     settings, warehouse = open_warehouse(migrated=False)
     _require_no_service(settings)
+    from orchestration import audit
     from orchestration.reading.tuned_weights import models_dir
     from orchestration.running.instance import create_storage, follow_registry
     from orchestration.stages.dbt import build_views
@@ -98,7 +99,17 @@ def restore(
             archive = stack.enter_context(open_archive(file, tell))
         _require_consent(warehouse, archive.seal, file, replace=replace, yes=yes)
         with _progress("Restoring") as tell:
-            restored = bring_back(warehouse, archive, models_dir(settings), build_views, tell)
+            restored = bring_back(
+                *(warehouse, archive, models_dir(settings), build_views, tell),
+                record=lambda connection: audit.record(
+                    connection,
+                    "restore",
+                    file.name,
+                    row_count=sum(archive.manifest.rows.values()),
+                    seal=archive.seal,
+                    created_at=archive.manifest.created_at,
+                ),
+            )
             tell("Dagster's storage and partitions", 0)
             create_storage(settings, warehouse)
             follow_registry(settings, warehouse)
@@ -138,8 +149,7 @@ def _require_consent(warehouse: Warehouse, seal: str, file: Path, *, replace: bo
 @contextmanager
 def _alone(settings: Settings) -> Iterator[None]:
     """One restore at a time."""
-    settings.home.mkdir(parents=True, exist_ok=True)
-    with (settings.home / "restore.lock").open("w") as file:
+    with (settings.made_home() / "restore.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

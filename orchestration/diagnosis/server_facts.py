@@ -28,6 +28,7 @@ from orchestration.warehouse.public_rights import (
     own_databases,
 )
 from orchestration.warehouse.server import Warehouse
+from orchestration.warehouse.tenancy import registered_slugs
 
 _FORGOTTEN_MINUTES = 10
 
@@ -140,8 +141,7 @@ def gather(warehouse: Warehouse, *, is_embedded: bool) -> ServerFacts:
     if has_tables:
         revision = current_revision(warehouse)
         with warehouse.transaction() as connection:
-            rows = connection.execute("select client_id from ops.clients order by client_id").fetchall()
-        registered = [client_id for (client_id,) in rows]
+            registered = registered_slugs(connection)
     return ServerFacts(**facts, revision=revision, registered=registered)
 
 

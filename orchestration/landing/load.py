@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 import polars as pl
 import psycopg
 
-from orchestration.clients import Client
+from orchestration.clients import Client, client_in
 from orchestration.foreign_text import printable
 from orchestration.landing.batches import LINE, RAW, Table
 from orchestration.landing.delivery import Delivery
@@ -140,9 +141,9 @@ def refuse_unopened(
         why: the refusal.
         run_id: the Dagster run, where there is one.
     """
-    identity = Identity(client, path, unopened_hash(path, why.problem), 0, None, run_id)
+    listed_as = Identity(client, path, unopened_hash(path, why.problem), 0, None, run_id)
     with warehouse.transaction() as connection:
-        lock_transaction(connection, Purpose.LANDING, client.client_id)
+        identity = _in_turn(connection, listed_as)
         return record_refusal(
             connection,
             identity,
@@ -180,7 +181,7 @@ def _load(
 ) -> Outcome:
     try:
         with warehouse.transaction() as connection:
-            lock_transaction(connection, Purpose.LANDING, identity.client.client_id)
+            identity = _in_turn(connection, identity)
             outcome = _stage(connection, identity, content, on_progress)
             _raise_if_changed(identity, content)
             return outcome
@@ -189,8 +190,21 @@ def _load(
             Refusal.NOT_STORABLE, f"{identity.path} cannot be stored ({str(error).splitlines()[0]})"
         )
         with warehouse.transaction() as connection:
-            lock_transaction(connection, Purpose.LANDING, identity.client.client_id)
+            identity = _in_turn(connection, identity)
             return record_refusal(connection, identity, _kind_name(identity.path), refusal, rows_read=0)
+
+
+def _in_turn(connection: Connection, identity: Identity) -> Identity:
+    """Wait for the client's turn; its settings are those it has then, a client of the same slug's, too.
+
+    Raises:
+        ClientError: the registry entry is not valid any more.
+        LockedError: another load took too long.
+        NoSuchLockError: the client was removed meanwhile.
+    """
+    client_id = identity.client.client_id
+    lock_transaction(connection, Purpose.LANDING, client_id)
+    return replace(identity, client=client_in(connection, client_id))
 
 
 def _stage(

@@ -25,6 +25,7 @@ from orchestration.warehouse.dumps import LOCK_SECONDS, BackupError, write_dump
 from orchestration.warehouse.programs import Programs, programs_for
 from orchestration.warehouse.server import Roles, Warehouse, database_answers
 from orchestration.warehouse.tables import SCHEMAS
+from orchestration.warehouse.tenancy import registered_slugs
 
 WAREHOUSE_PART = "warehouse.dump"
 INSTANCE_PART = "dagster.dump"
@@ -186,8 +187,7 @@ def _facts(connection: Connection, warehouse: Warehouse, version: str, programs:
 
 def _roles(connection: Connection, roles: Roles, *, has_passwords: bool) -> dict[str, RoleFacts]:
     names = [roles.pipeline, roles.auditor, roles.tenant]
-    clients = connection.execute("select client_id from ops.clients order by client_id").fetchall()
-    names += [roles.client(client_id) for (client_id,) in clients]
+    names += map(roles.client, registered_slugs(connection))
     password = "rolpassword" if has_passwords else "null"
     catalog = "pg_authid" if has_passwords else "pg_roles"
     found = connection.execute(

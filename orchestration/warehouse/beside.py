@@ -22,6 +22,7 @@ from sqlalchemy import make_url
 from orchestration.errors import UserError
 from orchestration.warehouse.limits import LONGEST_NAME
 from orchestration.warehouse.server import Roles, Warehouse, libpq_spelling
+from orchestration.warehouse.sessions import end_sessions
 
 _MARK = "left by forecaster restore"
 _ATTEMPTS = 5
@@ -149,7 +150,7 @@ def clear(roles: Roles, place: Place) -> None:
                     f"A restore needs the name {name!r}, and there is a database of that name which it did "
                     "not make; rename that one."
                 )
-            end_tenants_sessions(connection, roles, name)
+            end_sessions(connection, roles, database=name)
             # not "with (force)": a login that is no superuser may not end an autovacuum, and need not
             connection.execute(
                 """
@@ -194,7 +195,7 @@ def swap(
         with here[0].connect() as connection:
             for attempt in range(_ATTEMPTS):
                 for place in here:
-                    end_tenants_sessions(connection, roles, place.name)
+                    end_sessions(connection, roles, database=place.name)
                 try:
                     with connection.transaction():
                         for place in here:
@@ -226,26 +227,6 @@ def forget(place: Place) -> None:
     """The restore is complete."""
     with place.connect() as connection:
         _comment(connection, place.name, None)
-
-
-def end_tenants_sessions(connection: Connection, roles: Roles, database: str) -> None:
-    """End the sessions of client roles in a database.
-
-    Only who has a role's rights may end its sessions, so the login takes them for the moment; the signal is
-    sent at once, and the transaction that took them is rolled back.
-    """
-    with connection.transaction(force_rollback=True):
-        sessions = connection.execute(
-            """
-            select pid, usename, pg_has_role(usename, 'usage') from pg_stat_activity
-            where datname = %s and starts_with(usename, %s)
-            """,
-            (database, roles.client_prefix),
-        ).fetchall()
-        for role in {role for _, role, has_rights in sessions if not has_rights}:
-            connection.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(role)))
-        for pid, _, _ in sessions:
-            connection.execute("select pg_terminate_backend(%s)", (pid,))
 
 
 def _rename(connection: Connection, place: Place) -> None:

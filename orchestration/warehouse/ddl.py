@@ -20,6 +20,7 @@ from sqlalchemy.exc import OperationalError
 
 from orchestration.warehouse.locks import PATIENCE_SECONDS, LockedError, Purpose, ignore, lock_transaction
 from orchestration.warehouse.server import Warehouse
+from orchestration.warehouse.sessions import end_sessions
 from orchestration.warehouse.tables import SCHEMAS
 
 Result = TypeVar("Result")
@@ -151,10 +152,7 @@ def _ended(warehouse: Warehouse, session: InTheWay) -> bool:
     """End a tenant's session; False where the login may not."""
     with warehouse.connect_admin(autocommit=True) as connection:
         try:
-            connection.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity where pid = %s and usename = %s",
-                (session.pid, session.role),
-            )
+            end_sessions(connection, warehouse.roles, role=session.role, pid=session.pid)
         except psycopg.errors.InsufficientPrivilege:
             return False
     return True

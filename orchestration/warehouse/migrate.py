@@ -22,7 +22,7 @@ from orchestration.warehouse import comments, limits, tenancy
 from orchestration.warehouse.ddl import LOCK_TIMEOUT_MS, change_structure, until_unlocked
 from orchestration.warehouse.locks import LockedError, Purpose, ignore, lock_transaction, provide
 from orchestration.warehouse.public_rights import restrict_everybody
-from orchestration.warehouse.server import Warehouse, create_missing_databases
+from orchestration.warehouse.server import Warehouse, WarehouseError, create_missing_databases
 from orchestration.warehouse.statistics import hide_statistics
 from orchestration.warehouse.tables import SCHEMAS, ops
 from orchestration.warehouse.tenancy import PARTITION_SEPARATOR
@@ -91,7 +91,7 @@ def upgrade(
             connection.execute(text(f"set local lock_timeout = {LOCK_TIMEOUT_MS}"))
             for schema in SCHEMAS:
                 connection.execute(text(f"create schema if not exists {schema}"))
-            limits.refuse_long_names(warehouse.roles, _registered(connection))
+            limits.refuse_long_names(warehouse.roles, tenancy.registered_slugs(driver))
             command.upgrade(alembic_config(connection, scripts), "head")
 
     until_unlocked(warehouse, run_scripts, on_wait=on_wait)
@@ -141,6 +141,20 @@ def newest_revision() -> str | None:
     return ScriptDirectory(str(SCRIPTS)).get_current_head()
 
 
+def require_current(warehouse: Warehouse) -> None:
+    """Insist that the database is at the revision this version of the project expects.
+
+    Raises:
+        WarehouseError: it is not.
+    """
+    current = current_revision(warehouse)
+    if current == newest_revision():
+        return
+    if current is not None and not knows_revision(current):
+        raise WarehouseError("The database is newer than this program; install the program's newer version.")
+    raise WarehouseError("The database is older than this program. Run 'forecaster migrate' first.")
+
+
 def knows_revision(revision: str) -> bool:
     """Whether this version of the project has the migration; a newer one's it has not."""
     return any(script.revision == revision for script in ScriptDirectory(str(SCRIPTS)).walk_revisions())
@@ -171,13 +185,6 @@ def alembic_config(connection: Connection, scripts: Path) -> Config:
     config.set_main_option("script_location", str(scripts))
     config.attributes["connection"] = connection
     return config
-
-
-def _registered(connection: Connection) -> list[str]:
-    """The slugs of the clients; none where there are no tables yet."""
-    if connection.execute(text("select to_regclass('ops.clients')")).scalar() is None:
-        return []
-    return list(connection.execute(text("select client_id from ops.clients order by client_id")).scalars())
 
 
 def _secure(warehouse: Warehouse, on_wait: Callable[[str], None]) -> None:

@@ -74,6 +74,7 @@ def restore(
     models: Path,
     build_views: Callable[[Warehouse], object],
     tell: Told,
+    record: Callable[[Connection], None],
 ) -> Restored:
     """Bring an installation back; what is there before is replaced in one step at the end.
 
@@ -86,6 +87,7 @@ def restore(
         models: folder of the tuned weights.
         build_views: creates the reporting views of a warehouse.
         tell: is told what is worked on, with the bytes read where there are any.
+        record: adds the restore to the audit log, on a connection to what is restored.
 
     Raises:
         RestoreError: the backup is of a newer version, the login may not do it, somebody is connected, or a
@@ -98,7 +100,7 @@ def restore(
         _require_possible(warehouse, manifest, places)
         _clear(warehouse, places)
         try:
-            notes = _replace_databases(warehouse, archive, places, build_views, tell)
+            notes = _replace_databases(warehouse, archive, places, build_views, tell, record)
         except BaseException:
             with contextlib.suppress(psycopg.Error):
                 _clear(warehouse, places)
@@ -138,6 +140,7 @@ def _replace_databases(
     places: list[Place],
     build_views: Callable[[Warehouse], object],
     tell: Told,
+    record: Callable[[Connection], None],
 ) -> list[str]:
     """Fill the databases beside and put them in place; returns what could not be brought back."""
     manifest = archive.manifest
@@ -169,6 +172,8 @@ def _replace_databases(
         )
     tell("tables, views and policies", 0)
     migrate(coming, lambda: build_views(coming))
+    with coming.transaction() as connection:
+        record(connection)
     tell("statistics", 0)
     with coming.connect_admin(autocommit=True) as connection:
         connection.execute("analyze")
@@ -198,8 +203,7 @@ def _restore_models(archive: Archive, models: Path) -> None:
 
 def _registered(warehouse: Warehouse) -> list[str]:
     with warehouse.transaction() as connection:
-        rows = connection.execute("select client_id from ops.clients order by client_id").fetchall()
-    return [client_id for (client_id,) in rows]
+        return tenancy.registered_slugs(connection)
 
 
 def _has_rows(connection: Connection, table: str) -> bool:

@@ -22,6 +22,7 @@ from psycopg import sql
 
 from orchestration.warehouse import limits
 from orchestration.warehouse.server import Roles, Warehouse, WarehouseError
+from orchestration.warehouse.sessions import end_sessions
 from orchestration.warehouse.statistics import hide_statistics
 from orchestration.warehouse.tables import SCHEMAS
 from orchestration.warehouse.tables.analytics import PARTITIONED
@@ -167,6 +168,18 @@ def partition_name(table: str, client_id: str) -> str:
     return f"{table}{PARTITION_SEPARATOR}{client_id}"
 
 
+def registered_slugs(connection: Connection) -> list[str]:
+    """The slugs of the registered clients, in order; none where there are no tables yet.
+
+    Args:
+        connection: of a role that sees all rows, which is the pipeline's or a superuser.
+    """
+    if not _relation_exists(connection, "ops.clients"):
+        return []
+    rows = connection.execute("select client_id from ops.clients order by client_id").fetchall()
+    return [client_id for (client_id,) in rows]
+
+
 def create_client_role(connection: Connection, roles: Roles, client_id: str) -> None:
     """Create a client's login role, without a password: it cannot log in over TCP until one is set.
 
@@ -189,7 +202,7 @@ def create_client_role(connection: Connection, roles: Roles, client_id: str) -> 
         connection.execute(
             sql.SQL("alter role {} set default_transaction_read_only = on").format(sql.Identifier(role))
         )
-        # by this the login may end the role's sessions and drop what it owns
+        # by this the login sees how long a session of the role has done nothing, which 'doctor' asks
         connection.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(role)))
         limits.limit_clients(connection, roles)
     except psycopg.errors.InsufficientPrivilege as error:
@@ -229,11 +242,7 @@ def drop_client_role(connection: Connection, roles: Roles, client_id: str) -> No
     connection.execute(sql.SQL("grant {} to current_user").format(name))
     connection.execute(sql.SQL("alter role {} nologin").format(name))
     deadline = time.monotonic() + _END_SECONDS
-    while _scalar(
-        connection,
-        "select count(pg_terminate_backend(pid)) from pg_stat_activity where usename = %s",
-        (role,),
-    ):
+    while end_sessions(connection, roles, role=role):
         if time.monotonic() > deadline:
             raise WarehouseError(f"The sessions of {role} do not end; end them and remove the client again.")
         time.sleep(0.1)

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from orchestration.clients import Client, registered_ids, remove_client
+from orchestration.clients import Client, add_client, registered_ids, remove_client
 from orchestration.landing.load import load_file
 from orchestration.warehouse.locks import NoSuchLockError, Purpose, lock_transaction
 from orchestration.warehouse.server import Warehouse, WarehouseError
@@ -98,3 +98,20 @@ def test_a_removal_waits_for_a_load_and_leaves_none_of_its_rows(
                 sql.Identifier(*table.split(".")), sql.Identifier(column)
             )
             assert connection.execute(query, (client.client_id,)).fetchone() == (0,), table
+
+
+def test_a_load_that_waited_goes_by_the_settings_of_the_client_it_then_finds(
+    warehouse: Warehouse, new_client: NewClient, tmp_path: Path
+) -> None:
+    """The client may have been removed and another of its slug added while the load waited."""
+    removed = new_client()
+    path = tmp_path / "sales.csv"
+    path.write_text("date,SKU,location_id,units_sold\n2026-01-05,A,L,3\n")
+    remove_client(warehouse, removed.client_id)
+    mapped = removed.model_copy(update={"column_map": {"sales": {"item_id": "SKU"}}})
+    add_client(warehouse, mapped)
+    assert load_file(warehouse, removed, path, path.name).status == "loaded"
+    with warehouse.transaction() as connection:
+        assert connection.execute(
+            "select config_digest from ops.landing_files where client_id = %s", (removed.client_id,)
+        ).fetchone() == (mapped.reading_digest(),)

@@ -25,7 +25,8 @@ from orchestration.resources import Installation
 from orchestration.running.instance import follow_registry
 from orchestration.sensors import client_registry
 from orchestration.settings import Settings
-from orchestration.warehouse.server import Warehouse
+from orchestration.warehouse import migrate
+from orchestration.warehouse.server import Warehouse, WarehouseError
 from orchestration.warehouse.tables.analytics import PARTITIONED
 from orchestration.warehouse.tenancy import partition_name
 
@@ -69,6 +70,22 @@ def test_a_slug_is_taken_once(warehouse: Warehouse, new_client: NewClient) -> No
     client = new_client()
     with pytest.raises(ClientError, match="exists already"):
         add_client(warehouse, client)
+
+
+def test_a_client_is_not_added_to_tables_of_another_version(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = validated(client_id="too_early", name="Too Early")
+    monkeypatch.setattr(migrate, "newest_revision", lambda: "9999")
+    with pytest.raises(WarehouseError, match=r"older than this program\. Run 'forecaster migrate' first"):
+        add_client(warehouse, entry)
+    monkeypatch.setattr(migrate, "knows_revision", lambda _revision: False)
+    with pytest.raises(WarehouseError, match="newer than this program"):
+        add_client(warehouse, entry)
+    with warehouse.connect_admin() as connection:
+        assert connection.execute(
+            "select count(*) from pg_roles where rolname = %s", (warehouse.roles.client("too_early"),)
+        ).fetchone() == (0,)
 
 
 def test_an_unknown_client_is_answered_with_the_known(warehouse: Warehouse, new_client: NewClient) -> None:

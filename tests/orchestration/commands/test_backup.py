@@ -76,6 +76,10 @@ def test_a_restored_installation_goes_on_where_the_other_stood(
     assert restored.returncode == 0, restored.stderr
     client_id = pipeline_client.client_id
     assert fingerprints(house, client_id) == fingerprints(warehouse, client_id)
+    with house.transaction() as connection:
+        assert connection.execute(
+            "select object, row_count > 0 from ops.audit_log where action = 'restore'"
+        ).fetchall() == [(file.name, True)]
     before, done = fingerprints(house, client_id), deeds(house, client_id)
     run = forecaster(environment, "run", "--client", client_id)
     assert run.returncode == 0, run.stderr

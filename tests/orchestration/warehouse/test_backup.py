@@ -38,6 +38,10 @@ def silent(_part: str, _size: int) -> None:
     pass
 
 
+def unrecorded(_connection: object) -> None:
+    pass
+
+
 @pytest.fixture(scope="module", params=["embedded", "tcp"])
 def warehouse(request: pytest.FixtureRequest) -> Warehouse:
     """Both kinds of server: the embedded one, and one on TCP whose owner is no superuser."""
@@ -136,7 +140,7 @@ def back_up(house: Warehouse, models: Path, path: Path) -> Manifest:
 
 def bring_back(house: Warehouse, path: Path, models: Path) -> Restored:
     with open_archive(path, silent) as archive:
-        return restore(house, archive, models, as_dumped, silent)
+        return restore(house, archive, models, as_dumped, silent, unrecorded)
 
 
 def as_dumped(_: Warehouse) -> None:
@@ -227,7 +231,7 @@ def test_an_installation_comes_back_under_another_name_with_the_roles_of_that_na
     assert file.stat().st_mode & 0o777 == 0o600
     assert holds_something(moved) is None
     with open_archive(file, silent) as archive:
-        restored = restore(moved, archive, tmp_path / "other" / "models", build_views, silent)
+        restored = restore(moved, archive, tmp_path / "other" / "models", build_views, silent, unrecorded)
     assert (restored.clients, restored.notes) == (list(CLIENTS), [])
     assert restored.without_password == ([] if manifest.has_passwords else list(CLIENTS))
     assert contents(moved) == contents(source)
@@ -444,7 +448,7 @@ def test_a_backup_of_a_newer_version_is_refused(
             manifest=archive.manifest.model_copy(update={"revision": "9999", "project_version": "7.0"}),
         )
         with pytest.raises(RestoreError, match=r"newer version, 7\.0"):
-            restore(moved, newer, models, build_views, silent)
+            restore(moved, newer, models, build_views, silent, unrecorded)
     with new_archive(tmp_path / "format.zip", silent) as writer:
         writer.finish(archive.manifest.model_copy(update={"format": 2}))
     with pytest.raises(ArchiveError, match="newer one"), open_archive(tmp_path / "format.zip", silent):
@@ -456,7 +460,7 @@ def test_rows_that_did_not_come_back_are_noticed(file: Path, moved: Warehouse, m
         rows = archive.manifest.rows | {"ops.clients": 3}
         counted = replace(archive, manifest=archive.manifest.model_copy(update={"rows": rows}))
         with pytest.raises(RestoreError, match=r"Not every row came back in ops\.clients"):
-            restore(moved, counted, models, build_views, silent)
+            restore(moved, counted, models, build_views, silent, unrecorded)
     assert holds_something(moved) is None
 
 
