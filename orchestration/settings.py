@@ -92,6 +92,11 @@ class Settings(BaseSettings):
     def bundled_models_dir(self) -> Path:
         return RESOURCES / "data" / "models"
 
+    def made_home(self) -> Path:
+        """``home``, closed to other users where it has to be made."""
+        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self.home
+
     def client_landing_dir(self, client_id: str) -> Path:
         return self.landing_dir / client_id
 

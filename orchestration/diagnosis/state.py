@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from orchestration.diagnosis.findings import Finding, ok, problem, warning
 from orchestration.settings import Settings
+from orchestration.warehouse.embedded import embedded_data_dir
+from orchestration.warehouse.postmaster import read_pid_file, recorded_postmaster
 
 if TYPE_CHECKING:
     from orchestration.warehouse.server import Warehouse
@@ -50,7 +52,7 @@ def examine_files(settings: Settings) -> list[Finding]:
     left_behind = service_file.exists() and running_service(settings) is None
     return [
         *judge_service_file(service_file, left_behind=left_behind),
-        *judge_server_file(settings.home / "postgres" / "postmaster.pid"),
+        *judge_server_file(embedded_data_dir(settings).resolve()),
         *judge_pieces(unfinished_pieces((settings.landing_dir, settings.dagster_home), time.time())),
     ]
 
@@ -60,28 +62,20 @@ def judge_service_file(path: Path, *, left_behind: bool) -> Iterator[Finding]:
         yield warning(f"{path} is of a UI that was killed", "nothing; 'forecaster up' writes it anew")
 
 
-def judge_server_file(path: Path, processes: Path = Path("/proc")) -> Iterator[Finding]:
-    """Whether the process that the embedded server's file names is a PostgreSQL server.
+def judge_server_file(data_dir: Path) -> Iterator[Finding]:
+    """Whether the process that the embedded server's file names is that server; else the next start knows.
 
     Args:
-        path: ``postmaster.pid``, whose first line is a process.
-        processes: what the system says of its processes.
+        data_dir: of the server.
     """
-    if not path.exists():
+    path = data_dir / "postmaster.pid"
+    if not path.exists() or recorded_postmaster(data_dir, data_dir.stat().st_uid) is not None:
         return
-    first = path.read_text(errors="replace").partition("\n")[0].strip()
-    if not first.isdigit():
-        yield warning(f"{path} names no process", "stop every process of this server, then delete the file")
-        return
-    try:
-        program = (processes / first / "comm").read_text().strip()
-    except FileNotFoundError:
-        yield warning(
-            f"{path} is of a server that was killed", "nothing; the next command starts the server again"
-        )
-        return
-    if program != "postgres":
-        yield problem(f"{path} names process {first}, which is {program} and no server", f"delete {path}")
+    what = "is of a server that was killed" if read_pid_file(data_dir) else "names no process"
+    yield warning(
+        f"{path} {what}",
+        "nothing; the next command ends what is left of that server, removes the file and starts it again",
+    )
 
 
 def unfinished_pieces(folders: Iterable[Path], now: float) -> list[Path]:

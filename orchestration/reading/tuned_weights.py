@@ -12,9 +12,13 @@ they were tuned from and compared with is the installation's base.
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import json
+import os
 import shutil
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -29,6 +33,7 @@ from orchestration.settings import Settings
 
 BUNDLED_MODEL = "chronos-2-small-demand"
 RECORD_FILE = "tuning.json"
+_SCRATCH = ".tuning-"
 
 
 @dataclass(frozen=True)
@@ -126,6 +131,36 @@ def latest_accepted(records: Sequence[Tuning], client_id: str) -> Tuning | None:
     """The last accepted tuning of this client; None where there is none."""
     own = [record for record in records if record.accepted and record.client_id == client_id]
     return max(own, key=lambda record: record.finished_at, default=None)
+
+
+@contextmanager
+def scratch_folder(folder: Path) -> Iterator[Path]:
+    """A folder below a client's to tune in, which goes at the end; those of killed tunings go at the start.
+
+    A lock on the folder says that its process lives: two tunings of a client leave each other alone.
+    """
+    for left in folder.glob(f"{_SCRATCH}*"):
+        with suppress(OSError), _locked(left):
+            shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=folder, ignore_cleanup_errors=True) as name:
+        scratch = Path(name)
+        with _locked(scratch):
+            yield scratch
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock.
+
+    Raises:
+        OSError: it is held, or the folder is gone.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def keep(folder: Path, weights: Path, record: Tuning) -> Path:

@@ -50,6 +50,7 @@ def write_instance_config(settings: Settings, warehouse: Warehouse) -> bool:
     content = render_instance_config(settings, warehouse)
     if path.exists() and path.read_bytes() == content.encode():
         return False
+    settings.made_home()
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".yaml.part")
     draft.touch(mode=0o600)

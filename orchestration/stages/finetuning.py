@@ -5,11 +5,9 @@ training and comparison (``forecasting_lib.finetuning``), the folder and the rul
 (``weights``).
 """
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import dagster as dg
 import numpy as np
@@ -21,7 +19,13 @@ from orchestration import audit
 from orchestration.clients import Client, get_client
 from orchestration.reading.histories import SERIES_COLUMNS, last_demand_day, read_history
 from orchestration.reading.known_facts import history_as_known
-from orchestration.reading.tuned_weights import Tuning, base_weights, client_models_dir, keep
+from orchestration.reading.tuned_weights import (
+    Tuning,
+    base_weights,
+    client_models_dir,
+    keep,
+    scratch_folder,
+)
 from orchestration.resources import Installation
 from orchestration.settings import Settings
 from orchestration.warehouse.server import Warehouse
@@ -56,10 +60,11 @@ def tune_client(
     """
     base = base_weights(settings)
     later = read_held_out(warehouse, client, cut)
+    settings.made_home()
     folder = client_models_dir(settings, client.client_id)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with tempfile.TemporaryDirectory(prefix=".tuning-", dir=folder) as scratch:
-        weights = Path(scratch) / "weights"
+    with scratch_folder(folder) as scratch:
+        weights = scratch / "weights"
         finetune(base.path, later.panel, client.horizon_days, config, weights, progress)
         digest = verified_weights(WeightsSource.FINETUNED, client.client_id, weights).digest
         comparison = compare(base.path, weights, later)

@@ -23,6 +23,9 @@ SUPERUSER = "postgres"
 PORT = 5432
 """Part of a socket's name; no port is opened."""
 
+CONNECTIONS = 133
+"""Of a new server: ten clients with ten each, the pipeline's, and three for superusers."""
+
 _STAND_IN = "pgserver"
 """The system user that PostgreSQL works as where the project is run by root."""
 
@@ -188,7 +191,7 @@ def ensure_data_dir(data_dir: Path, user: pwd.struct_passwd) -> None:
         server_programs() / "initdb",
         *("--pgdata", draft, "--username", SUPERUSER, "--auth-local=peer", "--auth-host=reject"),
         *("--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"),
-        "--data-checksums",
+        *("--data-checksums", f"--set=max_connections={CONNECTIONS}"),
     )
     if done.returncode != 0:
         shutil.rmtree(draft, ignore_errors=True)

@@ -69,7 +69,7 @@ def start_embedded(data_dir: Path) -> str:
     forget_shell_defaults()
     data_dir = data_dir.resolve()
     try:
-        data_dir.parent.mkdir(parents=True, exist_ok=True)
+        data_dir.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         user = server_user(data_dir)
         if url := _running(data_dir, user):
             return url

@@ -36,6 +36,17 @@ def with_password(warehouse: Warehouse) -> Warehouse:
     return Warehouse(warehouse.admin_url, url.render_as_string(hide_password=False))
 
 
+def test_the_home_is_closed_to_others_by_whatever_makes_it(
+    warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "new" / "home"
+    monkeypatch.setenv("FORECASTER_HOME", str(home))
+    monkeypatch.delenv("DAGSTER_HOME")
+    write_instance_config(load_settings(), warehouse)
+    assert (home / "dagster" / "dagster.yaml").exists()
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+
+
 def test_dagster_reads_the_configuration_as_it_is_meant(instance: dg.DagsterInstance) -> None:
     limits = instance.get_concurrency_config()
     assert limits.pool_config.default_pool_limit == 1

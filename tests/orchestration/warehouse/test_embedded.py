@@ -18,7 +18,12 @@ import psycopg
 import pytest
 
 from orchestration.running.psql import psql_program
-from orchestration.warehouse.cluster import EmbeddedServerError, server_programs, stand_in_for_root
+from orchestration.warehouse.cluster import (
+    CONNECTIONS,
+    EmbeddedServerError,
+    server_programs,
+    stand_in_for_root,
+)
 from orchestration.warehouse.embedded import start_embedded, stop_embedded, throw_away_folder
 from orchestration.warehouse.postmaster import is_alive, processes_of
 from tests.orchestration.warehouse.hard_stop import (
@@ -234,6 +239,13 @@ def test_files_that_are_no_database_are_left_alone(folder: Path) -> None:
 
 
 # --- who may enter ------------------------------------------------------------------------------------
+
+
+def test_a_new_home_is_closed_to_others_and_its_server_has_room_for_clients(data_dir: Path) -> None:
+    """Root's server has a user of its own, who passes through."""
+    assert data_dir.parent.stat().st_mode & (0o066 if IS_ROOT else 0o077) == 0
+    with psycopg.connect(start_embedded(data_dir)) as connection:
+        assert connection.execute("show max_connections").fetchone() == (str(CONNECTIONS),)
 
 
 def test_the_socket_is_in_a_folder_of_its_own_that_nobody_else_may_enter(data_dir: Path) -> None:

@@ -11,7 +11,10 @@ from psycopg import sql
 from sqlalchemy import make_url
 
 from orchestration.clients import add_client, remove_client, validated
+from orchestration.diagnosis.findings import Level
+from orchestration.diagnosis.server import judge_connections
 from orchestration.warehouse import limits
+from orchestration.warehouse.cluster import CONNECTIONS
 from orchestration.warehouse.limits import (
     ClientRole,
     connections_per_client,
@@ -61,6 +64,13 @@ def test_many_clients_share_what_the_pipeline_leaves() -> None:
     for clients in range(1, 34):
         assert clients * connections_per_client(97, clients) <= 97 - limits.PIPELINE_CONNECTIONS
     assert connections_per_client(97, 500) == limits.FEWEST_CONNECTIONS
+
+
+def test_a_new_embedded_server_has_room_for_ten_clients_and_the_pipeline() -> None:
+    ordinary = CONNECTIONS - 3
+    clients = [ClientRole(f"c{n}", connections_per_client(ordinary, 10), [], True) for n in range(10)]
+    assert {role.connections for role in clients} == {limits.CONNECTIONS_PER_CLIENT}
+    assert judge_connections(ordinary, clients).level is Level.OK
 
 
 def test_a_role_with_its_limits_is_left_alone() -> None:
