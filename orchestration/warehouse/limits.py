@@ -3,8 +3,8 @@
 Belongs here: limits that belong to a role. Does not belong here: what every role of the server may do by
 default (``public_rights``) and which rows a role may read (``tenancy``).
 
-The number of connections and the temporary files are hard limits. The time limits of a session are defaults:
-PostgreSQL lets every role change them for itself, so they end what was forgotten, not what is meant.
+The number of connections and the temporary files are hard limits. The others are defaults: PostgreSQL lets
+every role change them for itself, so they end what was forgotten, not what is meant.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ SESSION_SETTINGS = {
     "lock_timeout": "30s",
     "idle_in_transaction_session_timeout": "5min",
     "idle_session_timeout": "2h",
+    "max_parallel_workers_per_gather": "0",
 }
 """What a client's session starts with; the client may change it."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import platform
+import statistics
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -113,6 +114,32 @@ def stages(
             f"{stage.seconds / stage.floor_seconds:.1f}",
         )
     out.print(table)
+
+
+@app.command()
+def neighbours(
+    pairs: Annotated[int, typer.Option("--pairs", min=1, help="Of runs, in alternating order.")] = 3,
+    items: Annotated[
+        int, typer.Option("--items", min=1, help="Items of each client's three locations.")
+    ] = 60,
+    by_url: Annotated[
+        bool, typer.Option("--by-url", help="On a server of DATABASE_URL, whose sessions have one priority.")
+    ] = False,
+) -> None:
+    """A client's pipeline while another client does its worst, beside the same while it asks for little."""
+    from tests.bench import neighbours as bench
+
+    # not a live display: runs send what is printed to their log
+    found = bench.measure(pairs, items, lambda _: None, by_url=by_url)
+    table = Table(
+        "pair", "seconds beside an honest client", "beside one at its worst", "times", box=SIMPLE_HEAD
+    )
+    for number, pair in enumerate(found, start=1):
+        table.add_row(
+            str(number), f"{pair.beside_honest:.1f}", f"{pair.beside_worst:.1f}", f"{pair.ratio:.2f}"
+        )
+    out.print(table)
+    out.print(f"Median: {statistics.median(pair.ratio for pair in found):.2f} times; the bar is 1.5.")
 
 
 if __name__ == "__main__":
