@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cached_property
 
 import dagster as dg
 
 from orchestration.settings import Settings, load_settings
 from orchestration.warehouse.embedded import embedded_data_dir
-from orchestration.warehouse.priority import clients_give_way
+from orchestration.warehouse.priority import keep_clients_behind
 from orchestration.warehouse.server import Warehouse, locate_warehouse
 
 DATABASE_RETRIES = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL)
@@ -29,11 +27,7 @@ class Installation(dg.ConfigurableResource):  # type: ignore[type-arg]
     def warehouse(self) -> Warehouse:
         return locate_warehouse(self.settings)
 
-    @contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Installation]:
-        """For a run: clients' sessions give way to it until it ends."""
-        if context.run is None or self.settings.database_url is not None:
-            yield self
-            return
-        with clients_give_way(embedded_data_dir(self.settings), self.warehouse.roles):
-            yield self
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Before a run: clients' sessions on the embedded server give way to it."""
+        if context.run is not None and self.settings.database_url is None:
+            keep_clients_behind(embedded_data_dir(self.settings).resolve(), self.warehouse.roles)

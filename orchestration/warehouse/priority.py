@@ -4,8 +4,8 @@ Belongs here: the scheduler's priority of the embedded server's processes while 
 Does not belong here: what a role may use up at most (``limits``), starting the server (``embedded``).
 
 PostgreSQL knows no priority of a role, and a client may open sessions, and parallel workers with them, at any
-time. So a thread looks for new ones while a block lasts and lowers them once and for all: only root may raise
-a process again. Where nobody else wants a processor they are as fast as before. A server of
+time. So a thread of a run looks for new ones and lowers them once and for all: only root may raise a process
+again. Where nobody else wants a processor they are as fast as before. A server of
 ``DATABASE_URL`` has processes that are not ours; its administrator can do the same there.
 """
 
@@ -15,8 +15,8 @@ import errno
 import os
 import re
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from orchestration.warehouse.postmaster import cluster_name, recorded_postmaster
@@ -29,28 +29,28 @@ _LOOK_SECONDS = 0.1
 """A session that stays is a client's whole power; one that ends sooner has worked at our cost that long."""
 
 
-@contextmanager
-def clients_give_way(data_dir: Path, roles: Roles) -> Iterator[None]:
-    """Keep the sessions of the embedded server's clients behind everybody else's while the block lasts.
+@cache
+def keep_clients_behind(data_dir: Path, roles: Roles) -> threading.Thread:
+    """Keep the sessions of the embedded server's clients behind everybody else's until this process ends.
 
     Args:
         data_dir: of the server, which may be stopped and started meanwhile.
         roles: of the installation.
+
+    Returns:
+        What does it; the same one for the same server.
     """
-    ended = threading.Event()
-
-    def look() -> None:
-        lowered: set[int] = set()
-        while not ended.wait(_LOOK_SECONDS):
-            lowered = lower_clients(data_dir, roles, lowered)
-
-    thread = threading.Thread(target=look, name="clients give way", daemon=True)
+    arguments = (data_dir, roles, threading.Event())
+    thread = threading.Thread(target=look_for_clients, args=arguments, name="clients behind", daemon=True)
     thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
+    return thread
+
+
+def look_for_clients(data_dir: Path, roles: Roles, ended: threading.Event) -> None:
+    """Lower every session of a client soon after it begins, until told to end."""
+    lowered: set[int] = set()
+    while not ended.wait(_LOOK_SECONDS):
+        lowered = lower_clients(data_dir, roles, lowered)
 
 
 def lower_clients(data_dir: Path, roles: Roles, lowered: set[int]) -> set[int]:

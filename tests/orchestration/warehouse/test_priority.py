@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from orchestration import resources
 from orchestration.clients import Client
-from orchestration.resources import Installation
 from orchestration.settings import Settings
-from orchestration.warehouse.priority import LOWEST, clients_give_way, lower_clients, sessions_of_clients
+from orchestration.warehouse.priority import LOWEST, look_for_clients, lower_clients, sessions_of_clients
 from orchestration.warehouse.server import Warehouse
 from tests.orchestration.warehouse.logins import log_in
 
@@ -56,16 +56,18 @@ def test_a_clients_session_is_lowered_once_and_the_pipelines_is_not(
 
 
 @embedded
-def test_a_session_that_begins_during_a_run_is_found(
+def test_a_session_that_begins_later_is_found(
     settings: Settings, embedded_warehouse: Warehouse, new_client: Callable[..., Client]
 ) -> None:
-    slug = new_client().client_id
-    with (
-        clients_give_way(settings.home / "postgres", embedded_warehouse.roles),
-        log_in(embedded_warehouse, slug) as client,
-    ):
-        while niceness(client.info.backend_pid) != LOWEST:
-            time.sleep(0.01)
+    slug, ended = new_client().client_id, threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        looking = pool.submit(look_for_clients, settings.home / "postgres", embedded_warehouse.roles, ended)
+        try:
+            with log_in(embedded_warehouse, slug) as client:
+                while niceness(client.info.backend_pid) != LOWEST:
+                    assert not looking.done()
+        finally:
+            ended.set()
 
 
 def test_where_no_server_runs_nobody_is_lowered(embedded_warehouse: Warehouse, tmp_path: Path) -> None:
@@ -75,31 +77,25 @@ def test_where_no_server_runs_nobody_is_lowered(embedded_warehouse: Warehouse, t
 
 @embedded
 @pytest.mark.parametrize("is_embedded", [True, False])
-def test_clients_give_way_for_as_long_as_a_run_lasts(
+def test_a_run_keeps_clients_behind_on_the_embedded_server(
     settings: Settings, embedded_warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, *, is_embedded: bool
 ) -> None:
-    monkeypatch.setenv("FORECASTER_HOME", str(settings.home))
     if is_embedded:
         monkeypatch.delenv("DATABASE_URL")
-    seen: list[bool] = []
+    kept: list[Path] = []
+    monkeypatch.setattr(resources, "keep_clients_behind", lambda data_dir, _roles: kept.append(data_dir))
 
     @dg.op
-    def look(installation: Installation) -> None:
+    def work(installation: resources.Installation) -> None:
         assert installation.settings.home == settings.home
-        seen.append(looks_for_clients())
 
-    @dg.job(resource_defs={"installation": Installation()})
-    def looking() -> None:
-        look()
+    @dg.job(resource_defs={"installation": resources.Installation()})
+    def run() -> None:
+        work()
 
-    assert looking.execute_in_process().success
-    assert seen == [is_embedded]
-    assert not looks_for_clients()
-    assert embedded_warehouse.database
-
-
-def looks_for_clients() -> bool:
-    return any(thread.name == "clients give way" for thread in threading.enumerate())
+    assert embedded_warehouse.roles
+    assert run.execute_in_process().success
+    assert kept == ([settings.home / "postgres"] if is_embedded else [])
 
 
 def niceness(pid: int) -> int:
