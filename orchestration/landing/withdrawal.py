@@ -201,8 +201,8 @@ def _lift(connection: Connection, client_id: str, delivery: Delivered, table: st
     if restored < delivery.rows_changed:
         raise WithdrawalError(
             printable(
-                f"{delivery.path} (delivery {delivery.file_id}) replaced {delivery.rows_changed:,} rows when it "
-                "was loaded by an earlier version, which did not keep them. Deliver the right values instead."
+                f"{delivery.path} (delivery {delivery.file_id}) was loaded by an earlier version, which did "
+                f"not keep the {delivery.rows_changed:,} rows it replaced. Deliver the right values instead."
             )
         )
     for kept in ("replaced_rows", "restated_sales"):

@@ -136,7 +136,8 @@ def test_a_withdrawn_file_leaves_what_was_there_before_it(
     assert units_add_up(warehouse, client)
     assert rows(
         warehouse,
-        "select object, details ->> 'file_id' from ops.audit_log where client_id = %s and action = 'withdraw'",
+        "select object, details ->> 'file_id' from ops.audit_log"
+        " where client_id = %s and action = 'withdraw'",
         client.client_id,
     ) == [("sales_2.csv", str(bad.file_id))]
 
@@ -236,7 +237,9 @@ def test_a_snapshot_takes_out_what_it_lacks_of_its_days(
     )
 
     assert (outcome.rows_loaded, outcome.rows_restated, outcome.rows_removed) == (1, 1, 1)
-    assert outcome.message is not None and outcome.message.startswith("1 rows of its days were taken out")
+    assert outcome.message == (
+        "1 rows of its days were taken out, which the snapshot lacks. 1 rows were known already and equal."
+    )
     march = [row for row in units(warehouse, client) if "2024-03-02" <= row[0] <= "2024-03-03"]
     assert march == [("2024-03-02", "jam", 20.0), ("2024-03-02", "tea", 2.0), ("2024-03-03", "tea", 3.0)]
     assert len(units(warehouse, client)) == len(days) - 1
@@ -256,7 +259,7 @@ def test_a_snapshot_that_lacks_most_of_its_days_is_refused(
     outcome = deliver(warehouse, client, folder, "sales_snapshot.csv", HEADER + "2024-03-01,item_0,1\n")
 
     assert outcome.status == "rejected"
-    assert outcome.message is not None and "would take out 4 of the 5 known days" in outcome.message
+    assert "would take out 4 of the 5 known days" in str(outcome.message)
     assert checksum(warehouse, client, STAGING_ONLY) == before
 
 
