@@ -40,15 +40,19 @@ class Delivery:
         connection: inside the file's transaction; the tables end with it.
         identity: the file.
         contract: what it holds.
+        is_snapshot: the file is all there is of its days: what it lacks is taken out.
 
     Attributes:
         columns: the staging columns of ``delivery``; empty before the first rows.
     """
 
-    def __init__(self, connection: Connection, identity: Identity, contract: Contract) -> None:
+    def __init__(
+        self, connection: Connection, identity: Identity, contract: Contract, *, is_snapshot: bool = False
+    ) -> None:
         self.connection = connection
         self.identity = identity
         self.contract = contract
+        self.is_snapshot = is_snapshot
         self.columns: list[str] = []
         create_temporary(connection, "refused", "ops.rejected_rows", list(REJECTED_SCHEMA))
 
@@ -114,3 +118,11 @@ class Delivery:
 def column_list(columns: Sequence[str]) -> sql.Composed:
     """Names of columns, quoted, with commas between them."""
     return sql.SQL(", ").join(map(sql.Identifier, columns))
+
+
+def same_key(delivery: Delivery, staged: str) -> sql.Composed:
+    """Whether a row of the delivery and one of a row source have the same key."""
+    return sql.SQL(" and ").join(
+        sql.SQL("{0}.{1} = delivery.{1}").format(sql.Identifier(staged), sql.Identifier(name))
+        for name in delivery.contract.key
+    )

@@ -25,11 +25,14 @@ def settled(files: Iterable[LandingFile], now: float, quiet_seconds: float) -> l
 def finished(known: Iterable[KnownFile], reading_digest: str) -> list[KnownFile]:
     """The records of what is done with: a refused file only while the settings it is read with are the same.
 
+    Of a name the latest record counts: a content that comes back after another one is a new delivery.
+
     Args:
-        known: everything that was ever recorded for the client.
+        known: everything that was ever recorded for the client, in that order.
         reading_digest: ``Client.reading_digest()`` as it is now.
     """
-    return [entry for entry in known if entry.status != "rejected" or entry.config_digest == reading_digest]
+    latest = {entry.path: entry for entry in known}.values()
+    return [entry for entry in latest if entry.status != "rejected" or entry.config_digest == reading_digest]
 
 
 def pending(files: Iterable[LandingFile], done: Collection[KnownFile]) -> list[LandingFile]:

@@ -35,6 +35,7 @@ class Kind(Contract):
 
     Attributes:
         patterns: file names without their suffix, in lower case, ``*`` matching anything.
+        snapshots: those of the patterns whose file is all there is of its days: what it lacks is taken out.
         rows: takes the file's batches apart into accepted and rejected rows.
         whole_file: what repeated keys mean, decided when all rows are there.
         changes_actuals: its rows change what is known of past demand, so that forecasts are scored again.
@@ -43,6 +44,7 @@ class Kind(Contract):
     """
 
     patterns: tuple[str, ...]
+    snapshots: tuple[str, ...] = ()
     rows: Callable[[Delivery, Table, Rules], Rows] = LongRows
     whole_file: Callable[[Delivery], None] = refuse_repeated
     changes_actuals: bool = False
@@ -178,7 +180,8 @@ M5_SALES = Kind(
 
 SALES = Kind(
     name="sales",
-    patterns=("sales*",),
+    patterns=("sales*", "sales_snapshot*"),
+    snapshots=("sales_snapshot*",),
     table="sales",
     key=("item_id", "location_id", "date", "order_id"),
     whole_file=totals_or_orders,
@@ -300,14 +303,30 @@ STAGING_TABLES: dict[str, sa.Table] = {kind.table: metadata.tables[f"staging.{ki
 
 def kind_of(path: str) -> Kind | None:
     """The kind a file's name says, or None. Upper and lower case are the same."""
+    stem = _stem(path)
+    if stem is None:
+        return None
+    return next((kind for kind in KINDS if any(fnmatchcase(stem, p) for p in kind.patterns)), None)
+
+
+def is_snapshot(path: str, kind: Kind) -> bool:
+    """Whether a file's name says that what it lacks is taken out of its days."""
+    stem = _stem(path)
+    return stem is not None and any(fnmatchcase(stem, pattern) for pattern in kind.snapshots)
+
+
+def kinds_of_table(table: str) -> list[str]:
+    """The names of the kinds that fill a staging table."""
+    return [kind.name for kind in KINDS if kind.table == table]
+
+
+def _stem(path: str) -> str | None:
+    """A file's name without its suffix, in lower case; None where the suffix is no kind's."""
     name = PurePosixPath(path).name.casefold()
     suffix = next(
         (suffix for suffix in sorted(SUFFIXES, key=len, reverse=True) if name.endswith(suffix)), None
     )
-    if suffix is None:
-        return None
-    stem = name.removesuffix(suffix)
-    return next((kind for kind in KINDS if any(fnmatchcase(stem, p) for p in kind.patterns)), None)
+    return None if suffix is None else name.removesuffix(suffix)
 
 
 def known_names() -> str:

@@ -29,8 +29,8 @@ from orchestration.landing.folder import (
     open_listed,
     open_named,
 )
-from orchestration.landing.kinds import Kind, kind_of, known_names
-from orchestration.landing.publishing import publish
+from orchestration.landing.kinds import Kind, is_snapshot, kind_of, kinds_of_table, known_names
+from orchestration.landing.publishing import changes_nothing, publish
 from orchestration.landing.reader import open_table
 from orchestration.landing.reasons import FileRefusedError, Reason, Refusal
 from orchestration.landing.records import (
@@ -38,12 +38,13 @@ from orchestration.landing.records import (
     Connection,
     Identity,
     Outcome,
-    is_loaded,
+    earlier_delivery,
     note_state,
     record_audit,
     record_duplicate,
     record_refusal,
 )
+from orchestration.landing.snapshots import refuse_large_removal
 from orchestration.landing.values import Rules, is_usable
 from orchestration.warehouse.bulk import append_to_temporary, create_temporary
 from orchestration.warehouse.locks import Purpose, lock_transaction
@@ -182,7 +183,7 @@ def _load(
     try:
         with warehouse.transaction() as connection:
             identity = _in_turn(connection, identity)
-            outcome = _stage(connection, identity, content, on_progress)
+            outcome = stage(connection, identity, content, on_progress)
             _raise_if_changed(identity, content)
             return outcome
     except psycopg.DataError as error:
@@ -207,18 +208,23 @@ def _in_turn(connection: Connection, identity: Identity) -> Identity:
     return replace(identity, client=client_in(connection, client_id))
 
 
-def _stage(
+def stage(
     connection: Connection, identity: Identity, content: BinaryIO, on_progress: Progress | None
 ) -> Outcome:
-    if is_loaded(connection, identity):
-        return record_duplicate(connection, identity)
+    """Judge and publish a file inside the transaction that holds the client's landing lock.
+
+    Its temporary tables end with the transaction.
+    """
     kind = kind_of(identity.path)
     if kind is None:
         refusal = FileRefusedError(
             Refusal.UNKNOWN_KIND, f"{identity.path} has no known name; known are {known_names()}"
         )
         return record_refusal(connection, identity, None, refusal, rows_read=0)
-    delivery = Delivery(connection, identity, kind)
+    earlier = earlier_delivery(connection, identity, kinds_of_table(kind.table))
+    if earlier and earlier.is_latest:
+        return record_duplicate(connection, identity, kind.name, earlier)
+    delivery = Delivery(connection, identity, kind, is_snapshot=is_snapshot(identity.path, kind))
     rows_read = 0
     try:
         table = _open(delivery, content)
@@ -231,9 +237,12 @@ def _stage(
         connection.execute("analyze delivery")
         kind.whole_file(delivery)
         rejected = _rejected_in_bounds(delivery, rows_read)
+        refuse_large_removal(delivery)
     except FileRefusedError as refusal:
         _recall_text(delivery, content, KEPT_ROWS_OF_A_REFUSED_FILE)
         return record_refusal(connection, identity, kind.name, refusal, rows_read=rows_read)
+    if earlier and changes_nothing(delivery):
+        return record_duplicate(connection, identity, kind.name, earlier)
     _recall_text(delivery, content, None)
     outcome = publish(delivery, rows.described(), rows_read, rejected, _unused_columns(kind, table))
     record_audit(connection, identity, outcome)

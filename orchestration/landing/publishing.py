@@ -1,7 +1,8 @@
 """The accepted rows of a file into staging, and what was changed by them.
 
-Belongs here: inserting and replacing rows, the sales values that were replaced, the entities that a file
-describes on its way. Does not belong here: which rows are accepted (``judging``, ``whole_file``).
+Belongs here: inserting, replacing and taking out rows, what was there before, the entities that a file
+describes on its way. Does not belong here: which rows are accepted (``judging``, ``whole_file``), taking a
+whole delivery back (``withdrawal``).
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from dataclasses import replace
 import polars as pl
 from psycopg import sql
 
-from orchestration.landing.delivery import Delivery, column_list
+from orchestration.landing.delivery import Delivery, column_list, same_key
 from orchestration.landing.records import Outcome, keep_rejected, record
+from orchestration.landing.snapshots import lacking, take_out
 from orchestration.warehouse.bulk import copy_to_temporary
 
 
@@ -47,8 +49,11 @@ def publish(
     )
     file_id = record(delivery.connection, delivery.identity, outcome)
     keep_rejected(delivery.connection, client_id, file_id, limit=None)
-    if has_units:
+    if delivery.values:
         _keep_replaced(delivery, file_id)
+    if has_units:
+        _keep_restated(delivery, file_id)
+    removed = take_out(delivery, file_id) if delivery.is_snapshot else 0
     written, restated, units = delivery.row(_upsert(delivery, file_id))
     for table, frame in described.items():
         _describe(delivery, file_id, table, frame)
@@ -57,22 +62,69 @@ def publish(
         file_id=file_id,
         rows_loaded=written,
         rows_restated=restated,
+        rows_removed=removed,
         units_loaded=units if has_units else None,
-        message=" ".join([*notes, *_unusual(accepted - written, rejected)]) or None,
+        message=" ".join([*notes, *_unusual(accepted - written, rejected, removed)]) or None,
     )
     delivery.connection.execute(
         """
         update ops.landing_files
-        set rows_loaded = %s, rows_restated = %s, units_loaded = %s, message = %s,
+        set rows_loaded = %s, rows_restated = %s, rows_removed = %s, units_loaded = %s, message = %s,
             loaded_at = clock_timestamp()
         where client_id = %s and file_id = %s
         """,
-        (written, restated, outcome.units_loaded, outcome.message, client_id, file_id),
+        (written, restated, removed, outcome.units_loaded, outcome.message, client_id, file_id),
     )
     return outcome
 
 
+def changes_nothing(delivery: Delivery) -> bool:
+    """Whether all accepted rows are staged already, and a snapshot lacks none."""
+    differs = (
+        sql.SQL(" or {}").format(_differs("staged", "delivery", delivery.values)) if delivery.values else None
+    )
+    [is_new] = delivery.row(
+        sql.SQL(
+            """
+            select exists (
+                select from delivery
+                left join {table} as staged on staged.client_id = {client} and {same_key}
+                where staged.client_id is null {differs}
+            )
+            """
+        ).format(
+            table=sql.Identifier("staging", delivery.contract.table),
+            client=sql.Literal(delivery.client_id),
+            same_key=same_key(delivery, "staged"),
+            differs=differs or sql.SQL(""),
+        )
+    )
+    return not is_new and not (delivery.is_snapshot and lacking(delivery).lacking)
+
+
 def _keep_replaced(delivery: Delivery, file_id: int) -> None:
+    """The rows that the delivery is about to replace, whole: it may carry some of their columns only."""
+    delivery.connection.execute(
+        sql.SQL(
+            """
+            insert into ops.replaced_rows (client_id, file_id, table_name, was)
+            select {client}, {file_id}, {table_name}, to_jsonb(staged)
+            from delivery
+            inner join {table} as staged on staged.client_id = {client} and {same_key}
+            where {differs}
+            """
+        ).format(
+            client=sql.Literal(delivery.client_id),
+            file_id=sql.Literal(file_id),
+            table_name=sql.Literal(delivery.contract.table),
+            table=sql.Identifier("staging", delivery.contract.table),
+            same_key=same_key(delivery, "staged"),
+            differs=_differs("staged", "delivery", delivery.values),
+        )
+    )
+
+
+def _keep_restated(delivery: Delivery, file_id: int) -> None:
     """The sales values that the delivery is about to replace."""
     delivery.connection.execute(
         sql.SQL(
@@ -91,10 +143,7 @@ def _keep_replaced(delivery: Delivery, file_id: int) -> None:
         ).format(
             file_id=sql.Literal(file_id),
             client=sql.Literal(delivery.client_id),
-            same_key=sql.SQL(" and ").join(
-                sql.SQL("sales.{0} = delivery.{0}").format(sql.Identifier(name))
-                for name in delivery.contract.key
-            ),
+            same_key=same_key(delivery, "sales"),
             differs=_differs("sales", "delivery", delivery.values),
         )
     )
@@ -154,8 +203,10 @@ def _describe(delivery: Delivery, file_id: int, table: str, frame: pl.DataFrame)
     )
 
 
-def _unusual(unchanged: int, rejected: int) -> list[str]:
+def _unusual(unchanged: int, rejected: int, removed: int) -> list[str]:
     notes = []
+    if removed:
+        notes.append(f"{removed:,} rows of its days were taken out, which the snapshot lacks.")
     if rejected:
         notes.append(f"{rejected:,} rows were rejected; see ops.rejected_rows.")
     if unchanged:

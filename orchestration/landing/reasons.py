@@ -85,6 +85,7 @@ class Refusal(StrEnum):
     UNKNOWN_DAY = "unknown_day"
     DAY_OUT_OF_RANGE = "day_out_of_range"
     TOO_MANY_BAD_ROWS = "too_many_bad_rows"
+    REMOVES_TOO_MUCH = "removes_too_much"
     NOT_STORABLE = "not_storable"
 
     @property
@@ -115,6 +116,10 @@ REFUSAL_ADVICE = {
     Refusal.UNKNOWN_DAY: "Deliver a calendar.csv that covers the file's days, then ingest the file again.",
     Refusal.DAY_OUT_OF_RANGE: "Check the calendar.csv of the delivery and the client's max_gap_days.",
     Refusal.TOO_MANY_BAD_ROWS: "Correct the rows in ops.rejected_rows and deliver the file again.",
+    Refusal.REMOVES_TOO_MUCH: (
+        "Deliver everything of these days in one file; "
+        "'forecaster delivery withdraw' takes an earlier delivery back."
+    ),
     Refusal.NOT_STORABLE: "Check the file for numbers that overflow when summed, then deliver it again.",
 }
 

@@ -6,6 +6,7 @@ of the deed. Does not belong here: the deed (``load``).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -39,6 +40,7 @@ class Outcome:
         rows_loaded: staging rows inserted or changed. Rows known already and equal are not written.
         rows_rejected: rows of the file that were rejected.
         rows_restated: of the rows loaded, those that replaced another value.
+        rows_removed: rows that a snapshot took out of its days.
         units_loaded: sum of ``units_sold`` over the rows loaded; None for other kinds.
         first_date: earliest day of the accepted rows.
         last_date: latest day of the accepted rows.
@@ -53,6 +55,7 @@ class Outcome:
     rows_loaded: int = 0
     rows_rejected: int = 0
     rows_restated: int = 0
+    rows_removed: int = 0
     units_loaded: Decimal | None = None
     first_date: date | None = None
     last_date: date | None = None
@@ -87,7 +90,7 @@ class KnownFile:
     Attributes:
         path: the name.
         sha256: the content.
-        status: loaded, rejected or duplicate.
+        status: what became of it.
         config_digest: ``Client.reading_digest()`` as it was.
         size_bytes: its size.
         modified_ns: the file's time of change when it was last read; None where it was not opened, or where
@@ -103,14 +106,14 @@ class KnownFile:
 
 
 def known_files(warehouse: Warehouse, client_id: str) -> list[KnownFile]:
-    """Everything ever recorded of a client's files."""
+    """Everything ever recorded of a client's files, in that order."""
     with warehouse.transaction() as connection:
         return [
             KnownFile(*row)
             for row in connection.execute(
                 """
                 select path, sha256, status, config_digest, size_bytes, modified_ns
-                from ops.landing_files where client_id = %s
+                from ops.landing_files where client_id = %s order by file_id
                 """,
                 (client_id,),
             )
@@ -135,14 +138,43 @@ def last_delivered_day(warehouse: Warehouse, client_id: str) -> date | None:
     return row[0] if row else None
 
 
-def is_loaded(connection: Connection, identity: Identity) -> bool:
-    return (
-        connection.execute(
-            "select from ops.landing_files where client_id = %s and sha256 = %s and status = 'loaded'",
-            (identity.client.client_id, identity.sha256),
-        ).fetchone()
-        is not None
-    )
+@dataclass(frozen=True)
+class Earlier:
+    """The last delivery of a content that comes again.
+
+    Attributes:
+        path: the name it was loaded under.
+        is_latest: nothing of its table was delivered or withdrawn since, so that it can change nothing.
+    """
+
+    path: str
+    is_latest: bool
+
+
+def earlier_delivery(connection: Connection, identity: Identity, kinds: Sequence[str]) -> Earlier | None:
+    """The last time that the content was loaded as one of the kinds of a table and not withdrawn."""
+    row = connection.execute(
+        """
+        select
+            loaded.path,
+            not exists (
+                select from ops.landing_files as later
+                where later.client_id = loaded.client_id
+                    and later.file_id > loaded.file_id
+                    and later.kind = any(%(kinds)s)
+                    and later.status in ('loaded', 'withdrawal')
+            )
+        from ops.landing_files as loaded
+        where loaded.client_id = %(client_id)s
+            and loaded.sha256 = %(sha256)s
+            and loaded.kind = any(%(kinds)s)
+            and loaded.status = 'loaded'
+        order by loaded.file_id desc
+        limit 1
+        """,
+        {"client_id": identity.client.client_id, "sha256": identity.sha256, "kinds": list(kinds)},
+    ).fetchone()
+    return Earlier(*row) if row else None
 
 
 def record(connection: Connection, identity: Identity, outcome: Outcome) -> int:
@@ -183,26 +215,21 @@ def note_state(connection: Connection, identity: Identity) -> None:
     )
 
 
-def record_duplicate(connection: Connection, identity: Identity) -> Outcome:
-    """Note once under each name that the content is there already."""
-    first_path, loaded_as, is_noted = connection.execute(
-        """
-        select
-            min(path) filter (where status = 'loaded'),
-            min(kind) filter (where status = 'loaded'),
-            bool_or(path = %s)
-        from ops.landing_files
-        where client_id = %s and sha256 = %s and status in ('loaded', 'duplicate')
-        """,
-        (identity.path, identity.client.client_id, identity.sha256),
-    ).fetchone() or (None, None, False)
+def record_duplicate(connection: Connection, identity: Identity, kind: str, earlier: Earlier) -> Outcome:
+    """Note under a name that its content is there already, unless that was the last thing noted there."""
     outcome = Outcome(
         path=identity.path,
-        kind=loaded_as,
+        kind=kind,
         status="duplicate",
-        message=f"The same content was loaded before as {first_path}; nothing was changed.",
+        message=f"The same content was loaded before as {earlier.path}; nothing was changed.",
     )
-    if is_noted:
+    latest = connection.execute(
+        """
+        select sha256 from ops.landing_files where client_id = %s and path = %s order by file_id desc limit 1
+        """,
+        (identity.client.client_id, identity.path),
+    ).fetchone()
+    if latest == (identity.sha256,):
         return outcome
     return replace(outcome, file_id=record(connection, identity, outcome))
 
@@ -275,6 +302,7 @@ def record_audit(connection: Connection, identity: Identity, outcome: Outcome) -
         row_count=outcome.rows_loaded,
         rows_read=outcome.rows_read,
         rows_rejected=outcome.rows_rejected,
+        rows_removed=outcome.rows_removed,
         units_loaded=None if outcome.units_loaded is None else str(outcome.units_loaded),
         **about,
         client_id=client_id,

@@ -27,7 +27,8 @@ def refuse_repeated(delivery: Delivery) -> None:
 def totals_or_orders(delivery: Delivery) -> None:
     """Sales: a day is a total or order lines, which are added up; a second total is refused."""
     [has_orders] = delivery.row("select count(*) > 0 from delivery where order_id <> ''")
-    _refuse_mixed(delivery, has_orders)
+    if not delivery.is_snapshot:
+        _refuse_mixed(delivery, has_orders)
     if has_orders:
         _add_up_order_lines(delivery)
     else:

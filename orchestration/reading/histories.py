@@ -178,7 +178,9 @@ def _input_watermark(warehouse: Warehouse, client_id: str) -> int | None:
         warehouse,
         render(
             """
-            select max(file_id) as file_id from ops.landing_files where client_id = {c} and status = 'loaded'
+            select max(file_id) as file_id
+            from ops.landing_files
+            where client_id = {c} and status in ('loaded', 'withdrawal')
             """,
             c=client_id,
         ),

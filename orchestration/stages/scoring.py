@@ -67,7 +67,7 @@ class PublishedRun:
 
 @dataclass(frozen=True)
 class Delivery:
-    """A loaded file that changes actuals, and the days it is about, both ends included."""
+    """A file that was loaded or withdrawn and changes actuals, and its days, both ends included."""
 
     file_id: int
     first_date: date
@@ -147,6 +147,7 @@ def score_due_runs(warehouse: Warehouse, client_id: str, dagster_run_id: str) ->
         # The watermark before the actuals: a file that lands in between is scored again, not forgotten.
         input_watermark = _input_watermark(connection, client_id)
         actuals_through = _last_demand_day(connection, client_id)
+        _retire_scores_without_actuals(connection, client_id, actuals_through)
         due = runs_due(
             _published_runs(connection, client_id), _deliveries(connection, client_id), actuals_through
         )
@@ -179,9 +180,29 @@ def _retire_superseded_runs(connection: Connection, client_id: str) -> None:
     )
 
 
+def _retire_scores_without_actuals(
+    connection: Connection, client_id: str, actuals_through: date | None
+) -> None:
+    """Scores of runs none of whose days is known any more: the delivery of those days was withdrawn."""
+    connection.execute(
+        """
+        update analytics.forecast_quality
+        set is_current = false
+        where client_id = %(client_id)s
+            and is_current
+            and (%(actuals_through)s::date is null or as_of_date >= %(actuals_through)s::date)
+        """,
+        {"client_id": client_id, "actuals_through": actuals_through},
+    )
+
+
 def _input_watermark(connection: Connection, client_id: str) -> int:
     row = connection.execute(
-        "select coalesce(max(file_id), 0) from ops.landing_files where client_id = %s and status = 'loaded'",
+        """
+        select coalesce(max(file_id), 0)
+        from ops.landing_files
+        where client_id = %s and status in ('loaded', 'withdrawal')
+        """,
         (client_id,),
     ).fetchone()
     return int(row[0]) if row else 0
@@ -227,7 +248,7 @@ def _deliveries(connection: Connection, client_id: str) -> list[Delivery]:
             select file_id, first_date, last_date
             from ops.landing_files
             where client_id = %s
-                and status = 'loaded'
+                and status in ('loaded', 'withdrawal')
                 and kind = any(%s)
                 and first_date is not null
                 and last_date is not null

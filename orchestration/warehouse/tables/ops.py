@@ -66,7 +66,7 @@ landing_files = Table(
         comment="Delivery number; the input watermark.",
     ),
     words("path", "Path below the client's landing folder.", nullable=False),
-    words("sha256", "Content hash, the file's identity.", nullable=False),
+    words("sha256", "Content hash.", nullable=False),
     Column("size_bytes", BigInteger, nullable=False, comment="Size as delivered."),
     Column(
         "modified_ns",
@@ -83,6 +83,9 @@ landing_files = Table(
     whole(
         "rows_restated", "Rows that replaced an earlier delivery of the same key.", nullable=False, default=0
     ),
+    whole(
+        "rows_removed", "Rows of its days that a snapshot took out, lacking them.", nullable=False, default=0
+    ),
     book("units_loaded", "Sum of units_sold of the loaded rows; sales only."),
     day("first_date", "Earliest day among the loaded rows."),
     day("last_date", "Latest day among the loaded rows."),
@@ -90,15 +93,9 @@ landing_files = Table(
     moment("received_at", "When the pipeline first saw the file.", nullable=False, now=True),
     moment("loaded_at", "When its rows became visible."),
     only("status", FileStatus),
-    Index(
-        "uq_landing_files_loaded",
-        "client_id",
-        "sha256",
-        unique=True,
-        postgresql_where=text("status = 'loaded'"),
-    ),
+    Index("ix_landing_files_client_id_sha256", "client_id", "sha256"),
     schema="ops",
-    comment="One row per file seen, with what became of it.",
+    comment="One row per file seen and per withdrawal of one, with what became of it.",
 )
 
 rejected_rows = Table(
@@ -127,9 +124,23 @@ restated_sales = Table(
     key("order_id", "Order line, empty where the feed is daily."),
     Column("replaced_file_id", BigInteger, nullable=False, comment="The delivery the old value came in."),
     book("old_units_sold", "Value before.", nullable=False),
-    book("new_units_sold", "Value after.", nullable=False),
+    book("new_units_sold", "Value after; NULL where a snapshot took the row out."),
     schema="ops",
     comment="One row per sales value that a later delivery replaced.",
+)
+
+replaced_rows = Table(
+    "replaced_rows",
+    metadata,
+    client_key(),
+    key("file_id", "The delivery that changed or took out the row.", BigInteger),
+    Column(
+        "replaced_row_id", BigInteger, Identity(always=True), primary_key=True, comment="Number of the row."
+    ),
+    words("table_name", "Table of the schema staging.", nullable=False),
+    Column("was", JSONB, nullable=False, comment="The row as it was."),
+    schema="ops",
+    comment="One row per staging row that a delivery replaced; what withdrawing the delivery brings back.",
 )
 
 audit_log = Table(

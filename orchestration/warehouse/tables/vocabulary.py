@@ -9,9 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal, TypeAlias, get_args
 
-FileStatus = Literal["loaded", "rejected", "duplicate"]
+FileStatus = Literal["loaded", "rejected", "duplicate", "withdrawn", "withdrawal"]
 AuditAction = Literal[
-    "load", "reject", "restate", "publish", "score", "finetune", "registry_change", "restore", "run_failure"
+    "load",
+    "reject",
+    "restate",
+    "withdraw",
+    "publish",
+    "score",
+    "finetune",
+    "registry_change",
+    "restore",
+    "run_failure",
 ]
 PromotionTarget = Literal["item", "category"]
 DemandClass = Literal["smooth", "erratic", "intermittent", "lumpy"]
