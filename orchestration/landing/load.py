@@ -13,15 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-import polars as pl
 import psycopg
 
 from orchestration.clients import Client, client_in
 from orchestration.foreign_text import printable
-from orchestration.landing.batches import LINE, RAW, Table
+from orchestration.landing.batches import Table
 from orchestration.landing.delivery import Delivery
 from orchestration.landing.discovery import content_hash, unopened_hash
-from orchestration.landing.faults import storable
 from orchestration.landing.folder import (
     FileChangedError,
     LandingFile,
@@ -31,8 +29,9 @@ from orchestration.landing.folder import (
 )
 from orchestration.landing.kinds import Kind, is_snapshot, kind_of, kinds_of_table, known_names
 from orchestration.landing.publishing import changes_nothing, publish
-from orchestration.landing.reader import open_table
+from orchestration.landing.reader import open_delivery
 from orchestration.landing.reasons import FileRefusedError, Reason, Refusal
+from orchestration.landing.recall import recall_text
 from orchestration.landing.records import (
     KEPT_ROWS_OF_A_REFUSED_FILE,
     Connection,
@@ -46,7 +45,6 @@ from orchestration.landing.records import (
 )
 from orchestration.landing.snapshots import refuse_large_removal
 from orchestration.landing.values import Rules, is_usable
-from orchestration.warehouse.bulk import append_to_temporary, create_temporary
 from orchestration.warehouse.locks import Purpose, lock_transaction
 from orchestration.warehouse.server import Warehouse
 
@@ -227,7 +225,7 @@ def stage(
     delivery = Delivery(connection, identity, kind, is_snapshot=is_snapshot(identity.path, kind))
     rows_read = 0
     try:
-        table = _open(delivery, content)
+        table = open_delivery(delivery, content)
         rows = kind.rows(delivery, table, _rules(delivery, table))
         for judged in rows.judged():
             rows_read += judged.rows_read
@@ -239,21 +237,14 @@ def stage(
         rejected = _rejected_in_bounds(delivery, rows_read)
         refuse_large_removal(delivery)
     except FileRefusedError as refusal:
-        _recall_text(delivery, content, KEPT_ROWS_OF_A_REFUSED_FILE)
+        recall_text(delivery, content, KEPT_ROWS_OF_A_REFUSED_FILE)
         return record_refusal(connection, identity, kind.name, refusal, rows_read=rows_read)
     if earlier and changes_nothing(delivery):
         return record_duplicate(connection, identity, kind.name, earlier)
-    _recall_text(delivery, content, None)
+    recall_text(delivery, content, None)
     outcome = publish(delivery, rows.described(), rows_read, rejected, _unused_columns(kind, table))
     record_audit(connection, identity, outcome)
     return outcome
-
-
-def _open(delivery: Delivery, content: BinaryIO) -> Table:
-    identity, contract = delivery.identity, delivery.contract
-    content.seek(0)
-    column_map = identity.client.column_map.get(contract.name, {})
-    return open_table(content, identity.path, identity.size_bytes, contract, column_map)
 
 
 def _rules(delivery: Delivery, table: Table) -> Rules:
@@ -298,52 +289,6 @@ def _rejected_in_bounds(delivery: Delivery, rows_read: int) -> int:
             f"line {line:,}): {Reason(reason).sentence.rstrip('.')}",
         )
     return rejected
-
-
-def _recall_text(delivery: Delivery, content: BinaryIO, limit: int | None) -> None:
-    """Read the file again for the text of rows that were accepted first and rejected later.
-
-    Args:
-        delivery: whose ``refused`` may lack texts; mostly none are lacking, and nothing is read.
-        content: the file.
-        limit: rejected rows that are kept, from the first line; None keeps all.
-
-    Raises:
-        FileChangedError: the file cannot be read as before.
-    """
-    [last] = delivery.row(
-        """
-        select max(line_number) filter (where raw is null)
-        from (select line_number, raw from refused order by line_number limit %s) as kept
-        """,
-        (limit,),
-    )
-    if last is None:
-        return
-    create_temporary(delivery.connection, "recalled", "ops.rejected_rows", [LINE, RAW])
-    try:
-        for batch in _open(delivery, content).batches:
-            texts = batch.rows.select(LINE, storable(pl.col(RAW)))
-            append_to_temporary(delivery.connection, "recalled", _lacking(delivery, texts))
-            if not texts.is_empty() and texts[LINE][-1] >= last:
-                break
-    except FileRefusedError as error:
-        raise FileChangedError(delivery.identity.path) from error
-    delivery.connection.execute(
-        """
-        update refused set raw = recalled.raw
-        from recalled where recalled.line_number = refused.line_number
-        """
-    )
-
-
-def _lacking(delivery: Delivery, texts: pl.DataFrame) -> pl.DataFrame:
-    """Those of a batch's texts, ``line_number, raw``, that the rejected rows lack."""
-    lines = delivery.connection.execute(
-        "select line_number from refused where raw is null and line_number between %s and %s",
-        (texts[LINE].min(), texts[LINE].max()),
-    ).fetchall()
-    return texts.filter(pl.col(LINE).is_in([line for (line,) in lines]))
 
 
 def _unused_columns(kind: Kind, table: Table) -> list[str]:

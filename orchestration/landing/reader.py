@@ -11,6 +11,7 @@ from typing import BinaryIO
 from orchestration.landing.batches import Table
 from orchestration.landing.contracts import Contract
 from orchestration.landing.csv_reader import open_csv, open_gzip
+from orchestration.landing.delivery import Delivery
 from orchestration.landing.parquet_reader import open_parquet
 from orchestration.landing.reasons import FileRefusedError, Refusal
 
@@ -46,3 +47,15 @@ def open_table(
     if magic == _GZIP_MAGIC:
         raise FileRefusedError(Refusal.HIDDEN_GZIP, f"{path} is compressed with gzip but not named .gz")
     return open_csv(content, path, contract, column_map)
+
+
+def open_delivery(delivery: Delivery, content: BinaryIO) -> Table:
+    """Read a delivery's file from its start, under the column names of its client.
+
+    Raises:
+        FileRefusedError: no row of it can be read.
+    """
+    identity, contract = delivery.identity, delivery.contract
+    content.seek(0)
+    column_map = identity.client.column_map.get(contract.name, {})
+    return open_table(content, identity.path, identity.size_bytes, contract, column_map)
