@@ -1,7 +1,8 @@
 """The text of rows that were accepted first and rejected later: it is read from the file a second time.
 
-Mostly nothing is lacking and nothing is read, which is why the text of good rows is not copied at all. Belongs
-here: finding the texts that lack. Does not belong here: rejecting rows (``judging``, ``whole_file``).
+Mostly nothing is lacking and nothing is read, which is why the text of good rows is not copied at all.
+
+Belongs here: finding the texts that lack. Does not belong here: rejecting rows (``judging``, ``whole_file``).
 """
 
 from __future__ import annotations
