@@ -243,7 +243,7 @@ def _collect_actuals(connection: Connection, client_id: str, after: date) -> Non
         sql.SQL(
             """
             create temporary table actual on commit drop as
-            select item_id, location_id, date, demand_qty::float8 as actual_qty, is_masked, is_closed
+            select item_id, location_id, date, demand_qty::float8 as actual_qty, is_masked
             from analytics.ts_demand_daily
             where client_id = {} and date > {}
             """
