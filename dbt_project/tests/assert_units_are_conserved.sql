@@ -17,16 +17,28 @@ with movements as (
 delivered as (
 
     select
+        item_id,
+        location_id,
+        sum(moved_qty) as delivered_qty
+    from movements
+    where is_counted and not is_write_off
+    group by item_id, location_id
+
+),
+
+written_off as (
+
+    select
         movements.item_id,
         movements.location_id,
-        coalesce(sum(moved_qty) filter (where is_counted and not is_write_off), 0) as delivered_qty,
-        coalesce(-sum(moved_qty) filter (where is_write_off and demand.date is not null), 0) as written_off_qty
+        -sum(movements.moved_qty) as written_off_qty
     from movements
-    left join {{ ref('ts_demand_daily') }} as demand
+    inner join {{ ref('ts_demand_daily') }} as demand
         on {{ is_client("demand.client_id") }}
         and movements.item_id = demand.item_id
         and movements.location_id = demand.location_id
         and movements.date = demand.date
+    where movements.is_write_off
     group by movements.item_id, movements.location_id
 
 ),
@@ -55,6 +67,7 @@ select
     unreconciled_days
 from delivered
 full outer join published using (item_id, location_id)
+left join written_off using (item_id, location_id)
 where
     coalesce(delivered_qty, 0) <> coalesce(published_qty, 0)
     or coalesce(written_off_qty, 0) <> coalesce(published_written_off_qty, 0)

@@ -159,6 +159,7 @@ scored as (
         now() as scored_at,
         {actuals_through}::date as actuals_through,
         {input_watermark} as input_watermark,
+        case when grain = 'client' and lag_bucket = 'all' then {actuals_digest}::text end as actuals_digest,
         true as is_current,
         n_rows,
         n_series,

@@ -40,6 +40,9 @@ def upgrade() -> None:
             sa.Column(name, sa.Numeric(18, 4), nullable=True, comment=comment),
             schema="analytics",
         )
+    op.add_column(
+        "forecast_quality", sa.Column("actuals_digest", sa.Text(), nullable=True), schema="analytics"
+    )
     op.create_table(
         "opening_days",
         sa.Column("client_id", sa.Text(), nullable=False),
@@ -68,6 +71,7 @@ def downgrade() -> None:
     _set_policies("'net', 'drop'")
     op.drop_column("clients", "write_off_reasons", schema="ops")
     op.drop_table("opening_days", schema="staging")
+    op.drop_column("forecast_quality", "actuals_digest", schema="analytics")
     for name in MOVEMENTS:
         op.drop_column("ts_demand_daily", name, schema="analytics")
     for (schema, table), key in KEYS.items():
