@@ -103,8 +103,8 @@ def runs_due(
     A run is due when a day of its horizon is known and it was never scored, or more or fewer of its days
     are known than at its scoring, or a delivery since then is about one of its known days. The second case
     stands apart from the third because a delivery makes every day before its own last day an actual, the
-    days nobody delivered a row for included. It is due, too, when the actuals of its days are others than it was
-    scored by: a later return is set against an earlier sale, a later day shows that an earlier one was closed.
+    days nobody delivered a row for included. And it is due when the actuals of its days are not those it was
+    scored by: a later return was set against an earlier sale, or an earlier day turned out to be closed.
 
     Args:
         runs: published runs.
@@ -260,7 +260,10 @@ def _published_runs(
                 and scored.grain = 'client'
                 and scored.lag_bucket = 'all'
                 and scored.is_current
-            where run.client_id = %(client)s and run.status = 'published' and run.is_current and run.n_series > 0
+            where run.client_id = %(client)s
+                and run.status = 'published'
+                and run.is_current
+                and run.n_series > 0
             order by run.as_of_date, run.model
             """,
             {"client": client_id, "through": actuals_through},

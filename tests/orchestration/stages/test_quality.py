@@ -478,7 +478,10 @@ def test_a_run_is_scored_again_when_its_actuals_changed_without_a_delivery_about
     def take_back(day: int) -> None:
         with warehouse.transaction() as connection:
             connection.execute(
-                "update analytics.ts_demand_daily set demand_qty = demand_qty - 1 where client_id = %s and date = %s",
+                """
+                update analytics.ts_demand_daily set demand_qty = demand_qty - 1
+                where client_id = %s and date = %s
+                """,
                 (client_id, AS_OF + timedelta(days=day)),
             )
 
