@@ -130,9 +130,7 @@ around as (
         -- the days of the run itself that the 91 before and after hold
         least(day_of_run - 1, 91) + 1 + least(run_days - day_of_run, 91) as own_days,
         count(*) over quarter as all_days,
-        count(*) filter (where not is_selling) over quarter as silent_days,
-        count(*) filter (where is_selling) over quarter as selling_days,
-        count(*) filter (where is_busy) over quarter as busy_days
+        count(*) filter (where not is_selling) over quarter as silent_days
     from in_order
     window quarter as (partition by location_id order by date rows between 91 preceding and 91 following)
 
@@ -141,26 +139,51 @@ around as (
 runs_judged as (
 
     select
+        around.*,
+        is_silent and {{ is_unlikely("(silent_days - own_days)", "(all_days - own_days)", "run_days") }}
+            as is_run_closed
+    from around
+
+),
+
+-- closures that are known by now say nothing of how rare a day without a sale is
+left_open as (
+
+    select
         location_id,
         date,
-        is_silent and (
-            {{ is_unlikely("(silent_days - own_days)", "(all_days - own_days)", "run_days") }}
-            or (
-                selling_days >= 6
-                and silent_days - own_days <= 0.05 * (all_days - own_days)
-                and busy_days >= 0.9 * selling_days
-            )
-        ) as is_closed
-    from around
+        is_silent,
+        own_days,
+        count(*) over quarter as all_days,
+        count(*) filter (where not is_selling) over quarter as silent_days,
+        count(*) filter (where is_selling) over quarter as selling_days,
+        count(*) filter (where is_busy) over quarter as busy_days
+    from runs_judged
+    where not is_run_closed
+    window quarter as (partition by location_id order by date rows between 91 preceding and 91 following)
+
+),
+
+exceptions_judged as (
+
+    select
+        location_id,
+        date,
+        is_silent
+        and selling_days >= 6
+        and silent_days - own_days <= 0.05 * (all_days - own_days)
+        and busy_days >= 0.9 * selling_days as is_closed
+    from left_open
 
 )
 
 select
     observed.location_id,
     observed.date,
-    -- what sold was open, whatever a calendar says; a weekday that is closed was not judged as a run
+    -- what sold was open, whatever a calendar says; what was closed before that is not judged as an exception
     not observed.is_selling
-    and coalesce(not observed.is_open, observed.is_before_opening or coalesce(runs_judged.is_closed, true))
+    and coalesce(not observed.is_open, observed.is_before_opening or coalesce(judged.is_closed, true))
         as is_closed
 from observed
-left join runs_judged on observed.location_id = runs_judged.location_id and observed.date = runs_judged.date
+left join exceptions_judged as judged
+    on observed.location_id = judged.location_id and observed.date = judged.date
