@@ -101,9 +101,11 @@ def take_out(delivery: Delivery, file_id: int) -> int:
 
             noted as (
                 insert into ops.restated_sales (
-                    client_id, file_id, item_id, location_id, date, order_id, replaced_file_id, old_units_sold
+                    client_id, file_id, item_id, location_id, date, order_id, reason,
+                    replaced_file_id, old_units_sold
                 )
-                select {client}, {file_id}, item_id, location_id, date, order_id, file_id, units_sold
+                select
+                    {client}, {file_id}, item_id, location_id, date, order_id, reason, file_id, units_sold
                 from removed
             )
 

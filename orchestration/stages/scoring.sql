@@ -2,20 +2,21 @@
 -- forecast. The rows of a bucket, and of "all", are added up once per series; every other grain is a sum of
 -- those sums. Definitions: docs/data-model.md; e is forecast less actual.
 --
--- Reads the temporary table "actual" (item_id, location_id, date, actual_qty, is_masked, is_closed), which
--- holds the known days. A series has no row there before its first sale, where its demand is zero, or
--- unknown if the location was closed. A masked day's actual is null, and null drops out of every sum.
+-- Reads the temporary table "actual" (item_id, location_id, date, actual_qty, is_masked), which holds the known
+-- days. A series has no row there before its first sale, where its demand is zero, or unknown if the location
+-- was closed, as it is before it first sells anything. A masked day's actual is null, and null drops out of
+-- every sum.
 --
 -- A template: the formulas are dbt_project/macros/accuracy.sql, the columns those of the table.
 {% from "accuracy.sql" import accuracy_metric, coverage, decile_losses, is_inside, is_on_bound, stored_metrics %}
 {% set intervals = [50, 80, 90, 98] %}
 insert into analytics.forecast_quality ({{ columns | join(", ") }})
 with closed_day as (
-    select distinct
+    select
         location_id,
         date
-    from actual
-    where is_closed
+    from analytics.location_calendar
+    where client_id = {client_id} and date <= {actuals_through}::date and is_closed
 ),
 
 scored_day as (
@@ -158,6 +159,7 @@ scored as (
         now() as scored_at,
         {actuals_through}::date as actuals_through,
         {input_watermark} as input_watermark,
+        case when grain = 'client' and lag_bucket = 'all' then {actuals_digest}::text end as actuals_digest,
         true as is_current,
         n_rows,
         n_series,

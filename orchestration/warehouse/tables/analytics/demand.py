@@ -29,8 +29,12 @@ ts_demand_daily = Table(
     *series_key(),
     key("date", "Day.", Date),
     book("demand_qty", "Units demanded and served, returns netted, clipped at zero.", nullable=False),
-    book("net_sold_qty", "Units sold less returns, before clipping.", nullable=False),
+    book("net_sold_qty", "Units sold less the returns netted, before clipping.", nullable=False),
     book("clipped_qty", "What clipping at zero added: demand_qty - net_sold_qty.", nullable=False),
+    book("sold_qty", "Units sold, before returns."),
+    book("returned_qty", "Units that came back that day, whatever became of them."),
+    book("netted_qty", "Returned units taken off this day's sales: sold_qty - net_sold_qty."),
+    book("written_off_qty", "Units written off that day; no part of demand."),
     book("unit_price", "Selling price per unit; carried forward from the last known day."),
     yes_no("is_promotion", "The item was promoted that day.", nullable=False),
     book("discount_rate", "Discount of the promotion, as a share of the price."),
@@ -40,7 +44,7 @@ ts_demand_daily = Table(
     yes_no(
         "is_snap", "SNAP purchases allowed at the location; NULL outside M5.", nullable=True, default=None
     ),
-    yes_no("is_closed", "No item sold at the location that day: it was closed.", nullable=False),
+    yes_no("is_closed", "The location was closed that day, as location_calendar says.", nullable=False),
     yes_no("is_stocked_out", "Nothing sold and no stock at the end of the day.", nullable=False),
     yes_no("is_masked", "Closed or stocked out: the zero is not demand, and counts neither for nor against."),
     book("on_hand_qty", "Stock at the end of the day, where known."),
@@ -142,7 +146,7 @@ location_calendar = Table(
     ),
     yes_no(
         "is_closed",
-        "No item sold at the location that day; NULL for days to come.",
+        "Closed: it sold nothing, and an opening calendar or the rule says so; NULL ahead where none does.",
         nullable=True,
         default=None,
     ),
