@@ -21,7 +21,7 @@ from forecasting_lib.panel import FloatArray, Panel
 FACTORS = (100.0, 5_000.0)
 """A planted day is between these multiples of the series' mean, uniform on a logarithmic scale."""
 
-PLACES = {"of the last four weeks": (1, 28), "of the months before": (29, 364)}
+PLACES = {"last four weeks": (1, 28), "months before": (29, 364)}
 """Where a day is planted, in days counted back from the last, which is 1."""
 
 

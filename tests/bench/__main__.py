@@ -128,15 +128,17 @@ def outliers(
                 planted = with_planted_days(sold.panel, place, seed)
                 struck[name] = effect(model, HeldOut(planted, sold.actual))
         err.print(f"window {number - skip + 1} of {windows}")
-    table = Table("", "shrunk", "WQL", "error of totals", "bias", "was", box=SIMPLE_HEAD)
+    table = Table(box=SIMPLE_HEAD)
+    for column in ("", "shrunk", "WQL", "error of totals", "bias", "without"):
+        table.add_column(column, no_wrap=True)
     rows = {
         **{f"window {skip + i + 1}": found for i, found in enumerate(plain)},
         f"all {windows}": Effect.over(plain),
-        **{f"window {skip + 1}, a day {name} struck": found for name, found in struck.items()},
+        **{f"window {skip + 1}, struck: {name}": found for name, found in struck.items()},
     }
     for name, found in rows.items():
         ratios = (
-            f"{r.value:.5f} ({r.low:.5f} to {r.high:.5f})" for r in (found.loss_ratio, found.error_ratio)
+            f"{r.value:.4f} ({r.low:.4f} to {r.high:.4f})" for r in (found.loss_ratio, found.error_ratio)
         )
         was, bias = (f"{value:+.4f}" for value in found.bias)
         table.add_row(name, f"{found.shrunk:,}", *ratios, bias, was)
