@@ -134,13 +134,13 @@ def outliers(
     rows = {
         **{f"window {skip + i + 1}": found for i, found in enumerate(plain)},
         f"all {windows}": Effect.over(plain),
-        **{f"window {skip + 1}, struck: {name}": found for name, found in struck.items()},
+        **{f"struck: {name}": found for name, found in struck.items()},
     }
     for name, found in rows.items():
         ratios = (
             f"{r.value:.4f} ({r.low:.4f} to {r.high:.4f})" for r in (found.loss_ratio, found.error_ratio)
         )
-        was, bias = (f"{value:+.4f}" for value in found.bias)
+        was, bias = (f"{value:+.2%}" for value in found.bias)
         table.add_row(name, f"{found.shrunk:,}", *ratios, bias, was)
     out.print(table)
 
