@@ -346,10 +346,14 @@ def without_shut_days(forecast: Forecast, shut: npt.NDArray[np.bool_]) -> Foreca
         forecast: of n series over h days.
         shut: (n, h), of :func:`closed_ahead` and :func:`gone_ahead`.
     """
+    raw_mean = forecast.raw_mean
+    if raw_mean is not None:
+        raw_mean = np.where(shut & ~np.isnan(raw_mean), 0.0, raw_mean)
     return replace(
         forecast,
         point=np.where(shut, 0.0, forecast.point),
         mean=np.where(shut, 0.0, forecast.mean),
+        raw_mean=raw_mean,
         quantiles=np.where(shut[:, :, None], 0.0, forecast.quantiles),
     )
 

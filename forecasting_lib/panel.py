@@ -179,6 +179,10 @@ class Forecast:
         quantiles: (n, h, 21) at ``QUANTILE_LEVELS``.
         reasons: one per series: None where the model's own numbers stand, else the reason code of the
             guard that replaced them.
+        notes: one per series: what the guards say of numbers that are the model's; None where nothing, and
+            None for all where no guard was there.
+        raw_mean: (n, h); the mean without the guard of the tail, NaN where it changed nothing or nothing is
+            known; None where it changed no series.
 
     Raises:
         ValueError: the arrays' shapes do not agree with the ids, the horizon and the grid.
@@ -190,6 +194,8 @@ class Forecast:
     mean: FloatArray
     quantiles: FloatArray
     reasons: tuple[str | None, ...]
+    notes: tuple[str | None, ...] | None = None
+    raw_mean: FloatArray | None = None
 
     def __post_init__(self) -> None:
         n, h = len(self.series_ids), self.horizon
@@ -197,6 +203,10 @@ class Forecast:
         found = (self.point.shape, self.mean.shape, self.quantiles.shape, len(self.reasons))
         if found != expected:
             raise ValueError(f"point, mean, quantiles and reasons have shapes {found}, expected {expected}")
+        if self.notes is not None and len(self.notes) != n:
+            raise ValueError(f"{len(self.notes)} notes for {n} series")
+        if self.raw_mean is not None and self.raw_mean.shape != (n, h):
+            raise ValueError(f"raw_mean has the shape {self.raw_mean.shape}, expected {(n, h)}")
 
     @property
     def horizon(self) -> int:

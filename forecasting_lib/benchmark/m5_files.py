@@ -22,7 +22,9 @@ SHORTEST_HISTORY = 29
 """A series that began later keeps this many days, zeros included: one step more than four weeks."""
 
 
-def read_m5(directory: Path, horizon: int = 28, max_series: int | None = None) -> HeldOut:
+def read_m5(
+    directory: Path, horizon: int = 28, max_series: int | None = None, *, days_left_off: int = 0
+) -> HeldOut:
     """Read the sales file of a directory and hold its last days out.
 
     Args:
@@ -30,11 +32,14 @@ def read_m5(directory: Path, horizon: int = 28, max_series: int | None = None) -
             day, the days without gaps; any first day is allowed.
         horizon: days to hold out.
         max_series: take this many series, evenly spaced over the file; None takes all.
+        days_left_off: days at the end that are read as if they had not come yet, for earlier windows.
 
     Raises:
         ValueError: there is no such file or more than one, its days have gaps or are too few, a cell is
-            empty, or ``max_series`` is below 1.
+            empty, ``max_series`` is below 1 or ``days_left_off`` negative.
     """
+    if days_left_off < 0:
+        raise ValueError("days_left_off must be at least 0")
     if max_series is not None and max_series < 1:
         raise ValueError("max_series must be at least 1")
     files = sorted(directory.glob("sales_train*.csv*"))
@@ -45,6 +50,7 @@ def read_m5(directory: Path, horizon: int = 28, max_series: int | None = None) -
         )
     wide = pl.read_csv(files[0])
     labels = [name for name in wide.columns if name.startswith("d_") and name[2:].isdigit()]
+    labels = labels[: len(labels) - days_left_off]
     days = np.array([int(label[2:]) for label in labels])
     if len(days) <= horizon + SHORTEST_HISTORY or (np.diff(days) != 1).any():
         raise ValueError(

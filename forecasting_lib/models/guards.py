@@ -11,7 +11,7 @@ demand, for every day and every level; of a series whose model failed, the movin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from forecasting_lib.models.interface import Forecaster
 from forecasting_lib.models.naive import MovingAverage
+from forecasting_lib.models.tails import Supported, supported, within_reach
 from forecasting_lib.panel import QUANTILE_LEVELS, FloatArray, Forecast, Panel
 from forecasting_lib.quantile_grid import demand_grid
 
@@ -56,14 +57,17 @@ class Note(StrEnum):
 
     COLD_START = "COLD_START"
     """Fewer than ``MIN_HISTORY_DAYS`` days since the first sale."""
+    TAIL_SHRUNK = "TAIL_SHRUNK"
+    """A day of the history, or the upper tail of the answer, is beyond what the year around it supports."""
 
 
 def guarded_predict(model: Forecaster, panel: Panel, horizon: int) -> Forecast:
     """Forecast every series of a panel: by the model where it can, by the documented fallback elsewhere.
 
     The model sees histories that begin with their first positive day (zeros before the first sale are not
-    demand, and move the scale of a normalising model), infinities masked and negative days at 0. It is not
-    called when no series is left for it.
+    demand, and move the scale of a normalising model), infinities masked, negative days at 0 and days that
+    nothing supports at the level of their year (``tails``). About a series with such a day it is asked once
+    more with the day as it was, for ``raw_mean`` alone. It is not called when no series is left for it.
 
     Args:
         model: any model of the interface.
@@ -73,7 +77,8 @@ def guarded_predict(model: Forecaster, panel: Panel, horizon: int) -> Forecast:
     Returns:
         One forecast per series in the panel's order. ``point``, ``mean`` and ``quantiles`` are finite, at
         least 0 and at most ``CAP_FACTOR`` times the highest day of the series; quantiles do not cross.
-        ``reasons`` holds a :class:`Reason` for every series whose numbers are not the model's.
+        ``reasons`` holds a :class:`Reason` for every series whose numbers are not the model's, ``notes`` a
+        :class:`Note` for every series whose numbers are, with the tail shrunk.
 
     Raises:
         ValueError: the horizon is below 1, or the model answered for other series or days than asked.
@@ -86,31 +91,43 @@ def guarded_predict(model: Forecaster, panel: Panel, horizon: int) -> Forecast:
     mean = point.copy()
     quantiles = np.repeat(point[:, :, None], len(QUANTILE_LEVELS), axis=2)
 
+    notes: list[Note | None] = [None] * len(panel)
+    raw_mean = np.full((len(panel), horizon), np.nan)
+    limit = CAP_FACTOR * histories.highest
+
     asked = np.array([i for i, reason in enumerate(reasons) if reason is None], dtype=np.int64)
     if len(asked):
         visible = _visible(panel, histories, asked)
-        answer = _ask(model, visible, horizon)
+        support = supported(visible)
+        answer, unguarded = _ask_both(model, visible, support, horizon)
         finite = _all_finite(answer)
-        bound = CAP_FACTOR * histories.highest[asked]
+        limit[asked] = CAP_FACTOR * np.array([np.nanmax(h) for h in support.panel.history])
         with np.errstate(invalid="ignore"):
-            beyond = np.maximum(answer.point.max(axis=1), answer.mean.max(axis=1)) > bound
-        point[asked], mean[asked], quantiles[asked] = answer.point, answer.mean, answer.quantiles
-        failed = np.flatnonzero(~finite | beyond)
+            beyond = np.maximum(answer.point.max(axis=1), answer.mean.max(axis=1)) > limit[asked]
+        stands = finite & ~beyond
+        answer = replace(answer, quantiles=demand_grid(answer.quantiles))
+        reached, lowered = within_reach(answer, np.where(stands, support.ceiling, np.inf))
+        point[asked], mean[asked], quantiles[asked] = reached.point, reached.mean, reached.quantiles
+        for i in np.flatnonzero(stands & (support.clipped | lowered)):
+            notes[asked[i]] = Note.TAIL_SHRUNK
+            raw_mean[asked[i]] = unguarded[i]
+        failed = np.flatnonzero(~stands)
         if len(failed):
-            fallback = MovingAverage().predict(visible.select(failed.tolist()), horizon)
+            fallback = MovingAverage().predict(support.panel.select(failed.tolist()), horizon)
             rows = asked[failed]
             point[rows], mean[rows], quantiles[rows] = fallback.point, fallback.mean, fallback.quantiles
             for row, is_finite in zip(rows, finite[failed], strict=True):
                 reasons[row] = Reason.CAPPED if is_finite else Reason.NOT_FINITE
 
-    cap = (CAP_FACTOR * histories.highest)[:, None]
     return Forecast(
         series_ids=panel.series_ids,
         as_of_date=panel.as_of_date,
         point=np.maximum(point, 0.0) + 0.0,
         mean=np.maximum(mean, 0.0) + 0.0,
-        quantiles=np.minimum(demand_grid(quantiles), cap[:, :, None]),
+        quantiles=np.minimum(demand_grid(quantiles), limit[:, None, None]),
         reasons=tuple(reasons),
+        notes=tuple(notes),
+        raw_mean=raw_mean if any(notes) else None,
     )
 
 
@@ -201,6 +218,48 @@ def _visible(panel: Panel, histories: _Histories, rows: IntArray) -> Panel:
         future_covariates={
             k: cleaned(tuple(v[row] for row in rows)) for k, v in panel.future_covariates.items()
         },
+    )
+
+
+def _ask_both(
+    model: Forecaster, visible: Panel, support: Supported, horizon: int
+) -> tuple[Forecast, FloatArray]:
+    """The model's answer to the supported histories, and the mean it would have for those as they are.
+
+    One call answers both, so that a model reports its progress once: the series that have an unsupported day
+    follow a second time, as they are, behind the others.
+
+    Returns:
+        The forecast of the visible series, and the other mean (n, h), at least 0 and NaN where not finite;
+        it is the forecast's own where no day was clipped.
+    """
+    struck = np.flatnonzero(support.clipped)
+    answer = _ask(model, _followed_by(support.panel, visible.select(struck.tolist())), horizon)
+    n = len(visible)
+    mean = answer.mean[:n].copy()
+    mean[struck] = answer.mean[n:]
+    mean = np.where(np.isfinite(mean), np.maximum(mean, 0.0) + 0.0, np.nan)
+    own = Forecast(
+        series_ids=visible.series_ids,
+        as_of_date=visible.as_of_date,
+        point=answer.point[:n],
+        mean=answer.mean[:n],
+        quantiles=answer.quantiles[:n],
+        reasons=answer.reasons[:n],
+    )
+    return own, mean
+
+
+def _followed_by(panel: Panel, again: Panel) -> Panel:
+    """Both panels in one, the series of the second under ids of their own."""
+    if not len(again):
+        return panel
+    return Panel(
+        series_ids=(*panel.series_ids, *(f"{series_id}\0unguarded" for series_id in again.series_ids)),
+        as_of_date=panel.as_of_date,
+        history=(*panel.history, *again.history),
+        past_covariates={k: (*v, *again.past_covariates[k]) for k, v in panel.past_covariates.items()},
+        future_covariates={k: (*v, *again.future_covariates[k]) for k, v in panel.future_covariates.items()},
     )
 
 

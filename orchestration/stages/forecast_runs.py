@@ -137,16 +137,21 @@ def series_rows(forecast: Forecast, seen: pl.DataFrame) -> pl.DataFrame:
         forecast: of the active series.
         seen: as :func:`history_rows` returns it.
     """
-    ended = seen.height - len(forecast.reasons)
-    replaced = pl.Series([*forecast.reasons, *[None] * ended], dtype=pl.String)
+    n = len(forecast.reasons)
+    behind = [None] * (seen.height - n)
+    replaced = pl.Series([*forecast.reasons, *behind], dtype=pl.String)
+    noted = pl.Series([*(forecast.notes or [None] * n), *behind], dtype=pl.String)
+    raw = np.full(n, np.nan) if forecast.raw_mean is None else forecast.raw_mean.mean(axis=1)
     status = (
         pl.when("has_ended")
         .then(pl.lit("excluded"))
         .otherwise(pl.when(replaced.is_not_null()).then(pl.lit("replaced")).otherwise(pl.lit("forecast")))
     )
-    return seen.with_columns(status.alias("status"), pl.coalesce(replaced, "reason").alias("reason")).drop(
-        "has_ended"
-    )
+    return seen.with_columns(
+        status.alias("status"),
+        pl.coalesce(replaced, noted, "reason").alias("reason"),
+        pl.Series("raw_mean_qty", [*raw, *behind], dtype=pl.Float64).fill_nan(None),
+    ).drop("has_ended")
 
 
 def publish(warehouse: Warehouse, run: ForecastRun) -> None:

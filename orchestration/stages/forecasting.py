@@ -111,6 +111,7 @@ def _report(run: ForecastRun) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCh
             "series": len(run.history.panel),
             "ended_series": run.history.ended.height,
             "replaced_by_guards": sum(r is not None for r in lead.reasons) if lead else 0,
+            "tails_shrunk": sum(n is not None for n in lead.notes or ()) if lead else 0,
         },
     )
     rows = sum(o.forecast.mean.size for o in run.outcomes if o.forecast)

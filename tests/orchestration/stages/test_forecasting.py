@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from forecasting_lib.covariates import without_shut_days
 from forecasting_lib.models.guards import guarded_predict
 from forecasting_lib.models.naive import MovingAverage
 from forecasting_lib.models.weights import ResolvedWeights, WeightsSource
@@ -105,6 +106,25 @@ def test_a_forecast_from_a_few_days_stands_and_says_so(history: DemandHistory) -
     )
     rows = series_rows(forecast_of(young), history_rows(young)).sort("item_id")
     assert rows.select("status", "reason").rows()[:2] == [("forecast", "COLD_START"), ("forecast", None)]
+
+
+def test_a_series_with_a_shrunk_tail_stands_with_its_raw_mean_and_a_reason(history: DemandHistory) -> None:
+    struck = np.arange(40.0) % 7 + 1
+    struck[37] = 9_000.0
+    panel = replace(history.panel, history=(struck, np.ones(40), np.empty(0)))
+    forecast = guarded_predict(MovingAverage(), panel, 5)
+    rows = series_rows(forecast, history_rows(replace(history, panel=panel))).sort("item_id")
+    assert rows.select("status", "reason").rows()[:3] == [
+        ("forecast", "TAIL_SHRUNK"),
+        ("forecast", None),
+        ("replaced", "NO_HISTORY"),
+    ]
+    assert rows["raw_mean_qty"].to_list() == [pytest.approx(struck[-7:].mean()), None, None, None]
+    assert forecast.mean[0].max() < 10.0
+    shut = without_shut_days(forecast, np.array([[True, True, False, False, False]] * 3))
+    assert series_rows(shut, history_rows(replace(history, panel=panel))).sort("item_id")[
+        "raw_mean_qty"
+    ].to_list() == [pytest.approx(struck[-7:].mean() * 3 / 5), None, None, None]
 
 
 def test_the_digest_follows_every_input_and_nothing_else(history: DemandHistory) -> None:

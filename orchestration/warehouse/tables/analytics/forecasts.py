@@ -98,9 +98,13 @@ forecast_series = Table(
     model(
         "rmsse_scale", "Root mean squared naive error (lag 1) of the history; NULL where zero or undefined."
     ),
+    model(
+        "raw_mean_qty",
+        "Mean of mean_qty over the horizon without the guard of the tail; NULL where it changed nothing.",
+    ),
     only("status", SeriesStatus),
     CheckConstraint("status = 'forecast' or reason is not null", name="reason"),
-    non_negative("mase_scale", "rmsse_scale"),
+    non_negative("mase_scale", "rmsse_scale", "raw_mean_qty"),
     schema="analytics",
     comment="One row per forecast run, model and active series: that it was forecast, or why not.",
 )
