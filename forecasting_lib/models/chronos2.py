@@ -98,6 +98,7 @@ class Chronos2:
             mean=grid_mean(quantiles),
             quantiles=quantiles,
             reasons=(None,) * len(panel),
+            grain=panel.grain,
         )
         return counts_in_whole_units(forecast, panel) if self.in_whole_units else forecast
 

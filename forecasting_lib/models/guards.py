@@ -111,6 +111,7 @@ def guarded_predict(model: Forecaster, panel: Panel, horizon: int) -> Forecast:
         mean=np.maximum(mean, 0.0) + 0.0,
         quantiles=np.minimum(demand_grid(quantiles), cap[:, :, None]),
         reasons=tuple(reasons),
+        grain=panel.grain,
     )
 
 
@@ -201,6 +202,7 @@ def _visible(panel: Panel, histories: _Histories, rows: IntArray) -> Panel:
         future_covariates={
             k: cleaned(tuple(v[row] for row in rows)) for k, v in panel.future_covariates.items()
         },
+        grain=panel.grain,
     )
 
 

@@ -186,4 +186,5 @@ def _forecast(panel: Panel, values: FloatArray, spread: FloatArray) -> Forecast:
         mean=values.copy(),
         quantiles=demand_grid(values[:, :, None] + spread[:, None, :]),
         reasons=(None,) * len(panel),
+        grain=panel.grain,
     )
