@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +18,13 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from forecasting_lib.grain import Grain
+
+_ADVERBS = {"daily": "day", "weekly": "week", "monthly": "month"}
+
+_HORIZONS: Mapping[Grain, int] = {Grain.DAY: 28, Grain.WEEK: 13, Grain.MONTH: 6}
+"""Periods that a forecast reaches ahead where nobody says how many."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +78,23 @@ class Client(BaseModel):
     cron: Annotated[
         str | None, Setting("When its pipeline runs by itself, such as '0 5 * * *'", empty="never")
     ] = None
+    grain: Annotated[
+        Literal["day", "week", "month"] | None,
+        Setting(
+            "Periods its sales are delivered and planned in: day, week or month; shorter ones are added up",
+            empty="not yet known: its first sales tell",
+            check="grain",
+        ),
+    ] = None
     horizon_days: Annotated[
-        int, Field(ge=1, le=365), Setting("Days every forecast reaches ahead.", check="horizon")
-    ] = 28
+        int | None,
+        Field(ge=1, le=365),
+        Setting(
+            "Days every forecast reaches ahead, in whole periods of the grain; "
+            "unless named, 28 days, 13 weeks or 6 months.",
+            check="horizon",
+        ),
+    ] = None
     service_level: Annotated[
         float,
         Field(gt=0, lt=1),
@@ -137,6 +159,12 @@ class Client(BaseModel):
         Setting("Whether schedule and sensor run; history stays readable.", option="--active/--inactive"),
     ] = True
 
+    @field_validator("grain", mode="before")
+    @classmethod
+    def _adverb(cls, value: object) -> object:
+        """``weekly`` and the like are understood, too."""
+        return _ADVERBS.get(value, value) if isinstance(value, str) else value
+
     @field_validator("timezone")
     @classmethod
     def _known_timezone(cls, value: str) -> str:
@@ -170,6 +198,12 @@ class Client(BaseModel):
             raise ValueError("a model is named twice")
         return value
 
+    def horizon(self, grain: Grain) -> int:
+        """Periods of a grain that every forecast reaches ahead."""
+        if self.horizon_days is None:
+            return _HORIZONS[grain]
+        return math.ceil(self.horizon_days / grain.days_per_period)
+
     def today(self) -> datetime:
         """The present moment in the client's time zone."""
         return datetime.now(UTC).astimezone(ZoneInfo(self.timezone))
@@ -177,6 +211,8 @@ class Client(BaseModel):
     def reading_digest(self) -> str:
         """Digest of the settings a file is read with; a refused file is tried again when it changes."""
         relevant = self.model_dump(include={"column_map", "date_format", "max_reject_rate", "max_gap_days"})
+        if self.grain not in (None, Grain.DAY):
+            relevant["grain"] = self.grain
         return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()
 
 
@@ -207,3 +243,12 @@ def plain_type(field: str) -> type:
         (annotation,) = set(get_args(annotation)) - {type(None)}
     outer = get_origin(annotation) or annotation
     return str if outer is Literal else outer
+
+
+def choices(field: str) -> tuple[str, ...]:
+    """The words a field may hold; none where it is not one of a few."""
+    annotations = get_args(Client.model_fields[field].annotation) if may_be_missing(field) else ()
+    for annotation in (*annotations, Client.model_fields[field].annotation):
+        if get_origin(annotation) is Literal:
+            return get_args(annotation)
+    return ()

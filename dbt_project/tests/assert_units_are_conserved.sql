@@ -18,8 +18,7 @@ published as (
         item_id,
         location_id,
         sum(demand_qty - clipped_qty) as published_qty
-    from {{ ref('ts_demand_daily') }}
-    where {{ is_client() }}
+    from {{ ref('int_demand') }}
     group by item_id, location_id
 
 )

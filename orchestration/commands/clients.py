@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 from rich.table import Column, Table
 
+from forecasting_lib.grain import Grain
 from orchestration.commands.terminal import err, open_warehouse, out, show_waiting, show_warning, waiting
 from orchestration.foreign_text import escape, printable
 from orchestration.registry import SETTINGS, Client, plain_type
@@ -96,14 +97,15 @@ def list_() -> None:
 
     registry = read_registry(warehouse)
     slug = Column("client", no_wrap=True)
-    table = Table(slug, "name", "time zone", "schedule", "horizon", "service", "models", "active")
+    table = Table(slug, "name", "time zone", "schedule", "grain", "horizon", "service", "models", "active")
     for client in registry.clients:
         table.add_row(
             client.client_id,
             escape(client.name),
             escape(client.timezone),
             escape(client.cron or "on new files"),
-            f"{client.horizon_days} days",
+            client.grain or "-",
+            _horizon(client),
             f"{client.service_level:g}",
             ", ".join(client.models),
             "yes" if client.is_active else "no",
@@ -171,6 +173,12 @@ def password(client: Slug) -> None:
         raise typer.BadParameter("an empty password would lock the client out")
     set_client_password(warehouse, client, secret)
     out.print(f"[green]Set[/] the password of {warehouse.roles.client(client)}.")
+
+
+def _horizon(client: Client) -> str:
+    """How far a client's forecasts reach, in the periods of its grain."""
+    grain = Grain(client.grain or Grain.DAY)
+    return f"{client.horizon(grain)} {grain.periods}"
 
 
 def _given(fields: dict[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from orchestration.landing.folder import (
     open_listed,
     open_named,
 )
+from orchestration.landing.grains import judge_grain
 from orchestration.landing.kinds import Kind, kind_of, known_names
 from orchestration.landing.publishing import publish
 from orchestration.landing.reader import open_table
@@ -217,11 +218,13 @@ def _stage(
         connection.execute("analyze delivery")
         kind.whole_file(delivery)
         rejected = _rejected_in_bounds(delivery, rows_read)
+        remarks = judge_grain(delivery, kind.totals_of) if kind.has_sales else []
     except FileRefusedError as refusal:
         _recall_text(delivery, content, KEPT_ROWS_OF_A_REFUSED_FILE)
         return record_refusal(connection, identity, kind.name, refusal, rows_read=rows_read)
     _recall_text(delivery, content, None)
-    outcome = publish(delivery, rows.described(), rows_read, rejected, _unused_columns(kind, table))
+    notes = [*remarks, *_unused_columns(kind, table)]
+    outcome = publish(delivery, rows.described(), rows_read, rejected, notes)
     record_audit(connection, identity, outcome)
     return outcome
 

@@ -85,6 +85,7 @@ class Refusal(StrEnum):
     UNKNOWN_DAY = "unknown_day"
     DAY_OUT_OF_RANGE = "day_out_of_range"
     TOO_MANY_BAD_ROWS = "too_many_bad_rows"
+    COARSER_GRAIN = "coarser_grain"
     NOT_STORABLE = "not_storable"
 
     @property
@@ -115,6 +116,7 @@ REFUSAL_ADVICE = {
     Refusal.UNKNOWN_DAY: "Deliver a calendar.csv that covers the file's days, then ingest the file again.",
     Refusal.DAY_OUT_OF_RANGE: "Check the calendar.csv of the delivery and the client's max_gap_days.",
     Refusal.TOO_MANY_BAD_ROWS: "Correct the rows in ops.rejected_rows and deliver the file again.",
+    Refusal.COARSER_GRAIN: "Set the grain with 'forecaster client update', or deliver shorter periods.",
     Refusal.NOT_STORABLE: "Check the file for numbers that overflow when summed, then deliver it again.",
 }
 
@@ -122,6 +124,7 @@ REFUSAL_ADVICE = {
 class FileRefusedError(UserError):
     """Nothing of a file can be loaded; the message is what the operator reads."""
 
-    def __init__(self, refusal: Refusal, detail: str) -> None:
+    def __init__(self, refusal: Refusal, detail: str, advice: str | None = None) -> None:
+        """The refusal's own advice ends the message, unless there is one for this file."""
         self.refusal = refusal
-        super().__init__(f"{printable(detail)}. {refusal.advice}")
+        super().__init__(f"{printable(detail)}. {advice or refusal.advice}")

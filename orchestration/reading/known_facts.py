@@ -10,9 +10,12 @@ is never a covariate.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from forecasting_lib.covariates import (
@@ -22,6 +25,7 @@ from forecasting_lib.covariates import (
     with_covariates,
     with_expected_closings,
 )
+from forecasting_lib.grain import Grain
 from orchestration.reading.histories import SERIES_COLUMNS, DemandHistory
 from orchestration.warehouse.bulk import read_frame, render
 from orchestration.warehouse.server import Warehouse
@@ -36,20 +40,35 @@ def history_as_known(
         warehouse: where to read.
         client_id: whose.
         history: demand up to the as-of date.
-        horizon: days ahead.
+        horizon: periods ahead.
         covariates: whether to read them too; without, only the days on which a series cannot sell.
+
+    Promotions, prices, holidays and closed days are facts of single days: of weeks and months none is read.
     """
     as_of_date = history.panel.as_of_date
+    last_days = _read_planned_last_days(warehouse, client_id, as_of_date)
+    if history.panel.grain is not Grain.DAY:
+        return replace(history, shut_ahead=_gone_before(history, last_days, horizon))
     locations = history.keys["location_id"].to_list()
     calendar = with_expected_closings(_read_calendar(warehouse, client_id, as_of_date), as_of_date)
     closed = closed_ahead(calendar, locations, as_of_date, horizon)
-    last_days = _read_planned_last_days(warehouse, client_id, as_of_date)
     gone = gone_ahead(last_days, history.keys["item_id"].to_list(), as_of_date, horizon)
     panel = history.panel
     if covariates:
         facts = _read_facts(warehouse, client_id, history.keys, as_of_date, calendar)
         panel = with_covariates(panel, locations, facts, horizon)
     return replace(history, panel=panel, shut_ahead=closed | gone)
+
+
+def _gone_before(
+    history: DemandHistory, last_days: Mapping[str, date], horizon: int
+) -> npt.NDArray[np.bool_]:
+    """The weeks or months that begin after the last day of each series' item, (n, horizon)."""
+    starts = history.panel.grain.starts_after(history.panel.as_of_date, horizon)
+    leaving = [last_days.get(item, date.max) for item in history.keys["item_id"]]
+    return np.array([[start > last for start in starts] for last in leaving], dtype=np.bool_).reshape(
+        len(leaving), horizon
+    )
 
 
 def _read_facts(

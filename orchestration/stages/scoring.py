@@ -19,6 +19,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
+from forecasting_lib.grain import Grain
 from orchestration.landing.kinds import KINDS
 from orchestration.stages.publishing import claimed, supersede
 from orchestration.warehouse.formulas import render_formulas
@@ -48,7 +49,8 @@ class PublishedRun:
         run_id: the forecast run.
         model: its model.
         as_of_date: the day before the first day forecast.
-        horizon_days: days forecast.
+        grain: what a period of it is.
+        horizon_days: days from the as-of date to the end of its last period.
         scored_through: last day of actuals at the current scoring; None where it was never scored.
         scored_watermark: highest delivery visible to that scoring; None where it was never scored.
     """
@@ -56,6 +58,7 @@ class PublishedRun:
     run_id: str
     model: str
     as_of_date: date
+    grain: str
     horizon_days: int
     scored_through: date | None
     scored_watermark: int | None
@@ -189,7 +192,7 @@ def _input_watermark(connection: Connection, client_id: str) -> int:
 
 def _last_demand_day(connection: Connection, client_id: str) -> date | None:
     row = connection.execute(
-        "select max(date) from analytics.ts_demand_daily where client_id = %s", (client_id,)
+        "select max(last_date) from analytics.ts_demand where client_id = %s", (client_id,)
     ).fetchone()
     return row[0] if row else None
 
@@ -202,6 +205,7 @@ def _published_runs(connection: Connection, client_id: str) -> list[PublishedRun
                 run.run_id::text,
                 run.model,
                 run.as_of_date,
+                run.grain,
                 run.horizon_days,
                 scored.actuals_through as scored_through,
                 scored.input_watermark as scored_watermark
@@ -214,6 +218,10 @@ def _published_runs(connection: Connection, client_id: str) -> list[PublishedRun
                 and scored.lag_bucket = 'all'
                 and scored.is_current
             where run.client_id = %s and run.status = 'published' and run.is_current and run.n_series > 0
+                and run.grain = (
+                    select max(grain) from analytics.dim_series as series
+                    where series.client_id = run.client_id
+                )
             order by run.as_of_date, run.model
             """,
             (client_id,),
@@ -244,7 +252,7 @@ def _collect_actuals(connection: Connection, client_id: str, after: date) -> Non
             """
             create temporary table actual on commit drop as
             select item_id, location_id, date, demand_qty::float8 as actual_qty, is_masked, is_closed
-            from analytics.ts_demand_daily
+            from analytics.ts_demand
             where client_id = {} and date > {}
             """
         ).format(client_id, after)
@@ -268,6 +276,8 @@ def _score(
         run_id=run.run_id,
         model=run.model,
         as_of_date=run.as_of_date,
+        grain=run.grain,
+        first_period_days=Grain(run.grain).lag_days(run.as_of_date, 1)[0],
         actuals_through=actuals_through,
         input_watermark=input_watermark,
     )

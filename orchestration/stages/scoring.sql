@@ -3,7 +3,7 @@
 -- those sums. Definitions: docs/data-model.md; e is forecast less actual.
 --
 -- Reads the temporary table "actual" (item_id, location_id, date, actual_qty, is_masked, is_closed), which
--- holds the known days. A series has no row there before its first sale, where its demand is zero, or
+-- holds the known periods: days, or weeks or months by their first day. A series has no row there before its first sale, where its demand is zero, or
 -- unknown if the location was closed. A masked day's actual is null, and null drops out of every sum.
 --
 -- A template: the formulas are dbt_project/macros/accuracy.sql, the columns those of the table.
@@ -22,10 +22,23 @@ scored_day as (
     select
         forecast.*,
         case
-            when forecast.lag_days = 1 then '1'
-            when forecast.lag_days <= 7 then '2-7'
-            when forecast.lag_days <= 14 then '8-14'
-            when forecast.lag_days <= 28 then '15-28'
+            when forecast.lag_days <= {first_period_days} then '1'
+            when {grain} = 'day' then
+                case
+                    when forecast.lag_days <= 7 then '2-7'
+                    when forecast.lag_days <= 14 then '8-14'
+                    when forecast.lag_days <= 28 then '15-28'
+                    else 'beyond'
+                end
+            when {grain} = 'week' then
+                case
+                    when forecast.lag_days <= 28 then '2-4'
+                    when forecast.lag_days <= 91 then '5-13'
+                    else 'beyond'
+                end
+            -- three months have at most 92 days, six at most 184
+            when forecast.lag_days <= 92 then '2-3'
+            when forecast.lag_days <= 184 then '4-6'
             else 'beyond'
         end as lag_bucket,
         case
