@@ -81,10 +81,15 @@ def update(client: Slug, **fields: Any) -> None:
     if not changes:
         raise typer.BadParameter("name at least one setting to change")
     settings, warehouse = open_warehouse()
-    from orchestration.clients import stored_fields, update_client
+    from orchestration.clients import stored_fields, update_client, validated
+    from orchestration.landing.grains import require_grain_fits
 
-    before = stored_fields(warehouse, client)["column_map"]
-    update_client(warehouse, client, **_with_column_map(changes, before))
+    before = stored_fields(warehouse, client)
+    changes = _with_column_map(changes, before["column_map"])
+    if changes.get("grain"):
+        named = validated(client_id=client, name=client, grain=changes["grain"])
+        require_grain_fits(warehouse, client, Grain(named.grain or Grain.DAY))
+    update_client(warehouse, client, **changes)
     out.print(f"[green]Changed[/] {', '.join(changes)} of {client}.")
     _follow_registry(settings, warehouse)
 

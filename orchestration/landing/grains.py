@@ -20,8 +20,10 @@ from datetime import date
 
 from forecasting_lib.grain import Grain
 from orchestration.clients import set_grain_found, stored_grain
+from orchestration.errors import UserError
 from orchestration.landing.delivery import Delivery
 from orchestration.landing.reasons import FileRefusedError, Refusal
+from orchestration.warehouse.server import Warehouse
 
 ENOUGH_DATES = 8
 """Dates of a few rows each: eight on one weekday by chance are one case in 800,000."""
@@ -70,6 +72,30 @@ def judge_grain(delivery: Delivery, totals_of: Grain | None) -> list[str]:
         f"If they are, run 'forecaster client update {client_id} --grain {found}' and ingest the file again; "
         "if they are not, deliver them together with the other days.",
     )
+
+
+class GrainError(UserError):
+    """A client's grain cannot be what it is to be; the message says why."""
+
+
+def require_grain_fits(warehouse: Warehouse, client_id: str, grain: Grain) -> None:
+    """Refuse a grain that what was delivered cannot be cut into.
+
+    Raises:
+        GrainError: the client's sales look like totals of longer periods.
+    """
+    with warehouse.transaction() as connection:
+        rows = dict(
+            connection.execute(
+                "select date, count(*) from staging.sales where client_id = %s group by date", (client_id,)
+            ).fetchall()
+        )
+    found = grain_of(rows)
+    if found is not None and contradicts(grain, found):
+        raise GrainError(
+            f"The sales of {client_id} look like {_ADJECTIVE[found]} totals ({_description(found, rows)}); "
+            f"they cannot be cut into {grain.periods}. Deliver sales by the {grain} first."
+        )
 
 
 def _rows_by_date(delivery: Delivery, *, with_staged: bool) -> dict[date, int]:

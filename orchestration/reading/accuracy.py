@@ -48,7 +48,9 @@ def latest_accuracy(warehouse: Warehouse, client_id: str) -> pl.DataFrame:
                     and quality.grain = 'client'
                     and quality.lag_bucket = 'all'
                     and quality.is_current
-                    and run.grain = (select max(grain) from analytics.dim_series where client_id = {{client_id}})
+                    and run.grain = coalesce(
+                        (select max(grain) from analytics.dim_series where client_id = {{client_id}}), 'day'
+                    )
             )
 
             select distinct on (model)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from forecasting_lib.grain import Grain
 from orchestration.clients import CLIENT_PARTITIONS, Client, get_client
 from orchestration.foreign_text import code_span, printable
 from orchestration.landing import anomalies
@@ -178,7 +179,7 @@ def delivery_warnings(warehouse: Warehouse, client: Client) -> Iterator[dg.Asset
             anomalies.vanished_items(recent),
             anomalies.silent_locations(recent),
             anomalies.implausible_prices(recent),
-            anomalies.late_feed(recent, client.today().date()),
+            anomalies.late_feed(recent, client.today().date(), Grain(client.grain or Grain.DAY)),
         ]
     for name, problems in zip(WARNINGS, found, strict=True):
         yield warning(name, SALES_KEY, problems)
@@ -234,5 +235,5 @@ def landing_files(
         context.log.info(printable(f"{outcome.path}: {outcome.status}. {outcome.message or ''}"))
     for table, row_count in row_counts(warehouse, client.client_id).items():
         yield table_result(table, row_count, outcomes)
-    yield from delivery_warnings(warehouse, client)
+    yield from delivery_warnings(warehouse, get_client(warehouse, client.client_id))
     yield acceptance(outcomes)

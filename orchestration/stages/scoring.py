@@ -218,9 +218,12 @@ def _published_runs(connection: Connection, client_id: str) -> list[PublishedRun
                 and scored.lag_bucket = 'all'
                 and scored.is_current
             where run.client_id = %s and run.status = 'published' and run.is_current and run.n_series > 0
-                and run.grain = (
-                    select max(grain) from analytics.dim_series as series
-                    where series.client_id = run.client_id
+                and run.grain = coalesce(
+                    (
+                        select max(series.grain) from analytics.dim_series as series
+                        where series.client_id = run.client_id
+                    ),
+                    'day'
                 )
             order by run.as_of_date, run.model
             """,

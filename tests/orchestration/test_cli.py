@@ -143,6 +143,7 @@ EVERY_FIELD = {
     "name": ("--name", "[/x]", "[/x]"),
     "timezone": ("--timezone", "Europe/Berlin", "Europe/Berlin"),
     "cron": ("--cron", "0 5 * * *", "0 5 * * *"),
+    "grain": ("--grain", "weekly", "week"),
     "horizon_days": ("--horizon-days", "14", 14),
     "service_level": ("--service-level", "0.9", 0.9),
     "review_days": ("--review-days", "7", 7),
