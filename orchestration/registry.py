@@ -101,10 +101,13 @@ class Client(BaseModel):
         Setting("Target cycle service level, such as 0.95.", check="service_level", is_exact=True),
     ] = 0.95
     review_days: Annotated[
-        int,
+        int | None,
         Field(ge=1, le=60),
-        Setting("Days between two order reviews, unless the supplier says otherwise."),
-    ] = 1
+        Setting(
+            "Days between two order reviews, unless the supplier says otherwise; "
+            "unless named, 1 of days, 7 of weeks, 30 of months."
+        ),
+    ] = None
     default_lead_time_days: Annotated[
         int | None,
         Field(ge=0, le=730),
@@ -136,6 +139,10 @@ class Client(BaseModel):
     negative_stock: Annotated[
         Literal["backorder", "zero"],
         Setting("What a negative on-hand means: backorder or zero.", check="negative_stock"),
+    ] = "backorder"
+    unmet_demand: Annotated[
+        Literal["backorder", "lost"],
+        Setting("What becomes of demand without stock: backorder, it waits, or lost.", check="unmet_demand"),
     ] = "backorder"
     max_reject_rate: Annotated[
         float,

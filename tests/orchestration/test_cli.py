@@ -154,6 +154,7 @@ EVERY_FIELD = {
     "date_format": ("--date-format", "%d.%m.%Y", "%d.%m.%Y"),
     "returns_policy": ("--returns-policy", "drop", "drop"),
     "negative_stock": ("--negative-stock", "zero", "zero"),
+    "unmet_demand": ("--unmet-demand", "lost", "lost"),
     "max_reject_rate": ("--max-reject-rate", "0.5", 0.5),
     "max_gap_days": ("--max-gap-days", "30", 30),
     "intraday_feed": ("--intraday-feed", None, True),

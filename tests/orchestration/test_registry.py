@@ -24,6 +24,7 @@ REFUSED_BY_THE_DATABASE = {
     "service_level": 1,
     "returns_policy": "ignore",
     "negative_stock": "hope",
+    "unmet_demand": "hope",
 }
 
 
@@ -44,7 +45,7 @@ def test_a_field_is_explained_in_one_sentence(field: str) -> None:
 def test_a_field_of_few_words_names_each_in_its_sentence() -> None:
     few = {name: choices(name) for name in Client.model_fields if SETTINGS[name].check}
     named = {name: words for name, words in few.items() if words}
-    assert set(named) == {"grain", "returns_policy", "negative_stock"}
+    assert set(named) == {"grain", "returns_policy", "negative_stock", "unmet_demand"}
     for name, words in named.items():
         assert {word for word in words if word not in SETTINGS[name].comment} == set()
 

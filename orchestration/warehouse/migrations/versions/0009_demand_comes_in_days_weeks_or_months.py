@@ -1,6 +1,7 @@
 """Demand comes in days, weeks or months: the grain of a client, of its series and of each forecast run.
 
-Everything there was before is daily. A horizon that nobody chose is no longer stored: it follows the grain.
+Everything there was before is daily. A horizon and a review period that nobody chose are no longer stored: they
+follow the grain. What becomes of demand without stock is a setting.
 
 Revision ID: 0009
 Revises: 0006
@@ -52,18 +53,34 @@ def upgrade() -> None:
         op.create_check_constraint(op.f(f"ck_{table}_grain"), table, GRAINS, schema="analytics")
     op.add_column("clients", sa.Column("grain", sa.Text(), nullable=True), schema="ops")
     op.create_check_constraint(op.f("ck_clients_grain"), "clients", GRAINS, schema="ops")
-    op.alter_column("clients", "horizon_days", nullable=True, server_default=None, schema="ops")
+    op.add_column(
+        "clients",
+        sa.Column("unmet_demand", sa.Text(), server_default="backorder", nullable=False),
+        schema="ops",
+    )
+    op.create_check_constraint(
+        op.f("ck_clients_unmet_demand"), "clients", "unmet_demand in ('backorder', 'lost')", schema="ops"
+    )
+    for setting in ("horizon_days", "review_days"):
+        op.alter_column("clients", setting, nullable=True, server_default=None, schema="ops")
     op.execute(
         """
         update ops.clients
-        set grain = 'day', horizon_days = case when horizon_days <> 28 then horizon_days end
+        set
+            grain = 'day',
+            horizon_days = nullif(horizon_days, 28),
+            review_days = nullif(review_days, 1)
         """
     )
 
 
 def downgrade() -> None:
-    op.execute("update ops.clients set horizon_days = 28 where horizon_days is null")
-    op.alter_column("clients", "horizon_days", nullable=False, server_default=sa.text("28"), schema="ops")
+    for setting, default in (("horizon_days", 28), ("review_days", 1)):
+        op.execute(f"update ops.clients set {setting} = {default} where {setting} is null")
+        op.alter_column(
+            "clients", setting, nullable=False, server_default=sa.text(str(default)), schema="ops"
+        )
+    op.drop_column("clients", "unmet_demand", schema="ops")
     op.drop_column("clients", "grain", schema="ops")
     op.drop_column("forecast_runs", "grain", schema="analytics")
     op.drop_column("dim_series", "grain", schema="analytics")
