@@ -1,4 +1,4 @@
-"""Genuine weekly and monthly data as a new user delivers them: files in, orders out, nothing taken for days."""
+"""Genuine weekly and monthly data, from files to orders by the commands a new user has."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def ingest(client_id: str, folder: Path, files: dict[str, pl.DataFrame]) -> str:
 
 
 def weekly_files(source: Path) -> dict[str, pl.DataFrame]:
-    """VN2's week 0: sales, the weeks out of stock, the stock at the end of the last week, what is on its way."""
+    """VN2's week 0: sales, weeks out of stock, the stock at the end of the last week, what is on its way."""
     names = {"Store": "location_id", "Product": "item_id"}
 
     def long(file: str, value: str) -> pl.DataFrame:
@@ -87,7 +87,7 @@ def test_a_weekly_client_gets_from_files_to_orders(
     demand = ask(
         warehouse,
         """
-        select grain, count(distinct date) as weeks, sum(net_sold_qty)::float8 as units, max(last_date)::text as last
+        select grain, count(distinct date), sum(net_sold_qty)::float8, max(last_date)::text
         from analytics.ts_demand where client_id = {c} group by grain
         """,
         c=c,
@@ -119,7 +119,7 @@ def test_a_weekly_client_gets_from_files_to_orders(
     orders = ask(
         warehouse,
         """
-        select sum(order_qty)::float8 as units, min(order_date)::text as first, min(receipt_date)::text as arrival
+        select sum(order_qty)::float8 as units, min(receipt_date)::text as arrival
         from analytics.replenishment_plan_current where client_id = {c} and action = 'order'
         """,
         c=c,
@@ -165,8 +165,8 @@ def test_a_monthly_client_gets_its_balances_back_and_orders_of_the_size_it_uses(
     kept = ask(
         warehouse,
         """
-        select demand.item_id, demand.location_id, demand.last_date as date, demand.on_hand_qty::float8 as kept
-        from analytics.ts_demand_periods as demand where client_id = {c}
+        select item_id, location_id, last_date as date, on_hand_qty::float8 as kept
+        from analytics.ts_demand_periods where client_id = {c}
         """,
         c=c,
     )
