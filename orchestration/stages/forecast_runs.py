@@ -17,7 +17,7 @@ import polars as pl
 import psycopg
 from psycopg.types.json import Jsonb
 
-from forecasting_lib.accuracy.metrics import mase_scale, rmsse_scale
+from forecasting_lib.accuracy.metrics import rmsse_scale, seasonal_scale
 from forecasting_lib.grain import Grain
 from forecasting_lib.models.guards import history_notes
 from forecasting_lib.panel import Forecast
@@ -119,7 +119,7 @@ def history_rows(history: DemandHistory) -> pl.DataFrame:
         the reason is the history's own.
     """
     panel = history.panel
-    scales = [mase_scale(h, panel.grain.season_length) or None for h in panel.history]
+    scales = [seasonal_scale(h, panel.grain) or None for h in panel.history]
     active = history.keys.select(SERIES_COLUMNS).with_columns(
         pl.Series("reason", history_notes(panel), dtype=pl.String),
         pl.Series("history_days", [len(h) for h in panel.history], dtype=pl.Int64),

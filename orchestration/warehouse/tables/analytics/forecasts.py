@@ -102,7 +102,7 @@ forecast_series = Table(
     whole("observed_days", "Of these, periods that were not masked.", nullable=False),
     model(
         "mase_scale",
-        "Mean absolute seasonal-naive error (lag 7, 52 or 12) of the history; NULL where zero or undefined.",
+        "Mean absolute seasonal-naive error (lag 7, 52 or 12; 1 of a shorter history); NULL where undefined.",
     ),
     model(
         "rmsse_scale", "Root mean squared naive error (lag 1) of the history; NULL where zero or undefined."
