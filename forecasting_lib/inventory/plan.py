@@ -36,6 +36,7 @@ from forecasting_lib.inventory.projection import (
     pessimistic_cover,
     project_stock,
     stockout_day,
+    unserved_so_far,
 )
 from forecasting_lib.inventory.replenishment import (
     OrderRule,
@@ -154,7 +155,9 @@ def plan_inventory(
         metrics=metrics,
         lead_time_demand=_lead_time_demand(forecast, known, levels.law),
         replenishment=replenishment,
-        projection=_projection(forecast, periods, mean, projection, planned, levels.safety_stock),
+        projection=_projection(
+            forecast, periods, mean, projection, planned, levels.safety_stock, policy.unmet_demand == "lost"
+        ),
     )
 
 
@@ -312,12 +315,21 @@ def _projection(
     projection: StockProjection,
     planned: FloatArray,
     safety_stock: FloatArray,
+    sales_are_lost: bool,
 ) -> pl.DataFrame:
-    """The stock at the end of each of the forecast's periods, and what arrives and is used in it."""
+    """The stock at the end of each of the forecast's periods, and what arrives and is used in it.
+
+    Where sales are lost, stock never falls below zero; ``stockout_prob`` is of demand beyond all of it.
+    """
     n, horizon = mean.shape
     ids = pl.Series(forecast.series_ids, dtype=pl.String)
     starts = pl.Series(periods.starts, dtype=pl.Date)
-    with_plan = projection.balance + np.cumsum(planned, axis=1)
+    balance, low, high = projection.balance, projection.low, projection.high
+    with_plan = balance + np.cumsum(planned, axis=1)
+    if sales_are_lost:
+        balance, low, high, with_plan = (
+            path + unserved_so_far(path) for path in (balance, low, high, with_plan)
+        )
     return to_table(
         PROJECTION_SCHEMA,
         {
@@ -327,10 +339,10 @@ def _projection(
             "confirmed_receipts_qty": periods.totals(projection.receipts).ravel(),
             "planned_receipts_qty": periods.totals(planned).ravel(),
             "demand_mean_qty": mean.ravel(),
-            "projected_qty": periods.closing(projection.balance).ravel(),
+            "projected_qty": periods.closing(balance).ravel(),
             "with_plan_qty": periods.closing(with_plan).ravel(),
-            "p10_qty": periods.closing(projection.low).ravel(),
-            "p90_qty": periods.closing(projection.high).ravel(),
+            "p10_qty": periods.closing(low).ravel(),
+            "p90_qty": periods.closing(high).ravel(),
             "stockout_prob": periods.closing(projection.stockout_probability()).ravel(),
             "safety_stock_qty": np.repeat(safety_stock, horizon),
         },

@@ -22,7 +22,7 @@ from forecasting_lib.inventory.lead_time_demand import (
     protection_demand,
 )
 from forecasting_lib.inventory.policies import usable_multiple
-from forecasting_lib.inventory.projection import ReceiptSchedule
+from forecasting_lib.inventory.projection import ReceiptSchedule, unserved_so_far
 from forecasting_lib.inventory.supply import Supply
 from forecasting_lib.inventory.tables import REPLENISHMENT_SCHEMA, float_columns
 from forecasting_lib.panel import FloatArray
@@ -151,8 +151,8 @@ def plan_orders(
         row = np.flatnonzero(known & rule.orderable & ((day - 1) % review == 0))
         position = position_now[row] + ordered[row] - demand.mean[row, day - 1]
         if rule.sales_are_lost:
-            short = short_of_stock[row] - planned[row] - net_stock[row][:, None]
-            position += _lost_before(short, day + lead[row])
+            balance = net_stock[row][:, None] + planned[row] - short_of_stock[row]
+            position += _lost_before(balance, day + lead[row])
         quantity = suggested_order(
             position,
             rule.reorder_point[row],
@@ -192,20 +192,16 @@ def plan_orders(
     return _concatenated(lines)
 
 
-def _lost_before(short: FloatArray, arrival: IntArray) -> FloatArray:
-    """Demand turned away by the evening before a day, (m,) units, when stock never falls below zero.
-
-    The most that was ever short so far: what is lost once is lost for good, and goods that arrive later
-    serve the demand after them.
+def _lost_before(balance: FloatArray, arrival: IntArray) -> FloatArray:
+    """Demand turned away by the evening before a day, (m,) units, where unmet demand is lost.
 
     Args:
-        short: (m, h) cumulative demand less stock and receipts at the end of each day.
+        balance: (m, h) stock at the end of each day as if customers waited.
         arrival: (m,) day numbers from 1 on; past the horizon the horizon counts.
     """
-    worst = np.maximum.accumulate(np.maximum(short, 0.0), axis=1)
-    through = np.minimum(arrival - 1, short.shape[1])
-    rows = np.arange(len(short))
-    return np.where(through > 0, worst[rows, np.maximum(through, 1) - 1], 0.0)
+    through = np.minimum(arrival - 1, balance.shape[1])
+    unserved = unserved_so_far(balance)[np.arange(len(balance)), np.maximum(through, 1) - 1]
+    return np.where(through > 0, unserved, 0.0)
 
 
 def _concatenated(lines: list[OrderLines]) -> OrderLines:

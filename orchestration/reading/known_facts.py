@@ -10,12 +10,9 @@ is never a covariate.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from forecasting_lib.covariates import (
@@ -24,6 +21,7 @@ from forecasting_lib.covariates import (
     gone_ahead,
     with_covariates,
     with_expected_closings,
+    wholly_shut,
 )
 from forecasting_lib.grain import Grain
 from orchestration.reading.histories import SERIES_COLUMNS, DemandHistory
@@ -47,28 +45,19 @@ def history_as_known(
     """
     as_of_date = history.panel.as_of_date
     last_days = _read_planned_last_days(warehouse, client_id, as_of_date)
-    if history.panel.grain is not Grain.DAY:
-        return replace(history, shut_ahead=_gone_before(history, last_days, horizon))
+    grain = history.panel.grain
+    *_, days_ahead = grain.lag_days(as_of_date, horizon)
+    gone = gone_ahead(last_days, history.keys["item_id"].to_list(), as_of_date, days_ahead)
+    if grain is not Grain.DAY:
+        return replace(history, shut_ahead=wholly_shut(gone, as_of_date, horizon, grain))
     locations = history.keys["location_id"].to_list()
     calendar = with_expected_closings(_read_calendar(warehouse, client_id, as_of_date), as_of_date)
     closed = closed_ahead(calendar, locations, as_of_date, horizon)
-    gone = gone_ahead(last_days, history.keys["item_id"].to_list(), as_of_date, horizon)
     panel = history.panel
     if covariates:
         facts = _read_facts(warehouse, client_id, history.keys, as_of_date, calendar)
         panel = with_covariates(panel, locations, facts, horizon)
     return replace(history, panel=panel, shut_ahead=closed | gone)
-
-
-def _gone_before(
-    history: DemandHistory, last_days: Mapping[str, date], horizon: int
-) -> npt.NDArray[np.bool_]:
-    """The weeks or months that begin after the last day of each series' item, (n, horizon)."""
-    starts = history.panel.grain.starts_after(history.panel.as_of_date, horizon)
-    leaving = [last_days.get(item, date.max) for item in history.keys["item_id"]]
-    return np.array([[start > last for start in starts] for last in leaving], dtype=np.bool_).reshape(
-        len(leaving), horizon
-    )
 
 
 def _read_facts(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -55,7 +56,7 @@ def test_weeks_plan_what_their_days_at_a_level_rate_do(lead_time: float, stock: 
     weeks = forecast_of(weekly, 9.0, Grain.WEEK, SUNDAY)
     days = forecast_of(list(np.repeat(weekly, 7) / 7), 9.0 / np.sqrt(7), Grain.DAY, SUNDAY)
     order = {"po_id": "p", "expected_date": day(9), "open_qty": 50.0}
-    supply = {"on_hand_qty": stock, "lead_time_days": lead_time, "review_days": 7.0}
+    supply: dict[str, Any] = {"on_hand_qty": stock, "lead_time_days": lead_time, "review_days": 7.0}
     of_weeks, of_days = (plan_of(f, order, **supply) for f in (weeks, days))
     for table in ("metrics", "lead_time_demand", "replenishment"):
         found, expected = getattr(of_weeks, table), getattr(of_days, table)
@@ -130,26 +131,30 @@ def test_lost_sales_are_not_ordered_again() -> None:
     # 40 a week, 10 in stock and 20 on Monday week: 30 are turned away in the first week, 20 in the second.
     forecast = forecast_of([40.0] * 6, 0.0, Grain.WEEK, SUNDAY)
     coming = {"po_id": "p", "expected_date": day(8), "open_qty": 20.0}
-    supply = {"on_hand_qty": 10.0, "lead_time_days": 14.0, "lead_time_sd_days": 0.0}
+    supply: dict[str, Any] = {"on_hand_qty": 10.0, "lead_time_days": 14.0, "lead_time_sd_days": 0.0}
     lost = replace(POLICY, unmet_demand="lost")
-    first = {
-        policy.unmet_demand: plan_of(forecast, coming, policy=policy, **supply)
-        .replenishment.filter(action="order")
-        .sort("order_date")["order_qty"][0]
-        for policy in (POLICY, lost)
-    }
-    assert first == {"backorder": 120.0 - 30.0, "lost": 40.0}
+    owed, gone = (plan_of(forecast, coming, policy=policy, **supply) for policy in (POLICY, lost))
+    orders = [
+        plan.replenishment.filter(action="order").sort("order_date")["order_qty"].to_list()
+        for plan in (owed, gone)
+    ]
+    assert orders == [[120.0 - 30.0, *[40.0] * 5], [40.0] * 6]
+    assert owed.projection["with_plan_qty"].to_list()[:4] == pytest.approx([-30.0, -50.0, 0.0, 0.0])
+    assert gone.projection["with_plan_qty"].to_list() == pytest.approx([0.0] * 6)
+    assert gone.projection["projected_qty"].to_list() == pytest.approx([0.0] * 6)
+    assert metrics_of(gone)["stockout_date"] == metrics_of(owed)["stockout_date"] == day(2)
     with pytest.raises(ValueError, match="'backorder' or 'lost'"):
-        replace(POLICY, unmet_demand="delayed")
+        replace(POLICY, unmet_demand="delayed")  # type: ignore[arg-type]
 
 
 def test_lost_sales_change_nothing_where_stock_lasts() -> None:
     forecast = forecast_of([40.0] * 6, 5.0, Grain.WEEK, SUNDAY)
-    supply = {"on_hand_qty": 90.0, "lead_time_days": 14.0, "lead_time_sd_days": 0.0}
-    plans = [
-        plan_of(forecast, policy=replace(POLICY, unmet_demand=u), **supply) for u in ("backorder", "lost")
-    ]
-    assert_frame_equal(plans[0].replenishment, plans[1].replenishment)
+    supply: dict[str, Any] = {"on_hand_qty": 90.0, "lead_time_days": 14.0, "lead_time_sd_days": 0.0}
+    owed, gone = (
+        plan_of(forecast, policy=policy, **supply)
+        for policy in (POLICY, replace(POLICY, unmet_demand="lost"))
+    )
+    assert_frame_equal(owed.replenishment, gone.replenishment)
 
 
 def panel_of(history: FloatArray, grain: Grain) -> Panel:
