@@ -19,9 +19,9 @@ from forecasting_lib.covariates import (
     Facts,
     closed_ahead,
     gone_ahead,
+    wholly_shut,
     with_covariates,
     with_expected_closings,
-    wholly_shut,
 )
 from forecasting_lib.grain import Grain
 from orchestration.reading.histories import SERIES_COLUMNS, DemandHistory

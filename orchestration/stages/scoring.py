@@ -49,19 +49,19 @@ class PublishedRun:
         run_id: the forecast run.
         model: its model.
         as_of_date: the day before the first day forecast.
-        grain: what a period of it is.
         horizon_days: days from the as-of date to the end of its last period.
         scored_through: last day of actuals at the current scoring; None where it was never scored.
         scored_watermark: highest delivery visible to that scoring; None where it was never scored.
+        grain: what a period of it is.
     """
 
     run_id: str
     model: str
     as_of_date: date
-    grain: str
     horizon_days: int
     scored_through: date | None
     scored_watermark: int | None
+    grain: str = Grain.DAY
 
     def last_known_day(self, actuals_through: date) -> date:
         """The last day of the horizon that is known when actuals reach ``actuals_through``."""
