@@ -62,8 +62,9 @@ COVARIATES: Mapping[str, Covariate] = {
     "holiday": Covariate("1 on a public holiday or an event, else 0.", Ahead.CALENDAR),
     "snap": Covariate("1 where SNAP purchases are allowed, else 0.", Ahead.CALENDAR),
     "open": Covariate(
-        "0 on a day the location is closed, else 1. Days ahead are closed on a weekday that was closed the "
-        f"last {WEEKS_FOR_CLOSED_WEEKDAYS} times, and on a holiday that was closed when it last occurred.",
+        "0 on a day the location is closed, else 1. Days ahead are what an opening calendar says; where it "
+        f"says nothing, closed on a weekday that was closed the last {WEEKS_FOR_CLOSED_WEEKDAYS} times since "
+        "the location opened, and on a holiday that was closed when it last occurred.",
         Ahead.EXPECTED,
     ),
 }
@@ -248,17 +249,24 @@ def _of_locations(span: _Span, locations: Sequence[str], calendar: pl.DataFrame)
     }
 
 
-def with_expected_closings(calendar: pl.DataFrame, as_of_date: date) -> pl.DataFrame:
+def with_expected_closings(
+    calendar: pl.DataFrame, as_of_date: date, told: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """The calendar with the days after the as-of date on which each location is expected to be closed.
 
     Args:
         calendar: ``location_id, date, holiday_name, is_closed`` and any other columns.
         as_of_date: ``is_closed`` of later days is not looked at.
+        told: ``location_id, date, is_open``, one row per location and day of which an opening calendar that
+            was known on the as-of date says so.
 
     Returns:
         The calendar and ``is_expected_closed``, null up to the as-of date; the rule is ``COVARIATES``'.
     """
-    past = calendar.filter((pl.col("date") <= as_of_date) & pl.col("is_closed").is_not_null())
+    opening_date = pl.col("date").filter(~pl.col("is_closed")).min().over("location_id")
+    past = calendar.filter((pl.col("date") <= as_of_date) & pl.col("is_closed").is_not_null()).filter(
+        pl.col("date") >= opening_date
+    )
     ahead = calendar.filter(pl.col("date") > as_of_date).select("location_id", "date", "holiday_name")
     weekday = pl.col("date").dt.weekday().alias("weekday")
     weekdays = (
@@ -273,16 +281,20 @@ def with_expected_closings(calendar: pl.DataFrame, as_of_date: date) -> pl.DataF
         .group_by("location_id", "holiday_name")
         .agg(pl.col("is_closed").last().alias("was_closed_last_time"))
     )
+    if told is None:
+        told = pl.DataFrame(schema={"location_id": pl.String, "date": pl.Date, "is_open": pl.Boolean})
     expected = (
         ahead.with_columns(weekday)
+        .join(told, on=["location_id", "date"], how="left")
         .join(weekdays, on=["location_id", "weekday"], how="left")
         .join(holidays, on=["location_id", "holiday_name"], how="left")
         .select(
             "location_id",
             "date",
-            (
+            pl.coalesce(
+                ~pl.col("is_open"),
                 pl.col("keeps_weekday_closed").fill_null(False)
-                | pl.col("was_closed_last_time").fill_null(False)
+                | pl.col("was_closed_last_time").fill_null(False),
             ).alias("is_expected_closed"),
         )
     )

@@ -133,9 +133,20 @@ class Client(BaseModel):
     ] = {}
     date_format: Annotated[str | None, Setting("Format of its dates, such as %d.%m.%Y", empty="ISO")] = None
     returns_policy: Annotated[
-        Literal["net", "drop"],
-        Setting("net: netted on the day of the return; drop: left out.", check="returns_policy"),
+        Literal["net", "net_back", "drop"],
+        Setting(
+            "net: off the sales of the day they come back; net_back: off the sale itself; drop: left out.",
+            check="returns_policy",
+        ),
     ] = "net"
+    write_off_reasons: Annotated[
+        list[str],
+        Setting(
+            "Reasons in its sales that mean a write-off, which is no demand; case does not matter.",
+            option="--write-off-reason",
+            one_piece="A reason in its sales that means a write-off, which is no demand; repeatable.",
+        ),
+    ] = ["write_off"]
     negative_stock: Annotated[
         Literal["backorder", "zero"],
         Setting("What a negative on-hand means: backorder or zero.", check="negative_stock"),

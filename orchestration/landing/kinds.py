@@ -167,7 +167,7 @@ M5_SALES = Kind(
     name="m5_sales",
     patterns=("sales_train_*",),
     table="sales",
-    key=("item_id", "location_id", "date", "order_id"),
+    key=("item_id", "location_id", "date", "order_id", "reason"),
     line_limit=16 << 20,
     day_label=re.compile(r"d_[1-9]\d{0,5}"),
     rows=WideRows,
@@ -189,13 +189,13 @@ SALES = Kind(
     name="sales",
     patterns=("sales*",),
     table="sales",
-    key=("item_id", "location_id", "date", "order_id"),
+    key=("item_id", "location_id", "date", "order_id", "reason"),
     whole_file=totals_or_orders,
     changes_actuals=True,
     columns=(
         Column("date", _DATE, "Day of the sale.", required=True, follows_last_day=True),
         _ITEM,
-        Column("units_sold", _NUMBER, "Units served, negative for a return.", required=True),
+        Column("units_sold", _NUMBER, "Units served, negative for a return or a write-off.", required=True),
         _LOCATION,
         Column("unit_price", _NUMBER, "Price paid per unit.", minimum=0),
         Column("on_promotion", _BOOLEAN, "Whether the item was promoted that day."),
@@ -207,6 +207,26 @@ SALES = Kind(
             default="",
             may_be_empty=True,
         ),
+        Column(
+            "reason",
+            _ID,
+            "Why the units moved; the client's `write_off_reasons` name those that are write-offs.",
+            default="",
+            may_be_empty=True,
+        ),
+    ),
+)
+
+OPENING_DAYS = Kind(
+    name="opening_days",
+    patterns=("opening_days*",),
+    table="opening_days",
+    key=("location_id", "date"),
+    changes_actuals=True,
+    columns=(
+        Column("date", _DATE, "The day, past or planned.", required=True, planned=True),
+        Column("is_open", _BOOLEAN, "Whether the location opens that day.", required=True),
+        _LOCATION,
     ),
 )
 
@@ -296,6 +316,7 @@ KINDS = (
     M5_CALENDAR,
     M5_PRICES,
     M5_SALES,
+    OPENING_DAYS,
     SALES,
     STOCK_LEVELS,
     PURCHASE_ORDERS,

@@ -56,7 +56,7 @@ class WideRows:
         self._seen = pl.DataFrame(schema={"item_id": pl.String, "location_id": pl.String})
 
     def judged(self) -> Iterator[Judged]:
-        """Long rows ``item_id, location_id, date, order_id, units_sold, line_number``, and refused lines.
+        """Long rows ``item_id, location_id, date, order_id, reason, units_sold, line_number``.
 
         A line with one bad cell is refused whole: its other days would look complete.
         """
@@ -144,6 +144,7 @@ class WideRows:
             "location_id",
             pl.col("day").replace_strict(self._days, return_dtype=pl.Date).alias("date"),
             pl.lit("").alias("order_id"),
+            pl.lit("").alias("reason"),
             "units_sold",
             LINE,
         )

@@ -78,12 +78,12 @@ def _keep_replaced(delivery: Delivery, file_id: int) -> None:
         sql.SQL(
             """
             insert into ops.restated_sales (
-                client_id, file_id, item_id, location_id, date, order_id,
+                client_id, file_id, item_id, location_id, date, order_id, reason,
                 replaced_file_id, old_units_sold, new_units_sold
             )
             select
                 sales.client_id, {file_id}, sales.item_id, sales.location_id, sales.date, sales.order_id,
-                sales.file_id, sales.units_sold, delivery.units_sold
+                sales.reason, sales.file_id, sales.units_sold, delivery.units_sold
             from delivery
             inner join staging.sales as sales on sales.client_id = {client} and {same_key}
             where {differs}

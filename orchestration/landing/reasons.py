@@ -51,7 +51,7 @@ REASON_SENTENCES = {
     Reason.MISSING_KEY: "A column that identifies the row is empty.",
     Reason.MISSING_VALUE: "A required column is empty.",
     Reason.DUPLICATE_KEY_IN_FILE: "An earlier row of the same file has the same key.",
-    Reason.MIXED_GRAIN: "The day is a total in one delivery and order lines in another; both would count.",
+    Reason.MIXED_GRAIN: "The day is a total in one delivery and split by order or reason in another.",
     Reason.NEGATIVE_STOCK: "Reserved or owed units are negative.",
     Reason.END_BEFORE_START: "The end lies before the start.",
     Reason.FORMULA_TEXT: "The text would run as a formula in a spreadsheet.",

@@ -28,10 +28,11 @@ def totals_or_orders(delivery: Delivery) -> None:
     """Sales: a day is a total or order lines, which are added up; a second total is refused."""
     [has_orders] = delivery.row("select count(*) > 0 from delivery where order_id <> ''")
     _refuse_mixed(delivery, has_orders)
+    _refuse_mixed_reasons(delivery)
     if has_orders:
         _add_up_order_lines(delivery)
     else:
-        day = [name for name in delivery.contract.key if name != "order_id"]
+        day = [name for name in delivery.contract.key if name not in {"order_id", "reason"}]
         _refuse_repeated(delivery, day, " Add an order_id column if rows are transaction lines.")
 
 
@@ -83,6 +84,47 @@ def _refuse_mixed(delivery: Delivery, has_orders: bool) -> None:
         ).format(same_day=same_day)
         message = "The day was delivered as order lines before; a daily total would count on top of them."
     delivery.refuse(query, Reason.MIXED_GRAIN, "order_id", message)
+
+
+def _refuse_mixed_reasons(delivery: Delivery) -> None:
+    """Units are told apart by reason in all deliveries of a day, or in none: else they would be added.
+
+    A row without a reason may stand beside rows with one, in the same delivery: most exports name a reason
+    only where there is something to explain.
+    """
+    [has_reasons] = delivery.row("select count(*) > 0 from delivery where reason <> ''")
+    same_key = sql.SQL(
+        """
+        sales.client_id = {client} and sales.item_id = delivery.item_id
+        and sales.location_id = delivery.location_id and sales.date = delivery.date
+        and sales.order_id = delivery.order_id
+        """
+    ).format(client=sql.Literal(delivery.client_id))
+    if has_reasons:
+        query = sql.SQL(
+            """
+            select delivery.line_number
+            from delivery
+            inner join staging.sales as sales on {same_key} and sales.reason = ''
+            where delivery.reason <> '' and not exists (
+                select from delivery as plain
+                where plain.reason = '' and plain.item_id = delivery.item_id
+                    and plain.location_id = delivery.location_id and plain.date = delivery.date
+                    and plain.order_id = delivery.order_id
+            )
+            """
+        ).format(same_key=same_key)
+        message = "The units were delivered without a reason before; those with one would count on top."
+    else:
+        query = sql.SQL(
+            """
+            select distinct delivery.line_number
+            from delivery
+            inner join staging.sales as sales on {same_key} and sales.reason <> ''
+            """
+        ).format(same_key=same_key)
+        message = "The units were delivered by reason before; those without one would count on top."
+    delivery.refuse(query, Reason.MIXED_GRAIN, "reason", message)
 
 
 def _add_up_order_lines(delivery: Delivery) -> None:

@@ -4,8 +4,8 @@ Belongs here: the queries, each confined to what was known that day. Does not be
 mean and which of them a model sees (``forecasting_lib.covariates``), demand itself (``histories``).
 
 Promotions count from their announcement, closed days and prices up to the as-of date, an item's planned last
-day from the delivery that named it; holidays, events and SNAP days are calendar and were always known. Stock
-is never a covariate.
+day and the days of an opening calendar from the delivery that named them; holidays, events and SNAP days are
+calendar and were always known. Stock is never a covariate.
 """
 
 from __future__ import annotations
@@ -51,7 +51,11 @@ def history_as_known(
     if grain is not Grain.DAY:
         return replace(history, shut_ahead=wholly_shut(gone, as_of_date, horizon, grain))
     locations = history.keys["location_id"].to_list()
-    calendar = with_expected_closings(_read_calendar(warehouse, client_id, as_of_date), as_of_date)
+    calendar = with_expected_closings(
+        _read_calendar(warehouse, client_id, as_of_date),
+        as_of_date,
+        _read_opening_days(warehouse, client_id, as_of_date),
+    )
     closed = closed_ahead(calendar, locations, as_of_date, horizon)
     panel = history.panel
     if covariates:
@@ -131,32 +135,54 @@ def _read_calendar(warehouse: Warehouse, client_id: str, as_of_date: date) -> pl
     )
 
 
-def _read_planned_last_days(warehouse: Warehouse, client_id: str, as_of_date: date) -> dict[str, date]:
-    """The last day on sale of the items that were known to leave after the as-of date.
+_WAS_KNOWN = """
+    not exists (
+        select from ops.landing_files as later
+        where
+            later.client_id = {c}
+            and later.status = 'loaded'
+            and later.units_loaded is not null
+            and later.last_date > {as_of}::date
+            and (later.file_id <= told.file_id or later.run_id = told.run_id)
+    )
+"""
+"""Whether a plan's delivery, ``told``, came before any demand of days after the as-of date.
 
-    A plan was known if its delivery came before any demand of later days, and not together with it: a first
-    delivery of years of history tells nothing about when each of its plans was made.
-    """
+And not together with it: a first delivery of years of history tells nothing about when each of its plans was
+made.
+"""
+
+
+def _read_opening_days(warehouse: Warehouse, client_id: str, as_of_date: date) -> pl.DataFrame:
+    """``location_id, date, is_open`` of the days ahead that an opening calendar had named by then."""
+    return read_frame(
+        warehouse,
+        render(
+            f"""
+            select planned.location_id, planned.date, planned.is_open
+            from staging.opening_days as planned
+            inner join ops.landing_files as told
+                on told.client_id = planned.client_id and told.file_id = planned.file_id
+            where planned.client_id = {{c}} and planned.date > {{as_of}}::date and {_WAS_KNOWN}
+            """,
+            c=client_id,
+            as_of=as_of_date,
+        ),
+    )
+
+
+def _read_planned_last_days(warehouse: Warehouse, client_id: str, as_of_date: date) -> dict[str, date]:
+    """The last day on sale of the items that were known to leave after the as-of date."""
     rows = read_frame(
         warehouse,
         render(
-            """
+            f"""
             select product.item_id, product.end_date
             from staging.products as product
             inner join ops.landing_files as told
                 on told.client_id = product.client_id and told.file_id = product.file_id
             where
-                product.client_id = {c}
-                and product.end_date > {as_of}::date
-                and not exists (
-                    select from ops.landing_files as later
-                    where
-                        later.client_id = {c}
-                        and later.status = 'loaded'
-                        and later.units_loaded is not null
-                        and later.last_date > {as_of}::date
-                        and (later.file_id <= told.file_id or later.run_id = told.run_id)
-                )
+                product.client_id = {{c}} and product.end_date > {{as_of}}::date and {_WAS_KNOWN}
             """,
             c=client_id,
             as_of=as_of_date,

@@ -53,6 +53,8 @@ class PublishedRun:
         scored_through: last day of actuals at the current scoring; None where it was never scored.
         scored_watermark: highest delivery visible to that scoring; None where it was never scored.
         grain: what a period of it is.
+        actuals_digest: digest of the actuals of its days, as far as they are known; None where none is.
+        scored_digest: that of the actuals it was scored by; None where nobody noted it.
     """
 
     run_id: str
@@ -62,6 +64,8 @@ class PublishedRun:
     scored_through: date | None
     scored_watermark: int | None
     grain: str = Grain.DAY
+    actuals_digest: str | None = None
+    scored_digest: str | None = None
 
     def last_known_day(self, actuals_through: date) -> date:
         """The last day of the horizon that is known when actuals reach ``actuals_through``."""
@@ -102,7 +106,8 @@ def runs_due(
     A run is due when a day of its horizon is known and it was never scored, or more or fewer of its days
     are known than at its scoring, or a delivery since then is about one of its known days. The second case
     stands apart from the third because a delivery makes every day before its own last day an actual, the
-    days nobody delivered a row for included.
+    days nobody delivered a row for included. And it is due when the actuals of its days are not those it was
+    scored by: a later return was set against an earlier sale, or an earlier day turned out to be closed.
 
     Args:
         runs: published runs.
@@ -118,7 +123,7 @@ def runs_due(
 def _is_due(run: PublishedRun, deliveries: Sequence[Delivery], actuals_through: date) -> bool:
     if actuals_through <= run.as_of_date:
         return False
-    if run.scored_through is None or run.scored_watermark is None:
+    if run.scored_through is None or run.scored_watermark is None or run.actuals_digest != run.scored_digest:
         return True
     last_known = run.last_known_day(actuals_through)
     if last_known != run.last_known_day(run.scored_through):
@@ -150,8 +155,11 @@ def score_due_runs(warehouse: Warehouse, client_id: str, dagster_run_id: str) ->
         # The watermark before the actuals: a file that lands in between is scored again, not forgotten.
         input_watermark = _input_watermark(connection, client_id)
         actuals_through = _last_demand_day(connection, client_id)
+        _digest_actuals(connection, client_id)
         due = runs_due(
-            _published_runs(connection, client_id), _deliveries(connection, client_id), actuals_through
+            _published_runs(connection, client_id, actuals_through),
+            _deliveries(connection, client_id),
+            actuals_through,
         )
         if not due or actuals_through is None:
             return []
@@ -197,7 +205,39 @@ def _last_demand_day(connection: Connection, client_id: str) -> date | None:
     return row[0] if row else None
 
 
-def _published_runs(connection: Connection, client_id: str) -> list[PublishedRun]:
+def _digest_actuals(connection: Connection, client_id: str) -> None:
+    """Digest what scores are made of, day by day and in any order of rows, into ``actuals_of_day``."""
+    connection.execute(
+        sql.SQL(
+            """
+            create temporary table actuals_of_day on commit drop as
+            with oldest as (
+                select min(as_of_date) as as_of_date
+                from analytics.forecast_runs
+                where client_id = {client} and status = 'published' and is_current
+            ),
+
+            facts as (
+                select
+                    date,
+                    hash_record_extended(row(item_id, location_id, date, demand_qty, is_masked), 0) as digest
+                from analytics.ts_demand
+                where client_id = {client} and date > (select as_of_date from oldest)
+                union all
+                select date, hash_record_extended(row(location_id, date), 0)
+                from analytics.location_calendar
+                where client_id = {client} and is_closed and date > (select as_of_date from oldest)
+            )
+
+            select date, sum(digest) as digest from facts group by date
+            """
+        ).format(client=client_id)
+    )
+
+
+def _published_runs(
+    connection: Connection, client_id: str, actuals_through: date | None
+) -> list[PublishedRun]:
     with connection.cursor(row_factory=class_row(PublishedRun)) as cursor:
         return cursor.execute(
             """
@@ -208,7 +248,14 @@ def _published_runs(connection: Connection, client_id: str) -> list[PublishedRun
                 run.grain,
                 run.horizon_days,
                 scored.actuals_through as scored_through,
-                scored.input_watermark as scored_watermark
+                scored.input_watermark as scored_watermark,
+                (
+                    select sum(digest)::text
+                    from actuals_of_day
+                    where date > run.as_of_date
+                        and date <= least(run.as_of_date + run.horizon_days, %(through)s::date)
+                ) as actuals_digest,
+                scored.actuals_digest as scored_digest
             from analytics.forecast_runs as run
             left join analytics.forecast_quality as scored
                 on scored.client_id = run.client_id
@@ -217,7 +264,10 @@ def _published_runs(connection: Connection, client_id: str) -> list[PublishedRun
                 and scored.grain = 'client'
                 and scored.lag_bucket = 'all'
                 and scored.is_current
-            where run.client_id = %s and run.status = 'published' and run.is_current and run.n_series > 0
+            where run.client_id = %(client)s
+                and run.status = 'published'
+                and run.is_current
+                and run.n_series > 0
                 and run.grain = coalesce(
                     (
                         select max(series.grain) from analytics.dim_series as series
@@ -227,7 +277,7 @@ def _published_runs(connection: Connection, client_id: str) -> list[PublishedRun
                 )
             order by run.as_of_date, run.model
             """,
-            (client_id,),
+            {"client": client_id, "through": actuals_through},
         ).fetchall()
 
 
@@ -254,7 +304,7 @@ def _collect_actuals(connection: Connection, client_id: str, after: date) -> Non
         sql.SQL(
             """
             create temporary table actual on commit drop as
-            select item_id, location_id, date, demand_qty::float8 as actual_qty, is_masked, is_closed
+            select item_id, location_id, date, demand_qty::float8 as actual_qty, is_masked
             from analytics.ts_demand
             where client_id = {} and date > {}
             """
@@ -283,6 +333,7 @@ def _score(
         first_period_days=Grain(run.grain).lag_days(run.as_of_date, 1)[0],
         actuals_through=actuals_through,
         input_watermark=input_watermark,
+        actuals_digest=run.actuals_digest,
     )
     rows = supersede(
         connection,

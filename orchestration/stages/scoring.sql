@@ -2,20 +2,30 @@
 -- forecast. The rows of a bucket, and of "all", are added up once per series; every other grain is a sum of
 -- those sums. Definitions: docs/data-model.md; e is forecast less actual.
 --
--- Reads the temporary table "actual" (item_id, location_id, date, actual_qty, is_masked, is_closed), which
--- holds the known periods: days, or weeks or months by their first day. A series has no row there before its first sale, where its demand is zero, or
--- unknown if the location was closed. A masked day's actual is null, and null drops out of every sum.
+-- Reads the temporary table "actual" (item_id, location_id, date, actual_qty, is_masked), which holds the known
+-- days, or weeks or months by their first day. A series has no row there before its first sale, where its demand is zero, or unknown if the location
+-- was closed, as it is before it first sells anything. A masked day's actual is null, and null drops out of
+-- every sum.
 --
 -- A template: the formulas are dbt_project/macros/accuracy.sql, the columns those of the table.
 {% from "accuracy.sql" import accuracy_metric, coverage, decile_losses, is_inside, is_on_bound, stored_metrics %}
 {% set intervals = [50, 80, 90, 98] %}
 insert into analytics.forecast_quality ({{ columns | join(", ") }})
 with closed_day as (
+    select
+        location_id,
+        date
+    from analytics.location_calendar
+    where client_id = {client_id} and date <= {actuals_through}::date and is_closed
+),
+
+-- of weeks and months no calendar tells: a location was open where anything of it has a row that says so
+open_period as (
     select distinct
         location_id,
         date
-    from actual
-    where is_closed
+    from analytics.ts_demand_periods
+    where client_id = {client_id} and date <= {actuals_through}::date and not is_closed
 ),
 
 scored_day as (
@@ -42,7 +52,10 @@ scored_day as (
             else 'beyond'
         end as lag_bucket,
         case
-            when coalesce(actual.is_masked, closed_day.date is not null) then null
+            when coalesce(
+                actual.is_masked,
+                case when {grain} = 'day' then closed_day.date is not null else open_period.date is null end
+            ) then null
             else coalesce(actual.actual_qty, 0)
         end as actual_qty
     from analytics.forecast_results as forecast
@@ -53,6 +66,9 @@ scored_day as (
     left join closed_day
         on closed_day.location_id = forecast.location_id
         and closed_day.date = forecast.date
+    left join open_period
+        on open_period.location_id = forecast.location_id
+        and open_period.date = forecast.date
     where forecast.client_id = {client_id}
         and forecast.run_id = {run_id}::uuid
         and forecast.model = {model}
@@ -171,6 +187,7 @@ scored as (
         now() as scored_at,
         {actuals_through}::date as actuals_through,
         {input_watermark} as input_watermark,
+        case when grain = 'client' and lag_bucket = 'all' then {actuals_digest}::text end as actuals_digest,
         true as is_current,
         n_rows,
         n_series,

@@ -57,12 +57,18 @@ def _sales() -> pl.DataFrame:
         ("unsold", "north", date(2024, 1, 9), "", 0, None, False),
     ]
     columns = ["item_id", "location_id", "date", "order_id", "units_sold", "unit_price", "on_promotion"]
-    return pl.DataFrame(rows, schema=columns, orient="row")
+    sales = pl.DataFrame(rows, schema=columns, orient="row").with_columns(pl.lit("").alias("reason"))
+    spoilt = sales.filter(item_id="tea", location_id="north", date=date(2024, 1, 4)).with_columns(
+        pl.lit(-4, pl.Int64).alias("units_sold"), pl.lit("Spoilt").alias("reason")
+    )
+    return pl.concat([sales, spoilt])
 
 
 def _register(warehouse: Warehouse, name: str, **fields: Any) -> Client:
     client = validated(
-        **{"client_id": f"dbt_{name}", "name": name, "models": ["ma7"], "country": "US"} | fields
+        **{"client_id": f"dbt_{name}", "name": name, "models": ["ma7"], "country": "US"}
+        | {"write_off_reasons": ["spoilt"]}
+        | fields
     )
     add_client(warehouse, client)
     stage(warehouse, client.client_id, "sales", _sales())
@@ -112,13 +118,14 @@ class Builds:
     retailer_once: dict[str, str]
     retailer_again: dict[str, str]
     closing_before: dict[str, str]
+    netted_back: list[tuple[Any, ...]]
 
 
 @pytest.fixture(scope="module")
 def builds(warehouse: Warehouse, start_dbt: Dbt) -> Builds:
     retailer = _register(warehouse, "retailer").client_id
     neighbour = _register(warehouse, "neighbour", returns_policy="drop", intraday_feed=True).client_id
-    closing = _register(warehouse, "closing").client_id
+    closing = _register(warehouse, "closing", returns_policy="net_back").client_id
     refresh_holidays(warehouse, get_client(warehouse, retailer))
 
     def digests(client: str) -> dict[str, str]:
@@ -128,6 +135,15 @@ def builds(warehouse: Warehouse, start_dbt: Dbt) -> Builds:
     for process in together:
         finish(process)
     neighbour_before, closing_before = digests(neighbour), digests(closing)
+    netted_back = fetch(
+        warehouse,
+        """
+        select date, sold_qty, returned_qty, netted_qty, clipped_qty, written_off_qty, demand_qty
+        from analytics.ts_demand_daily
+        where client_id = %s and item_id = 'tea' and location_id = 'north' and date <= '2024-01-04' order by 1
+        """,
+        closing,
+    )
     finish(start_dbt(*build_arguments(retailer)))
     retailer_once = digests(retailer)
 
@@ -150,6 +166,7 @@ def builds(warehouse: Warehouse, start_dbt: Dbt) -> Builds:
         retailer_once,
         digests(retailer),
         closing_before,
+        netted_back,
     )
 
 
@@ -212,7 +229,7 @@ def test_the_shared_tables_keep_their_key_their_partitions_and_their_policies(
 def test_units_are_conserved(warehouse: Warehouse, builds: Builds) -> None:
     """Bar: what was delivered is in the table, less what the client's policy leaves out."""
     published = "select sum(demand_qty - clipped_qty) from analytics.ts_demand_daily where client_id = %s"
-    delivered = "select sum(units_sold) from staging.sales where client_id = %s"
+    delivered = "select sum(units_sold) from staging.sales where client_id = %s and reason = ''"
     assert fetch(warehouse, published, builds.retailer) == fetch(warehouse, delivered, builds.retailer)
     kept = delivered + " and units_sold > 0 and date < %s"
     assert fetch(warehouse, published, builds.neighbour) == fetch(warehouse, kept, builds.neighbour, LAST)
@@ -246,11 +263,26 @@ def test_a_return_is_netted_and_clipped(demand: pl.DataFrame) -> None:
     assert not day["is_masked"]
 
 
-def test_a_location_without_any_row_is_closed_that_day(demand: pl.DataFrame) -> None:
+def test_a_return_goes_back_to_the_latest_sales_before_it_where_the_client_says_so(builds: Builds) -> None:
+    assert builds.netted_back == [
+        (date(2024, 1, 1), 7, 0, 1, 0, 0, 6),
+        (date(2024, 1, 2), 2, 0, 2, 0, 0, 0),
+        (date(2024, 1, 3), 2, 5, 2, 0, 0, 0),
+        (date(2024, 1, 4), 2, 0, 0, 0, 4, 2),
+    ]
+
+
+def test_a_write_off_is_no_demand(demand: pl.DataFrame) -> None:
+    day = _day(demand, "tea", "north", date(2024, 1, 4))
+    assert (day["demand_qty"], day["netted_qty"], day["written_off_qty"]) == (2, 0, 4)
+
+
+def test_a_location_is_closed_on_days_on_which_an_open_one_would_sell(demand: pl.DataFrame) -> None:
+    """In the south, a day between two sales was one without demand; after the second, nothing ever sold."""
     north = demand.filter(location_id="north", item_id="tea")
     assert north.filter(pl.col("is_closed"))["date"].to_list() == SUNDAYS
     open_days = demand.filter(~pl.col("is_closed"), location_id="south")["date"].to_list()
-    assert open_days == [date(2024, 1, 10), date(2024, 1, 12)]
+    assert open_days == [date(2024, 1, day) for day in (10, 11, 12)]
 
 
 def test_a_day_without_sale_and_stock_is_masked_and_its_loss_estimated(demand: pl.DataFrame) -> None:
@@ -367,7 +399,7 @@ def test_series_are_classed_on_unmasked_days(warehouse: Warehouse, builds: Build
     assert [row[:6] for row in rows] == [
         ("pot", "north", FIRST, len(DAYS), len(MONDAYS) + 1, "intermittent"),
         ("tea", "north", FIRST, len(DAYS), tea_days - 1, "smooth"),
-        ("tea", "south", date(2024, 1, 10), 60, 2, "smooth"),
+        ("tea", "south", date(2024, 1, 10), 60, 2, "intermittent"),
         ("unsold", "north", None, 0, 0, "none"),
     ]
     assert rows[1][6] == pytest.approx(tea_days / (tea_days - 1))

@@ -74,9 +74,21 @@ def test_calendar_and_prices_reach_the_days(warehouse: Warehouse, client_id: str
     """Prices end on 2016-04-29 (d_1918) and are carried forward; SNAP days follow the store's state."""
     query = """
         select
-            count(*) filter (where unit_price is null), count(*) filter (where is_closed or is_snap is null),
+            count(*) filter (where unit_price is null), count(*) filter (where is_snap is null),
             min(holiday_name) filter (where date = '2015-12-25')
         from analytics.ts_demand_daily where client_id = %s
     """
     ((unpriced, odd, christmas),) = fetch(warehouse, query, client_id)
     assert (unpriced, odd, christmas) == (0, 0, "Christmas")
+
+
+def test_stores_without_a_sale_at_christmas_and_in_a_blizzard_were_closed(
+    warehouse: Warehouse, client_id: str
+) -> None:
+    """The other ten days of Christmas sold a unit or more of these few items."""
+    closed = """
+        select
+            to_char(date, 'MM-DD'), count(*)
+        from analytics.location_calendar where client_id = %s and is_closed group by 1 order by 1
+    """
+    assert fetch(warehouse, closed, client_id) == [("02-02", 1), ("12-25", 40)]

@@ -153,6 +153,7 @@ EVERY_FIELD = {
     "column_map": ("--map", "sales.item_id=SKU", {"sales": {"item_id": "SKU"}}),
     "date_format": ("--date-format", "%d.%m.%Y", "%d.%m.%Y"),
     "returns_policy": ("--returns-policy", "drop", "drop"),
+    "write_off_reasons": ("--write-off-reason", "Breakage", ["Breakage"]),
     "negative_stock": ("--negative-stock", "zero", "zero"),
     "unmet_demand": ("--unmet-demand", "lost", "lost"),
     "max_reject_rate": ("--max-reject-rate", "0.5", 0.5),

@@ -22,6 +22,7 @@ select
     country,
     grain,
     returns_policy,
+    write_off_reasons,
     horizon_days,
     case
         when grain = 'day' then last_complete_date

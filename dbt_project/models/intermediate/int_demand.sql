@@ -8,6 +8,10 @@ select
     demand_qty,
     net_sold_qty,
     clipped_qty,
+    sold_qty,
+    returned_qty,
+    netted_qty,
+    written_off_qty,
     unit_price,
     is_masked
 from {{ ref('ts_demand_daily') }}
@@ -25,6 +29,10 @@ select
     demand_qty,
     net_sold_qty,
     clipped_qty,
+    sold_qty,
+    returned_qty,
+    netted_qty,
+    written_off_qty,
     unit_price,
     is_masked
 from {{ ref('ts_demand_periods') }}

@@ -4,12 +4,9 @@ with client as (
 
 ),
 
-open_days as (
+closed_days as (
 
-    select distinct
-        location_id,
-        date
-    from {{ ref('int_sales_daily') }}
+    select * from {{ ref('int_closed_days') }}
 
 ),
 
@@ -17,8 +14,8 @@ locations as (
 
     select
         location_id,
-        min(date) as opening_date
-    from open_days
+        min(date) as first_date
+    from closed_days
     group by location_id
 
 ),
@@ -43,25 +40,26 @@ days as (
 
     select
         described.*,
-        opening_date + day_no as date
+        first_date + day_no as date
     from described
-    cross join lateral generate_series(0, last_demand_date + horizon_days - opening_date) as day_no
+    cross join lateral generate_series(0, last_demand_date + horizon_days - first_date) as day_no
 
 )
 
 select
     days.location_id,
     days.date,
-    case when days.date <= days.last_demand_date then open_days.date is null end as is_closed,
+    coalesce(closed_days.is_closed, not told.is_open) as is_closed,
     coalesce(calendar.event_name, holidays.name) as holiday_name,
     case days.state
         when 'CA' then calendar.is_snap_ca
         when 'TX' then calendar.is_snap_tx
         when 'WI' then calendar.is_snap_wi
-    end as is_snap,
-    calendar.price_week
+    end as is_snap
 from days
-left join open_days on days.location_id = open_days.location_id and days.date = open_days.date
+left join closed_days on days.location_id = closed_days.location_id and days.date = closed_days.date
+left join {{ ref('stg_opening_days') }} as told
+    on days.location_id = told.location_id and days.date = told.date
 left join {{ ref('stg_calendar') }} as calendar on days.date = calendar.date
 left join {{ ref('stg_holidays') }} as holidays
     on days.holiday_calendar = holidays.holiday_calendar and days.date = holidays.date

@@ -4,8 +4,8 @@ with delivered as (
         item_id,
         location_id,
         min(date) as listed_date,
-        min(date) filter (where net_sold_qty <> 0) as first_sale_date,
-        max(date) filter (where net_sold_qty <> 0) as last_movement_date
+        min(date) filter (where {{ has_moved() }}) as first_sale_date,
+        max(date) filter (where {{ has_moved() }}) as last_movement_date
     from {{ ref('int_sales_daily') }}
     group by item_id, location_id
 

@@ -22,7 +22,7 @@ measured as (
     select
         demand.item_id,
         demand.location_id,
-        min(demand.date) filter (where net_sold_qty <> 0) as first_sale_date,
+        min(demand.date) filter (where {{ has_moved() }}) as first_sale_date,
         max(demand.date) filter (where demand_qty > 0) as last_sale_date,
         count(*) filter (where demand_qty > 0) as demand_days,
         -- exact sums, cast at the end: a sum of float8 depends on the order of the rows

@@ -7,11 +7,16 @@ with days as (
         series.series_no,
         series.item_id,
         series.list_price,
-        location_days.*
+        calendar.location_id,
+        calendar.date,
+        coalesce(calendar.is_closed, false) as is_closed,
+        calendar.holiday_name,
+        calendar.is_snap
     from {{ ref('int_series') }} as series
-    inner join {{ ref('int_location_days') }} as location_days
-        on series.location_id = location_days.location_id
-        and location_days.date between series.first_date and series.last_date
+    inner join {{ ref('location_calendar') }} as calendar
+        on series.location_id = calendar.location_id
+        and calendar.date between series.first_date and series.last_date
+    where {{ is_client("calendar.client_id") }}
 
 ),
 
@@ -41,6 +46,10 @@ observed as (
         days.is_closed,
         days.holiday_name,
         days.is_snap,
+        coalesce(sales.sold_qty, 0) as sold_qty,
+        coalesce(sales.returned_qty, 0) as returned_qty,
+        coalesce(sales.netted_qty, 0) as netted_qty,
+        coalesce(sales.written_off_qty, 0) as written_off_qty,
         coalesce(sales.net_sold_qty, 0) as net_sold_qty,
         coalesce(sales.unit_price, prices.unit_price) as day_price,
         promoted.date is not null as is_promotion,
@@ -50,10 +59,11 @@ observed as (
     from days
     left join {{ ref('int_sales_daily') }} as sales
         on days.item_id = sales.item_id and days.location_id = sales.location_id and days.date = sales.date
+    left join {{ ref('stg_calendar') }} as weeks on days.date = weeks.date
     left join {{ ref('stg_prices') }} as prices
         on days.item_id = prices.item_id
         and days.location_id = prices.location_id
-        and days.price_week = prices.price_week
+        and weeks.price_week = prices.price_week
     left join promoted
         on days.item_id = promoted.item_id
         and days.location_id = promoted.location_id
@@ -95,6 +105,10 @@ final as (
         demand_qty,
         net_sold_qty,
         demand_qty - net_sold_qty as clipped_qty,
+        sold_qty,
+        returned_qty,
+        netted_qty,
+        written_off_qty,
         coalesce(known_price, list_price) as unit_price,
         is_promotion,
         discount_rate,

@@ -44,10 +44,13 @@ sales as (
         item_id,
         location_id,
         first_date as date,
+        sum(sold_qty) as sold_qty,
+        sum(returned_qty) as returned_qty,
+        sum(netted_qty) as netted_qty,
+        sum(written_off_qty) as written_off_qty,
         sum(net_sold_qty) as net_sold_qty,
         coalesce(
-            sum(net_sold_qty * unit_price) filter (where net_sold_qty > 0)
-            / sum(net_sold_qty) filter (where net_sold_qty > 0 and unit_price is not null),
+            sum(sold_qty * unit_price) / nullif(sum(sold_qty) filter (where unit_price is not null), 0),
             max(unit_price)
         ) as unit_price
     from sold_days
@@ -129,6 +132,10 @@ observed as (
 
     select
         periods.*,
+        coalesce(sales.sold_qty, 0) as sold_qty,
+        coalesce(sales.returned_qty, 0) as returned_qty,
+        coalesce(sales.netted_qty, 0) as netted_qty,
+        coalesce(sales.written_off_qty, 0) as written_off_qty,
         coalesce(sales.net_sold_qty, 0) as net_sold_qty,
         coalesce(sales.unit_price, weekly_prices.unit_price) as period_price,
         promoted.date is not null as is_promotion,
@@ -177,6 +184,10 @@ final as (
         demand_qty,
         net_sold_qty,
         demand_qty - net_sold_qty as clipped_qty,
+        sold_qty,
+        returned_qty,
+        netted_qty,
+        written_off_qty,
         coalesce(known_price, list_price) as unit_price,
         is_promotion,
         is_closed,

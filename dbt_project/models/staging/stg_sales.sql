@@ -13,7 +13,8 @@ renamed as (
         location_id,
         date,
         order_id,
-        units_sold as sold_qty,
+        reason,
+        units_sold as moved_qty,
         unit_price,
         on_promotion as is_promotion,
         on_hand_qty

@@ -125,6 +125,13 @@ restated_sales = Table(
     key("location_id", "Location."),
     Column("date", day("date", "").type, primary_key=True, comment="Day of the sale."),
     key("order_id", "Order line, empty where the feed is daily."),
+    Column(
+        "reason",
+        Text,
+        primary_key=True,
+        server_default=text("''"),
+        comment="Why the units moved; empty where no reason is.",
+    ),
     Column("replaced_file_id", BigInteger, nullable=False, comment="The delivery the old value came in."),
     book("old_units_sold", "Value before.", nullable=False),
     book("new_units_sold", "Value after.", nullable=False),

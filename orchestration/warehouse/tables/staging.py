@@ -34,7 +34,14 @@ sales = Table(
     Column(
         "order_id", Text, primary_key=True, server_default=text("''"), comment="Order, empty in a daily feed."
     ),
-    book("units_sold", "Units served, negative for a return.", nullable=False),
+    Column(
+        "reason",
+        Text,
+        primary_key=True,
+        server_default=text("''"),
+        comment="Why the units moved, as delivered; empty where no reason is.",
+    ),
+    book("units_sold", "Units served, negative for a return or a write-off.", nullable=False),
     book("unit_price", "Price paid per unit."),
     yes_no(
         "on_promotion", "True where the delivery says the item was promoted.", nullable=True, default=None
@@ -43,7 +50,7 @@ sales = Table(
     _file_id(),
     Index("ix_sales_client_id_date", "client_id", "date"),
     schema="staging",
-    comment="One row per day, item, location and order as last delivered.",
+    comment="One row per day, item, location, order and reason as last delivered.",
 )
 
 products = Table(
@@ -183,6 +190,18 @@ prices = Table(
     _file_id(),
     schema="staging",
     comment="One row per store, item and week of M5's sell_prices.csv.",
+)
+
+opening_days = Table(
+    "opening_days",
+    metadata,
+    client_key(),
+    key("location_id", "Location; main where the file names none."),
+    key("date", "Day, past or planned.", Date),
+    yes_no("is_open", "Whether the location opens that day.", nullable=False, default=None),
+    _file_id(),
+    schema="staging",
+    comment="One row per location and day as last delivered.",
 )
 
 holidays = Table(

@@ -170,6 +170,39 @@ def test_a_day_never_counts_as_a_total_and_as_order_lines(
     assert sum(float(str(row[4])) for row in sales(warehouse, client)) == 9.0
 
 
+@pytest.mark.parametrize("reasons_first", [True, False])
+def test_a_day_never_counts_with_and_without_reasons(
+    warehouse: Warehouse, new_client: Callable[..., Client], tmp_path: Path, reasons_first: bool
+) -> None:
+    client = new_client(max_reject_rate=1)
+    by_reason = "date,item_id,units_sold,reason\n2024-03-01,tea,{},sale\n2024-03-01,tea,-2,breakage\n"
+    files = [
+        ("sales_plain.csv", HEADER + "2024-03-01,tea,7\n2024-03-02,tea,1\n"),
+        ("sales_reasons.csv", by_reason.format(9)),
+    ]
+    for name, content in reversed(files) if reasons_first else files:
+        deliver(warehouse, client, tmp_path, name, content)
+
+    refused = 1 if reasons_first else 2
+    assert [reason for _, reason, _ in reasons(warehouse, client)] == ["mixed_grain"] * refused
+    assert sum(float(str(row[4])) for row in sales(warehouse, client)) == 8.0
+
+    deliver(warehouse, client, tmp_path, "sales_corrected.csv", by_reason.format(10))
+    total = sum(float(str(row[4])) for row in sales(warehouse, client))
+    assert total == (9.0 if reasons_first else 8.0)
+
+
+def test_a_row_without_a_reason_stands_beside_those_with_one(
+    warehouse: Warehouse, client: Client, tmp_path: Path
+) -> None:
+    header = "date,item_id,units_sold,reason\n"
+    deliver(warehouse, client, tmp_path, "sales.csv", HEADER + "2024-03-01,tea,7\n")
+    split = header + "2024-03-01,tea,10,\n2024-03-01,tea,-3,breakage\n"
+    deliver(warehouse, client, tmp_path, "sales_split.csv", split)
+    assert reasons(warehouse, client) == []
+    assert sorted(float(str(row[4])) for row in sales(warehouse, client)) == [-3.0, 10.0]
+
+
 def test_order_lines_delivered_again_replace_themselves(
     warehouse: Warehouse, client: Client, tmp_path: Path
 ) -> None:

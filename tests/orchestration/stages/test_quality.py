@@ -86,6 +86,23 @@ def add_demand(warehouse: Warehouse, client_id: str, demand: pl.DataFrame) -> No
                 *marks,
             ),
         )
+        if "is_closed" in demand.columns:
+            closed = demand.filter("is_closed").select("location_id", "date").unique()
+            add_closed_days(warehouse, client_id, closed)
+
+
+def add_closed_days(warehouse: Warehouse, client_id: str, days: pl.DataFrame) -> None:
+    """Write ``location_id, date`` of days on which a location was closed."""
+    with warehouse.transaction() as connection:
+        insert_frame(
+            connection,
+            "analytics.location_calendar",
+            days.with_columns(
+                pl.lit(client_id).alias("client_id"),
+                pl.lit(False).alias("is_holiday"),
+                pl.lit(True).alias("is_closed"),
+            ),
+        )
 
 
 def daily(
@@ -491,6 +508,51 @@ def test_a_series_has_zero_demand_before_its_first_sale_but_not_on_a_day_its_loc
     row = score_of(scores(warehouse, client_id), "series", "unsold|n")
     assert (row["n_rows"], row["n_masked"], row["sum_actual_qty"]) == (3, 1, 5)
     assert row["sum_abs_error_qty"] == 1 + 1 + 4
+
+
+def test_a_series_that_never_sold_is_not_scored_on_days_its_location_was_closed(
+    warehouse: Warehouse, new_client: NewClient
+) -> None:
+    """The location never sold anything, so demand has no row of it; its calendar says it was closed."""
+    client_id = new_client().client_id
+    rows = pl.concat(
+        [forecast_rows("a", [1] * 3), forecast_rows("unsold", [0] * 3, location_id="not open yet")]
+    )
+    add_forecast(warehouse, client_id, rows)
+    demand_and_delivery(warehouse, client_id, daily("a", [1] * 3))
+    days = [AS_OF + timedelta(days=n) for n in (1, 2, 3)]
+    add_closed_days(warehouse, client_id, pl.DataFrame({"location_id": "not open yet", "date": days}))
+    score_due_runs(warehouse, client_id, "run")
+
+    frame = scores(warehouse, client_id)
+    assert (score_of(frame, "client")["n_rows"], score_of(frame, "client")["n_masked"]) == (3, 3)
+
+
+def test_a_run_is_scored_again_when_its_actuals_changed_without_a_delivery_about_its_days(
+    warehouse: Warehouse, new_client: NewClient
+) -> None:
+    """As when a return comes back after the horizon and is set against a sale within it."""
+    client_id = new_client().client_id
+    add_forecast(warehouse, client_id, forecast_rows("a", [1] * 3))
+    demand_and_delivery(warehouse, client_id, daily("a", [4, 2, 2, 2, 2]))
+    assert len(score_due_runs(warehouse, client_id, "run")) == 1
+    assert score_due_runs(warehouse, client_id, "run") == []
+
+    def take_back(day: int) -> None:
+        with warehouse.transaction() as connection:
+            connection.execute(
+                """
+                update analytics.ts_demand_daily set demand_qty = demand_qty - 1
+                where client_id = %s and date = %s
+                """,
+                (client_id, AS_OF + timedelta(days=day)),
+            )
+
+    take_back(5)
+    assert score_due_runs(warehouse, client_id, "run") == [], "the run did not forecast that day"
+    take_back(1)
+    assert len(score_due_runs(warehouse, client_id, "run")) == 1
+    assert score_of(scores(warehouse, client_id), "client")["sum_actual_qty"] == 7
 
 
 def test_each_lag_bucket_holds_its_days_and_lags_beyond_four_weeks_count_in_all(

@@ -4,7 +4,7 @@ Everything there was before is daily. A horizon and a review period that nobody 
 follow the grain. What becomes of demand without stock is a setting.
 
 Revision ID: 0009
-Revises: 0006
+Revises: 0008
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0009"
-down_revision = "0006"
+down_revision = "0008"
 
 GRAINS = "grain in ('day', 'week', 'month')"
 QUANTITY = sa.Numeric(precision=18, scale=4)
@@ -32,6 +32,10 @@ def upgrade() -> None:
         sa.Column("demand_qty", QUANTITY, nullable=False),
         sa.Column("net_sold_qty", QUANTITY, nullable=False),
         sa.Column("clipped_qty", QUANTITY, nullable=False),
+        sa.Column("sold_qty", QUANTITY, nullable=True),
+        sa.Column("returned_qty", QUANTITY, nullable=True),
+        sa.Column("netted_qty", QUANTITY, nullable=True),
+        sa.Column("written_off_qty", QUANTITY, nullable=True),
         sa.Column("unit_price", QUANTITY, nullable=True),
         sa.Column("is_promotion", sa.Boolean(), server_default=NOT_STATED, nullable=False),
         sa.Column("is_closed", sa.Boolean(), server_default=NOT_STATED, nullable=False),

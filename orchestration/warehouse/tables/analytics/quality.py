@@ -40,6 +40,7 @@ forecast_quality = Table(
     moment("scored_at", "When it was scored.", nullable=False),
     day("actuals_through", "Last day of actuals known then.", nullable=False),
     whole("input_watermark", "Highest file_id whose actuals were visible.", nullable=False),
+    words("actuals_digest", "Digest of the actuals it was scored by, at grain client and bucket all."),
     yes_no("is_current", "Latest scoring of the run in use for its date and model.", nullable=False),
     whole("n_rows", "Rows scored: actual known and not masked.", nullable=False),
     whole("n_series", "Series among them.", nullable=False),
