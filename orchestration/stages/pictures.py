@@ -56,7 +56,10 @@ def forecast_picture(panel: Panel, forecast: Forecast, titles: dict[str, str], *
     for place, row in enumerate(busiest, start=1):
         axes = figure.add_subplot(len(busiest), 1, place)
         history = panel.history[row][-HISTORY_PERIODS[panel.grain] :]
-        past = [panel.grain.shift(panel.as_of_date, lag) for lag in range(1 - len(history), 1)]
+        past = np.array(
+            [panel.grain.shift(panel.as_of_date, lag) for lag in range(1 - len(history), 1)],
+            dtype="datetime64[D]",
+        )
         ahead = panel.grain.starts_after(panel.as_of_date, forecast.horizon)
         axes.plot(past, history, color="#4b5563", linewidth=1, label="demand")
         draw_forecast(
