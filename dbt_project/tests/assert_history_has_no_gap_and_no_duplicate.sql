@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('ts_demand_daily') }}
 -- one row per period from a series' first to its last
 with numbered as (
 

@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('ts_demand_daily') }}
 -- a mask hides a zero that is not demand, never a sale
 select *
 from {{ ref('int_demand') }}

@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('ts_demand_daily') }}
 -- what was delivered is what is there: demand less clipping equals the units of staging, to the last unit;
 -- units that were written off are no demand, and those of days in a history are there, too
 with movements as (
