@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 
 from forecasting_lib.grain import Grain
-from orchestration.clients import set_grain_found, stored_grain
+from orchestration.clients import Client, set_grain_found, stored_grain
 from orchestration.errors import UserError
 from orchestration.landing.delivery import Delivery
 from orchestration.landing.reasons import FileRefusedError, Refusal
@@ -84,17 +84,38 @@ def require_grain_fits(warehouse: Warehouse, client_id: str, grain: Grain) -> No
     Raises:
         GrainError: the client's sales look like totals of longer periods.
     """
-    with warehouse.transaction() as connection:
-        rows = dict(
-            connection.execute(
-                "select date, count(*) from staging.sales where client_id = %s group by date", (client_id,)
-            ).fetchall()
-        )
+    rows = _staged_by_date(warehouse, client_id)
     found = grain_of(rows)
     if found is not None and contradicts(grain, found):
         raise GrainError(
             f"The sales of {client_id} look like {_ADJECTIVE[found]} totals ({_description(found, rows)}); "
             f"they cannot be cut into {grain.periods}. Deliver sales by the {grain} first."
+        )
+
+
+def what_was_found(warehouse: Warehouse, client: Client) -> list[str]:
+    """What a run has to say of a client whose grain was not known before it, where that is news.
+
+    Daily sales are what everybody expects, and are not mentioned.
+
+    Args:
+        warehouse: with the run's deliveries.
+        client: its entry as it was before them.
+    """
+    if client.grain is not None:
+        return []
+    rows = _staged_by_date(warehouse, client.client_id)
+    with warehouse.transaction() as connection:
+        grain = stored_grain(connection, client.client_id)
+    return [decision(client.client_id, grain, rows)] if rows and grain is not Grain.DAY else []
+
+
+def _staged_by_date(warehouse: Warehouse, client_id: str) -> dict[date, int]:
+    with warehouse.transaction() as connection:
+        return dict(
+            connection.execute(
+                "select date, count(*) from staging.sales where client_id = %s group by date", (client_id,)
+            ).fetchall()
         )
 
 

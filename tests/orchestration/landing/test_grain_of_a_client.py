@@ -10,7 +10,7 @@ import pytest
 
 from forecasting_lib.grain import Grain
 from orchestration.clients import Client, get_client, update_client
-from orchestration.landing.grains import GrainError, require_grain_fits
+from orchestration.landing.grains import GrainError, require_grain_fits, what_was_found
 from orchestration.landing.records import Outcome
 from orchestration.stages.ingestion import ingest_folder
 from orchestration.warehouse.server import Warehouse
@@ -103,6 +103,23 @@ def test_shorter_periods_are_taken_and_longer_ones_refused(
     grain: str, dates: list[date], status: str, new_client: Callable[..., Client], send: Deliver
 ) -> None:
     assert send(new_client(grain=grain), "sales.csv", dates).status == status
+
+
+def test_a_run_says_what_it_found_unless_it_is_days(
+    warehouse: Warehouse, new_client: Callable[..., Client], send: Deliver
+) -> None:
+    for dates, said in (
+        (days(20), []),
+        (mondays(20), ["Found to be weekly"]),
+        (days(2), ["Taken for daily"]),
+    ):
+        before = new_client(grain=None)
+        send(before, "sales.csv", dates)
+        found = what_was_found(warehouse, before)
+        assert [sentence.startswith(words) for sentence, words in zip(found, said, strict=True)] == [
+            True
+        ] * len(said)
+    assert what_was_found(warehouse, new_client(grain="week")) == []
 
 
 def test_a_client_is_not_planned_in_shorter_periods_than_it_delivered(
