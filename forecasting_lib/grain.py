@@ -16,6 +16,7 @@ from enum import StrEnum
 import polars as pl
 
 _FIRST_MONDAY = date(1, 1, 1).toordinal()
+_EPOCH = date(1970, 1, 1)
 
 
 class Grain(StrEnum):
@@ -56,8 +57,8 @@ class Grain(StrEnum):
         """:meth:`number` of a column of dates, up to a constant."""
         if self is Grain.MONTH:
             return 12 * day.dt.year() + day.dt.month().cast(pl.Int32)
-        since_monday = (day - pl.lit(date(1900, 1, 1))).dt.total_days()
-        return since_monday.floordiv(7 if self is Grain.WEEK else 1)
+        since_epoch = day.cast(pl.Date).to_physical()
+        return (since_epoch + _EPOCH.weekday()).floordiv(7) if self is Grain.WEEK else since_epoch
 
     def period_start(self, day: date) -> date:
         """First day of the period that holds the day."""

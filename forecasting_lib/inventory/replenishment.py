@@ -187,7 +187,8 @@ def plan_orders(
             )
         )
         ordered[row] += quantity
-        planned[row] += quantity[:, None] * (days >= (day + lead[row])[:, None])
+        if rule.sales_are_lost:
+            planned[row] += quantity[:, None] * (days >= (day + lead[row])[:, None])
         searched_from[row] = day + lead[row]
     return _concatenated(lines)
 

@@ -56,7 +56,8 @@ class Vn2:
         counted = np.nan_to_num(self.observed[:, known - 13 : known]).sum(axis=1)
         weeks = np.count_nonzero(~np.isnan(self.observed[:, known - 13 : known]), axis=1)
         mean = counted / np.maximum(weeks, 1)
-        return np.ceil(np.maximum(4 * mean - on_hand - transit.sum(axis=0), 0.0))
+        need = np.maximum(4 * mean - on_hand - transit.sum(axis=0), 0.0)
+        return np.asarray(np.ceil(need), dtype=np.float64)
 
     def planned(self, model: str, policy: InventoryPolicy) -> Orders:
         """What the plan proposes for the day after the as-of date."""
@@ -154,6 +155,6 @@ def test_monthly_proposals_are_of_the_size_of_what_the_next_months_used(
     )
     # Orders of tomorrow against the month they are for, all of the plan against the half year it is for.
     for until, end in ((date(2019, 1, 1), date(2019, 2, 1)), (date(2019, 6, 30), date(2019, 7, 1))):
-        used = rows.filter((pl.col("date") > cut) & (pl.col("date") < end))["used"].sum()
-        proposed = plan.replenishment.filter(pl.col("order_date") <= until)["order_qty"].sum()
+        used = rows.filter((pl.col("date") > cut) & (pl.col("date") < end))["used"].to_numpy().sum()
+        proposed = plan.replenishment.filter(pl.col("order_date") <= until)["order_qty"].to_numpy().sum()
         assert 0.5 * used < proposed < 2.0 * used, (end, proposed, used)
