@@ -95,7 +95,7 @@ def test_a_row_the_database_fills_in_is_the_client_the_model_fills_in(warehouse:
     ("said", "meant"), [("daily", "day"), ("weekly", "week"), ("monthly", "month"), ("week", "week")]
 )
 def test_a_grain_may_be_said_as_an_adverb(said: str, meant: str) -> None:
-    assert Client(client_id="acme", name="Acme", grain=said).grain == meant  # type: ignore[arg-type]
+    assert Client(client_id="acme", name="Acme", grain=said).grain == meant
 
 
 def test_a_horizon_is_counted_in_whole_periods_of_the_grain() -> None:

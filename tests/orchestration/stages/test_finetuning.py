@@ -155,7 +155,7 @@ def test_the_past_ends_on_the_cut_and_the_days_after_it_judge(
     assert later.actual.shape == (len(later.panel), 10)
     whole = read_history(warehouse, c, last)
     assert later.actual[0].tolist() == whole.panel.history[0][-10:].tolist()
-    assert read_held_out(warehouse, pipeline_client, None).horizon == pipeline_client.horizon_days
+    assert read_held_out(warehouse, pipeline_client, None).horizon == pipeline_client.horizon(Grain.DAY)
     with pytest.raises(FinetuneError, match="No day lies after the cut"):
         read_held_out(warehouse, pipeline_client, last)
 
