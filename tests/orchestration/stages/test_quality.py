@@ -889,7 +889,8 @@ def accuracy(**changes: Any) -> pl.DataFrame:
         "model": "ma7",
         "is_champion": True,
         "as_of_date": AS_OF,
-        "days_known": 28,
+        "grain": "day",
+        "periods_known": 28,
         "n_rows": 280,
         "bias": 0.05,
         "coverage_90": 0.9,
@@ -969,7 +970,8 @@ def test_the_asset_of_a_client_without_a_forecast_says_that_nothing_is_scored(
 
 def test_an_undefined_metric_is_an_empty_cell_of_the_table() -> None:
     metrics = ("wape", "mape", "mae", "rmse", "bias", "mase", "rmsse", "wql", "coverage_80", "coverage_90")
-    row = {"model": "ma7", "as_of_date": AS_OF, "days_known": 1, "horizon_days": 28, "n_rows": 3}
+    row = {"model": "ma7", "as_of_date": AS_OF, "grain": "day", "n_rows": 3}
+    row |= {"periods_known": 1, "horizon": 28}
     frame = pl.DataFrame([row | dict.fromkeys(metrics, 0.5) | {"wape": None}])
     assert "| 3 |  | 0.5000 |" in accuracy_table(frame)
 
