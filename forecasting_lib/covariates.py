@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from forecasting_lib.grain import Grain
 from forecasting_lib.panel import FloatArray, Forecast, Panel
 
 IntArray = npt.NDArray[np.int64]
@@ -94,14 +95,16 @@ def with_covariates(panel: Panel, locations: Sequence[str], facts: Facts, horizo
     All values are finite. Covariates of a location are views of one array, not copies per series.
 
     Args:
-        panel: any panel; covariates it has are replaced.
+        panel: of days; covariates it has are replaced.
         locations: the location of each series, in the panel's order.
         facts: as known on ``panel.as_of_date``.
         horizon: days ahead.
 
     Raises:
-        ValueError: a fact became known after the as-of date.
+        ValueError: a fact became known after the as-of date, or the panel is not one of days.
     """
+    if panel.grain is not Grain.DAY:
+        raise ValueError(f"covariates are of days, and this panel's periods are {panel.grain.periods}")
     _require_known(facts, panel.as_of_date)
     span = _Span.of(panel, horizon)
     rows = {
@@ -336,15 +339,31 @@ def gone_ahead(
     return np.arange(1, horizon + 1) > np.array(days_left, dtype=np.int64)[:, None]
 
 
+def wholly_shut(
+    shut_days: npt.NDArray[np.bool_], as_of_date: date, horizon: int, grain: Grain
+) -> npt.NDArray[np.bool_]:
+    """The periods on none of whose days a series can sell, (n, horizon).
+
+    Args:
+        shut_days: (n, days) by day, through the last day of the horizon.
+        as_of_date: day 0.
+        horizon: periods ahead.
+        grain: what a period is.
+    """
+    last = np.array(grain.lag_days(as_of_date, horizon), dtype=np.int64)
+    return np.logical_and.reduceat(shut_days, np.append(0, last[:-1]), axis=1)
+
+
 def without_shut_days(forecast: Forecast, shut: npt.NDArray[np.bool_]) -> Forecast:
-    """The forecast with no demand on the days on which a series cannot sell, whatever the model said.
+    """The forecast with no demand in the periods in which a series cannot sell, whatever the model said.
 
     Models are shown closed days as missing, not as zero, and so forecast them like open ones, and nothing in
     a history says that an item will leave; whoever adds the days up would buy for a closed door.
 
     Args:
-        forecast: of n series over h days.
-        shut: (n, h), of :func:`closed_ahead` and :func:`gone_ahead`.
+        forecast: of n series over h periods.
+        shut: (n, h), of :func:`closed_ahead` and :func:`gone_ahead`; of weeks and months those that are
+            :func:`wholly_shut`.
     """
     raw_mean = forecast.raw_mean
     if raw_mean is not None:

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from forecasting_lib.accuracy.held_out import HeldOut
-from forecasting_lib.accuracy.metrics import DECILES, mase_scale, quantile_loss
+from forecasting_lib.accuracy.metrics import DECILES, quantile_loss, seasonal_scale
 from forecasting_lib.models.chronos2 import Chronos2, load_pipeline
 from forecasting_lib.models.guards import guarded_predict
 from forecasting_lib.panel import Forecast, Panel
@@ -47,7 +47,7 @@ class FinetuneConfig:
         steps: optimiser steps.
         learning_rate: falls linearly to 0; None for the method's own of ``LEARNING_RATES``, at the width of
             the weights.
-        context_days: most days of context in a training window.
+        context_days: most periods of context in a training window.
         batch_rows: rows of a step, one per series and per covariate.
         seed: of the windows drawn and of the additions' first weights.
         margin: share by which the tuned weights must beat the base.
@@ -109,8 +109,8 @@ def finetune(
 
     Args:
         base: directory of the weights to start from; it is not changed.
-        past: series with a sale and at least ``2 * horizon`` days since their first one take part.
-        horizon: days ahead that training asks for.
+        past: series with a sale and at least ``2 * horizon`` periods since their first one take part.
+        horizon: periods ahead that training asks for.
         config: how.
         directory: for the tuned weights; it is created.
         progress: called with the number of steps done.
@@ -129,7 +129,8 @@ def finetune(
     inputs = training_inputs(past, 2 * horizon)
     if not inputs:
         raise FinetuneError(
-            f"No series has {2 * horizon} days since its first sale by {past.as_of_date}; choose a later cut."
+            f"No series has {2 * horizon} {past.grain.periods} since its first sale by {past.as_of_date}; "
+            "choose a later cut."
         )
 
     class Report(TrainerCallback):
@@ -199,7 +200,8 @@ def _losses(forecast: Forecast, later: HeldOut) -> tuple[float, float]:
     known = ~np.isnan(later.actual)
     daily = quantile_loss(later.actual, forecast.quantiles[:, :, DECILES])
     days = known.sum(axis=1)
-    scales = np.array([mase_scale(history) or np.nan for history in later.panel.history])
+    grain = later.panel.grain
+    scales = np.array([seasonal_scale(history, grain) or np.nan for history in later.panel.history])
     judged = (days > 0) & np.isfinite(scales)
     scaled = daily.sum(axis=1)[judged] / days[judged] / scales[judged]
     if not len(scaled):

@@ -1,5 +1,7 @@
 """The panel that every model reads and the forecast that every model returns.
 
+Time runs in periods of one grain (``forecasting_lib.grain``); where nothing else is said, a day.
+
 Belongs here: the two containers, their conversion from and to long frames, the quantile grid.
 Does not belong here: anything that changes a number (models), or that refuses one (guards).
 """
@@ -14,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from forecasting_lib.grain import Grain
+
 FloatArray = npt.NDArray[np.float64]
 
 QUANTILE_LEVELS: tuple[float, ...] = (0.01, *(round(0.05 * i, 2) for i in range(1, 20)), 0.99)
@@ -27,19 +31,20 @@ MEDIAN_INDEX = QUANTILE_LEVELS.index(0.5)
 
 @dataclass(frozen=True)
 class Panel:
-    """Daily demand histories that all end on the same day.
+    """Demand histories by period that all end on the same day.
 
     Attributes:
         series_ids: one identifier per series, unique.
-        as_of_date: the day of the last element of every history.
-        history: one float64 array per series, in units a day, oldest first; NaN marks a masked day
+        as_of_date: the last day of the last period of every history.
+        history: one float64 array per series, in units a period, oldest first; NaN marks a masked period
             (stocked out or closed). Lengths differ; a history may be empty.
         past_covariates: name -> one array per series, aligned with ``history`` element by element.
-        future_covariates: name -> one array per series of at least the horizon's length, day 1 first.
+        future_covariates: name -> one array per series of at least the horizon's length, period 1 first.
             Its names are a subset of the names in ``past_covariates``.
+        grain: what a period is.
 
     Raises:
-        ValueError: series ids repeat, or the parts do not fit together.
+        ValueError: series ids repeat, the parts do not fit together, or no period ends on the as-of date.
     """
 
     series_ids: tuple[str, ...]
@@ -47,8 +52,10 @@ class Panel:
     history: tuple[FloatArray, ...]
     past_covariates: Mapping[str, tuple[FloatArray, ...]] = field(default_factory=dict)
     future_covariates: Mapping[str, tuple[FloatArray, ...]] = field(default_factory=dict)
+    grain: Grain = Grain.DAY
 
     def __post_init__(self) -> None:
+        _require_period_end(self.as_of_date, self.grain)
         if len(self.series_ids) != len(self.history):
             raise ValueError(f"{len(self.series_ids)} series ids for {len(self.history)} histories")
         if len(set(self.series_ids)) != len(self.series_ids):
@@ -75,6 +82,7 @@ class Panel:
             history=tuple(self.history[i] for i in positions),
             past_covariates={k: tuple(v[i] for i in positions) for k, v in self.past_covariates.items()},
             future_covariates={k: tuple(v[i] for i in positions) for k, v in self.future_covariates.items()},
+            grain=self.grain,
         )
 
     @classmethod
@@ -85,94 +93,128 @@ class Panel:
         *,
         future: pl.DataFrame | None = None,
         covariates: Sequence[str] = (),
+        grain: Grain = Grain.DAY,
     ) -> Panel:
         """Build a panel from a long frame without gaps.
 
         Args:
             frame: columns ``series_id, date, target`` and the named covariates, one row per series and
-                day, every series contiguous up to ``as_of_date``. A null target is a masked day.
+                period, dated by the period's first day, every series contiguous up to ``as_of_date``. A
+                null target is a masked period.
             as_of_date: the last day of every series; rows after it are refused, never dropped silently.
             future: columns ``series_id, date`` and those covariates that are known ahead, contiguous
-                from the day after ``as_of_date``; every series of ``frame`` has the same days.
+                from the period after ``as_of_date``; every series of ``frame`` has the same periods.
             covariates: names of the covariate columns to take.
+            grain: what a period is.
 
         Raises:
-            ValueError: a row lies after ``as_of_date``, a series has a gap, a day twice, or ends before
-                that day; or ``future`` does not hold the same days for every series from the next day on.
+            ValueError: a row lies after ``as_of_date`` or is not dated by its period's first day, a series
+                has a gap, a period twice, or ends before that day; or ``future`` does not hold the same
+                periods for every series from the next one on.
         """
+        _require_period_end(as_of_date, grain)
         if frame.height and frame["date"].max() > as_of_date:  # type: ignore[operator]
             raise ValueError(f"rows after the as-of date {as_of_date}: a model must not see them")
         ordered = frame.sort("series_id", "date")
-        spans = _spans(ordered)
-        broken = spans.filter(pl.col("broken") | (pl.col("last") != as_of_date))
+        spans = _spans(ordered, grain)
+        broken = spans.filter(pl.col("broken") | (pl.col("last") != grain.period_start(as_of_date)))
         if broken.height:
             raise ValueError(
-                f"{broken.height} series have missing or repeated days or end before {as_of_date}, "
-                f"for example {broken['series_id'][0]!r}; fill the calendar first"
+                f"{broken.height} series have missing or repeated {grain.periods} or end before "
+                f"{as_of_date}, for example {broken['series_id'][0]!r}; fill the calendar first"
             )
-        days_ahead = ordered.clear()
+        rows_ahead = ordered.clear()
         ahead: list[str] = []
         if future is not None:
             ahead = [c for c in covariates if c in future.columns]
-            days_ahead = future.join(spans, on="series_id", how="semi").sort("series_id", "date")
-            _require_same_days_ahead(days_ahead, spans.height, as_of_date)
-        past_days = spans["days"].to_numpy()
-        future_days = np.full(spans.height, days_ahead.height // max(spans.height, 1))
+            rows_ahead = future.join(spans, on="series_id", how="semi").sort("series_id", "date")
+            _require_same_periods_ahead(rows_ahead, spans.height, as_of_date, grain)
+        past = spans["periods"].to_numpy()
+        future_periods = np.full(spans.height, rows_ahead.height // max(spans.height, 1))
         return cls(
             series_ids=tuple(spans["series_id"].to_list()),
             as_of_date=as_of_date,
-            history=_split(ordered, "target", past_days),
-            past_covariates={c: _split(ordered, c, past_days) for c in covariates},
-            future_covariates={c: _split(days_ahead, c, future_days) for c in ahead},
+            history=_split(ordered, "target", past),
+            past_covariates={c: _split(ordered, c, past) for c in covariates},
+            future_covariates={c: _split(rows_ahead, c, future_periods) for c in ahead},
+            grain=grain,
         )
 
 
-def _spans(ordered: pl.DataFrame) -> pl.DataFrame:
-    """One row per series of a sorted frame: first and last day, days, and whether a day lacks or repeats."""
+def _require_period_end(as_of_date: date, grain: Grain) -> None:
+    """Refuse an as-of date within a period, whose total would be a part of it.
+
+    Raises:
+        ValueError: naming the last day before it on which a period ended.
+    """
+    if not grain.is_period_end(as_of_date):
+        ended = grain.period_start(as_of_date) - timedelta(days=1)
+        raise ValueError(f"no {grain} ends on {as_of_date}; the last one before it ended on {ended}")
+
+
+def _spans(ordered: pl.DataFrame, grain: Grain) -> pl.DataFrame:
+    """One row per series of a sorted frame: first and last date, periods, and ``broken``.
+
+    A series is broken where a period lacks or repeats.
+
+    Raises:
+        ValueError: a date is not the first day of its period.
+    """
+    # A day is its own first day: the longest frames are spared the comparison.
+    inside = (
+        ordered.clear()
+        if grain is Grain.DAY
+        else ordered.filter(grain.period_start_of(pl.col("date")) != pl.col("date"))
+    )
+    if inside.height:
+        raise ValueError(
+            f"{inside['date'][0]} is not the first day of a {grain}; date each row by its period's first day"
+        )
     return ordered.group_by("series_id", maintain_order=True).agg(
         pl.col("date").first().alias("first"),
         pl.col("date").last().alias("last"),
-        pl.len().alias("days"),
-        (pl.col("date").diff().drop_nulls() != pl.duration(days=1)).any().alias("broken"),
+        pl.len().alias("periods"),
+        (grain.number_of(pl.col("date")).diff().drop_nulls() != 1).any().alias("broken"),
     )
 
 
-def _require_same_days_ahead(days_ahead: pl.DataFrame, n_series: int, as_of_date: date) -> None:
-    """Refuse futures that start on another day, have gaps, or differ between series.
+def _require_same_periods_ahead(
+    rows_ahead: pl.DataFrame, n_series: int, as_of_date: date, grain: Grain
+) -> None:
+    """Refuse futures that start with another period, have gaps, or differ between series.
 
     Raises:
         ValueError: with an example of a series that does not fit.
     """
-    spans = _spans(days_ahead)
+    spans = _spans(rows_ahead, grain)
+    first = grain.shift(as_of_date, 1)
     if spans.height != n_series:
         raise ValueError(
             f"future covariates for {spans.height} of {n_series} series; every series needs them"
         )
     wrong = spans.filter(
-        pl.col("broken")
-        | (pl.col("first") != as_of_date + timedelta(days=1))
-        | (pl.col("days") != pl.col("days").first())
+        pl.col("broken") | (pl.col("first") != first) | (pl.col("periods") != pl.col("periods").first())
     )
     if wrong.height:
         raise ValueError(
-            "future covariates must cover the same days for every series, without gaps, from "
-            f"{as_of_date + timedelta(days=1)} on; {wrong['series_id'][0]!r} does not"
+            f"future covariates must cover the same {grain.periods} for every series, without gaps, from "
+            f"{first} on; {wrong['series_id'][0]!r} does not"
         )
 
 
-def _split(frame: pl.DataFrame, column: str, days: npt.NDArray[np.integer]) -> tuple[FloatArray, ...]:
-    """One column as one array per series: consecutive runs of ``days[i]`` rows, null as NaN."""
+def _split(frame: pl.DataFrame, column: str, periods: npt.NDArray[np.integer]) -> tuple[FloatArray, ...]:
+    """One column as one array per series: consecutive runs of ``periods[i]`` rows, null as NaN."""
     values = frame[column].cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    return tuple(np.split(values, np.cumsum(days)[:-1])) if len(days) else ()
+    return tuple(np.split(values, np.cumsum(periods)[:-1])) if len(periods) else ()
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """The distribution of daily demand of ``n`` series over ``h`` days, in units a day.
+    """The distribution of the demand of each period of ``n`` series over ``h`` periods, in units a period.
 
     Attributes:
         series_ids: the panel's identifiers, in the panel's order.
-        as_of_date: day 1 of the forecast is the day after it.
+        as_of_date: period 1 of the forecast begins on the day after it.
         point: (n, h); the number to judge by absolute error: the median where the model has a
             distribution of its own, else its one number.
         mean: (n, h); the expected value, the only one that may be added up.
@@ -183,9 +225,11 @@ class Forecast:
             None for all where no guard was there.
         raw_mean: (n, h); the mean without the guard of the tail, NaN where it changed nothing or nothing is
             known; None where it changed no series.
+        grain: what a period is.
 
     Raises:
-        ValueError: the arrays' shapes do not agree with the ids, the horizon and the grid.
+        ValueError: the arrays' shapes do not agree with the ids, the horizon and the grid, or no period
+            ends on the as-of date.
     """
 
     series_ids: tuple[str, ...]
@@ -196,8 +240,10 @@ class Forecast:
     reasons: tuple[str | None, ...]
     notes: tuple[str | None, ...] | None = None
     raw_mean: FloatArray | None = None
+    grain: Grain = Grain.DAY
 
     def __post_init__(self) -> None:
+        _require_period_end(self.as_of_date, self.grain)
         n, h = len(self.series_ids), self.horizon
         expected = ((n, h), (n, h), (n, h, len(QUANTILE_LEVELS)), n)
         found = (self.point.shape, self.mean.shape, self.quantiles.shape, len(self.reasons))
@@ -213,14 +259,17 @@ class Forecast:
         return int(self.mean.shape[1])
 
     def to_frame(self) -> pl.DataFrame:
-        """One row per series and day: ``series_id, date, lag_days, point_qty, mean_qty, q01 ... q99``."""
+        """One row per series and period: ``series_id, date, lag_days, point_qty, mean_qty, q01 ... q99``.
+
+        ``date`` is the period's first day, ``lag_days`` the days from the as-of date to its last one.
+        """
         n, h = self.mean.shape
-        lags = np.tile(np.arange(1, h + 1, dtype=np.int32), n)
-        days = [self.as_of_date + timedelta(days=lag) for lag in range(1, h + 1)]
+        lags = np.array(self.grain.lag_days(self.as_of_date, h) * n, dtype=np.int32)
+        starts = self.grain.starts_after(self.as_of_date, h)
         return pl.DataFrame(
             {
                 "series_id": np.repeat(np.asarray(self.series_ids, dtype=object), h).tolist(),
-                "date": pl.Series(days * n, dtype=pl.Date),
+                "date": pl.Series(starts * n, dtype=pl.Date),
                 "lag_days": lags,
                 "point_qty": self.point.ravel(),
                 "mean_qty": self.mean.ravel(),

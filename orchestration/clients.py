@@ -18,6 +18,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 from pydantic import ValidationError
 
+from forecasting_lib.grain import Grain
 from orchestration import audit
 from orchestration.errors import UserError
 from orchestration.registry import Client as Client  # noqa: PLC0414 - offered with what is done to one
@@ -188,6 +189,33 @@ def update_client(warehouse: Warehouse, client_id: str, **changes: Any) -> Clien
             after=after.model_dump(mode="json", include=set(changes)),
         )
     return after
+
+
+def stored_grain(connection: psycopg.Connection[Any], client_id: str) -> Grain | None:
+    """The grain of a client as the registry has it now; None where it is not known yet."""
+    row = connection.execute("select grain from ops.clients where client_id = %s", (client_id,)).fetchone()
+    return Grain(row[0]) if row and row[0] else None
+
+
+def set_grain_found(
+    connection: psycopg.Connection[Any], client_id: str, grain: Grain, *, run_id: str | None
+) -> None:
+    """Register the grain that a client's sales have, unless somebody named one meanwhile."""
+    changed = connection.execute(
+        "update ops.clients set grain = %s, updated_at = now() where client_id = %s and grain is null",
+        (str(grain), client_id),
+    ).rowcount
+    if changed:
+        audit.record(
+            connection,
+            "registry_change",
+            client_id,
+            client_id=client_id,
+            run_id=run_id,
+            before={"grain": None},
+            after={"grain": str(grain)},
+            found_in="the dates of its sales",
+        )
 
 
 def remove_client(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +18,13 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from forecasting_lib.grain import Grain
+
+_ADVERBS = {"daily": "day", "weekly": "week", "monthly": "month"}
+
+_HORIZONS: Mapping[Grain, int] = {Grain.DAY: 28, Grain.WEEK: 13, Grain.MONTH: 6}
+"""Periods that a forecast reaches ahead where nobody says how many."""
 
 
 @dataclass(frozen=True)
@@ -70,19 +78,36 @@ class Client(BaseModel):
     cron: Annotated[
         str | None, Setting("When its pipeline runs by itself, such as '0 5 * * *'", empty="never")
     ] = None
+    grain: Annotated[
+        Literal["day", "week", "month"] | None,
+        Setting(
+            "Periods its sales are delivered and planned in: day, week or month; shorter ones are added up",
+            empty="not yet known: its first sales tell",
+            check="grain",
+        ),
+    ] = None
     horizon_days: Annotated[
-        int, Field(ge=1, le=365), Setting("Days every forecast reaches ahead.", check="horizon")
-    ] = 28
+        int | None,
+        Field(ge=1, le=365),
+        Setting(
+            "Days every forecast reaches ahead, in whole periods of the grain; "
+            "unless named, 28 days, 13 weeks or 6 months.",
+            check="horizon",
+        ),
+    ] = None
     service_level: Annotated[
         float,
         Field(gt=0, lt=1),
         Setting("Target cycle service level, such as 0.95.", check="service_level", is_exact=True),
     ] = 0.95
     review_days: Annotated[
-        int,
+        int | None,
         Field(ge=1, le=60),
-        Setting("Days between two order reviews, unless the supplier says otherwise."),
-    ] = 1
+        Setting(
+            "Days between two order reviews, unless the supplier says otherwise; "
+            "unless named, 1 of days, 7 of weeks, 30 of months."
+        ),
+    ] = None
     default_lead_time_days: Annotated[
         int | None,
         Field(ge=0, le=730),
@@ -126,6 +151,10 @@ class Client(BaseModel):
         Literal["backorder", "zero"],
         Setting("What a negative on-hand means: backorder or zero.", check="negative_stock"),
     ] = "backorder"
+    unmet_demand: Annotated[
+        Literal["backorder", "lost"],
+        Setting("What becomes of demand without stock: backorder, it waits, or lost.", check="unmet_demand"),
+    ] = "backorder"
     max_reject_rate: Annotated[
         float,
         Field(ge=0, le=1),
@@ -147,6 +176,12 @@ class Client(BaseModel):
         bool,
         Setting("Whether schedule and sensor run; history stays readable.", option="--active/--inactive"),
     ] = True
+
+    @field_validator("grain", mode="before")
+    @classmethod
+    def _adverb(cls, value: object) -> object:
+        """``weekly`` and the like are understood, too."""
+        return _ADVERBS.get(value, value) if isinstance(value, str) else value
 
     @field_validator("timezone")
     @classmethod
@@ -181,6 +216,12 @@ class Client(BaseModel):
             raise ValueError("a model is named twice")
         return value
 
+    def horizon(self, grain: Grain) -> int:
+        """Periods of a grain that every forecast reaches ahead."""
+        if self.horizon_days is None:
+            return _HORIZONS[grain]
+        return math.ceil(self.horizon_days / grain.days_per_period)
+
     def today(self) -> datetime:
         """The present moment in the client's time zone."""
         return datetime.now(UTC).astimezone(ZoneInfo(self.timezone))
@@ -188,6 +229,8 @@ class Client(BaseModel):
     def reading_digest(self) -> str:
         """Digest of the settings a file is read with; a refused file is tried again when it changes."""
         relevant = self.model_dump(include={"column_map", "date_format", "max_reject_rate", "max_gap_days"})
+        if self.grain not in (None, Grain.DAY):
+            relevant["grain"] = self.grain
         return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()
 
 
@@ -218,3 +261,12 @@ def plain_type(field: str) -> type:
         (annotation,) = set(get_args(annotation)) - {type(None)}
     outer = get_origin(annotation) or annotation
     return str if outer is Literal else outer
+
+
+def choices(field: str) -> tuple[str, ...]:
+    """The words a field may hold; none where it is not one of a few."""
+    annotations = get_args(Client.model_fields[field].annotation) if may_be_missing(field) else ()
+    for annotation in (*annotations, Client.model_fields[field].annotation):
+        if get_origin(annotation) is Literal:
+            return get_args(annotation)
+    return ()

@@ -129,7 +129,10 @@ def new_client(warehouse: Warehouse) -> Callable[..., Client]:
     def add(**fields: object) -> Client:
         slug = f"{fields.pop('prefix', 'client')}_{next(_numbers)}"
         client = validated(
-            **{"client_id": slug, "name": slug.title(), "models": ["ma7", "seasonal_naive"], **fields}
+            **{
+                **{"client_id": slug, "name": slug.title(), "grain": "day"},
+                **{"models": ["ma7", "seasonal_naive"], **fields},
+            }
         )
         add_client(warehouse, client)
         return client
@@ -186,7 +189,11 @@ SMALL_RETAILER = RetailerConfig(end_date=date(2026, 6, 30), days=400, n_items=14
 def pipeline_client(settings: Settings, warehouse: Warehouse, instance: dg.DagsterInstance) -> Client:
     """A small retailer whose pipeline ran twice: before and after its last 28 days landed."""
     client = validated(
-        client_id="small_retail", name="Small Retail", country="IE", models=["ma7", "seasonal_naive"]
+        client_id="small_retail",
+        name="Small Retail",
+        grain="day",
+        country="IE",
+        models=["ma7", "seasonal_naive"],
     )
     add_client(warehouse, client)
     instance.add_dynamic_partitions("clients", [client.client_id])

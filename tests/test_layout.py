@@ -35,6 +35,7 @@ ORCHESTRATION = (
 """Layers, the lowest first: a module imports from its own layer and from those below."""
 
 LIBRARY = (
+    {"grain"},
     {"panel"},
     {"accuracy", "covariates", "quantile_grid"},
     {"models", "inventory"},

@@ -1,10 +1,23 @@
--- one row per day from a series' first day to its last
+-- depends_on: {{ ref('ts_demand_daily') }}
+-- one row per period from a series' first to its last
+with numbered as (
+
+    select
+        demand.*,
+        case grain
+            when 'day' then date - date '2000-01-03'
+            when 'week' then (date - date '2000-01-03') / 7
+            else 12 * extract(year from date) + extract(month from date)
+        end as period_no
+    from {{ ref('int_demand') }} as demand
+
+)
+
 select
     item_id,
     location_id,
     count(*) as row_count,
-    max(date) - min(date) + 1 as day_count
-from {{ ref('ts_demand_daily') }}
-where {{ is_client() }}
+    max(period_no) - min(period_no) + 1 as period_count
+from numbered
 group by item_id, location_id
-having count(*) <> max(date) - min(date) + 1
+having count(*) <> max(period_no) - min(period_no) + 1 or count(distinct grain) > 1

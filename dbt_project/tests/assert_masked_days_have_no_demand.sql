@@ -1,4 +1,5 @@
+-- depends_on: {{ ref('ts_demand_daily') }}
 -- a mask hides a zero that is not demand, never a sale
 select *
-from {{ ref('ts_demand_daily') }}
-where {{ is_client() }} and is_masked and demand_qty > 0
+from {{ ref('int_demand') }}
+where is_masked and demand_qty > 0

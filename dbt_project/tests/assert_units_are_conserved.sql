@@ -1,3 +1,4 @@
+-- depends_on: {{ ref('ts_demand_daily') }}
 -- what was delivered is what is there: demand less clipping equals the units of staging, to the last unit;
 -- units that were written off are no demand, and those of days in a history are there, too
 with movements as (
@@ -33,11 +34,10 @@ written_off as (
         movements.location_id,
         -sum(movements.moved_qty) as written_off_qty
     from movements
-    inner join {{ ref('ts_demand_daily') }} as demand
-        on {{ is_client("demand.client_id") }}
-        and movements.item_id = demand.item_id
+    inner join {{ ref('int_demand') }} as demand
+        on movements.item_id = demand.item_id
         and movements.location_id = demand.location_id
-        and movements.date = demand.date
+        and movements.date between demand.date and demand.last_date
     where movements.is_write_off
     group by movements.item_id, movements.location_id
 
@@ -51,8 +51,7 @@ published as (
         sum(demand_qty - clipped_qty) as published_qty,
         sum(written_off_qty) as published_written_off_qty,
         count(*) filter (where demand_qty <> sold_qty - netted_qty + clipped_qty) as unreconciled_days
-    from {{ ref('ts_demand_daily') }}
-    where {{ is_client() }}
+    from {{ ref('int_demand') }}
     group by item_id, location_id
 
 )

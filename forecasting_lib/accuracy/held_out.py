@@ -12,11 +12,11 @@ from forecasting_lib.panel import FloatArray, Panel
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Histories up to a cut and the days after it.
+    """Histories up to a cut and the periods after it.
 
     Attributes:
-        panel: n histories up to the cut, in units a day, with what was known of the days ahead.
-        actual: (n, h) units of the days after it; NaN is masked.
+        panel: n histories up to the cut, in units a period, with what was known of the periods ahead.
+        actual: (n, h) units of the periods after it; NaN is masked.
     """
 
     panel: Panel

@@ -3,10 +3,10 @@
 Belongs here: metrics over arrays of actuals and forecasts, and the scales that compare series of different
 size. Does not belong here: grouping (who asks adds up), models, thresholds.
 
-Every metric is a :class:`Ratio`: it adds up the last axis, the days, and leaves the series. The ratio of a
-group is the sum of its numerators over the sum of its denominators, never the average of its values. An
-actual of NaN is a masked day and is left out everywhere; ``e`` is forecast less actual, so a positive bias is
-too much forecast. The formulas with their sources: ``docs/methods.md#accuracy``.
+Every metric is a :class:`Ratio`: it adds up the last axis, the days or other periods, and leaves the series.
+The ratio of a group is the sum of its numerators over the sum of its denominators, never the average of its
+values. An actual of NaN is a masked day and is left out everywhere; ``e`` is forecast less actual, so a
+positive bias is too much forecast. The formulas with their sources: ``docs/methods.md#accuracy``.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from forecasting_lib.grain import Grain
 from forecasting_lib.panel import QUANTILE_LEVELS, FloatArray
 
 WQL_LEVELS: tuple[float, ...] = tuple(round(0.1 * i, 1) for i in range(1, 10))
@@ -159,7 +160,7 @@ def scaled(errors: FloatArray, scales: FloatArray) -> Ratio:
 
 
 def mase_scale(history: FloatArray, m: int = 7) -> float | None:
-    """The scale of MASE: mean absolute difference of days ``m`` apart, in units.
+    """The scale of MASE: mean absolute difference of periods ``m`` apart, in units.
 
     A series' MASE is its MAE over this; undefined where the scale is 0.
 
@@ -167,18 +168,38 @@ def mase_scale(history: FloatArray, m: int = 7) -> float | None:
     2.5
 
     Args:
-        history: daily units from the first sale to the as-of date; a pair with a NaN day is left out.
-        m: days in a season.
+        history: units a period from the first sale to the as-of date; a pair with a NaN is left out.
+        m: periods in a season.
 
     Returns:
-        None where no two observed days are ``m`` apart.
+        None where no two observed periods are ``m`` apart.
     """
     steps = _steps(history, m)
     return float(np.abs(steps).mean()) if steps.size else None
 
 
+def seasonal_scale(history: FloatArray, grain: Grain) -> float | None:
+    """The scale of MASE with the season of the grain: :func:`mase_scale` at 7 days, 52 weeks or 12 months.
+
+    A history of weeks or months without two observed ones a year apart takes neighbouring periods, the
+    scale of a series without a season (``docs/methods.md#accuracy``).
+
+    >>> seasonal_scale(np.array([1.0, 3.0, 2.0]), Grain.MONTH)
+    1.5
+
+    Args:
+        history: units a period from the first sale to the as-of date.
+        grain: what a period is.
+
+    Returns:
+        None where no such pair is observed.
+    """
+    scale = mase_scale(history, grain.season_length)
+    return mase_scale(history, 1) if scale is None and grain is not Grain.DAY else scale
+
+
 def rmsse_scale(history: FloatArray) -> float | None:
-    """The scale of RMSSE: root mean squared day-to-day difference, in units.
+    """The scale of RMSSE: root mean squared difference of neighbouring periods, in units.
 
     A series' RMSSE is its RMSE over this; undefined where the scale is 0. Arguments and None as in
     :func:`mase_scale`.
@@ -188,7 +209,7 @@ def rmsse_scale(history: FloatArray) -> float | None:
 
 
 def _steps(history: FloatArray, lag: int) -> FloatArray:
-    """Differences of days ``lag`` apart where both are observed."""
+    """Differences of periods ``lag`` apart where both are observed."""
     differences = history[lag:] - history[:-lag]
     return differences[~np.isnan(differences)]
 

@@ -22,10 +22,10 @@ from forecasting_lib.accuracy.metrics import (
     bias,
     coverage,
     mae,
-    mase_scale,
     mse,
     rmsse_scale,
     scaled,
+    seasonal_scale,
     total_error,
     wape,
     wql,
@@ -78,11 +78,12 @@ def score_series(held_out: HeldOut, answer: Answer) -> SeriesScores:
     """Score a forecast series by series.
 
     Point forecasts answer for absolute errors, means for squared ones, bias and totals. The scales of MASE
-    (season 7) and RMSSE come from the histories.
+    (season of the grain) and RMSSE come from the histories.
     """
     actual = held_out.actual
     absolute, squared = mae(actual, answer.point), mse(actual, answer.mean)
-    mase_scales = np.array([mase_scale(history) or np.nan for history in held_out.panel.history])
+    grain = held_out.panel.grain
+    mase_scales = np.array([seasonal_scale(history, grain) or np.nan for history in held_out.panel.history])
     rmsse_scales = np.array([rmsse_scale(history) or np.nan for history in held_out.panel.history])
     unknown = np.full(len(actual), np.nan)
     loss = covered = Ratio(unknown, unknown)

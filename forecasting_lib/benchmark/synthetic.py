@@ -17,7 +17,7 @@ import numpy as np
 
 from forecasting_lib.accuracy.metrics import quantile_loss
 from forecasting_lib.benchmark.figures import DRAWS, Interval, bootstrap_draws, percentile_interval
-from forecasting_lib.models.chronos2 import is_counted
+from forecasting_lib.models.counts import is_counted
 from forecasting_lib.panel import FloatArray
 from forecasting_lib.pretraining.batches import Batch
 from forecasting_lib.pretraining.validation import (

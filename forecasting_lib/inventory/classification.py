@@ -6,19 +6,22 @@ Does not belong here: any stock figure; a class never changes a quantity in this
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 import numpy as np
 import polars as pl
 
+from forecasting_lib.grain import Grain
 from forecasting_lib.panel import FloatArray, Panel
 
 ADI_CUT = 1.32
 CV2_CUT = 0.49
 _WEEK = 7
-_SEASON_WINDOW_DAYS = 28
-_SAME_WEEKDAY_LAST_YEAR_DAYS = 364
+_SEASON_WINDOWS: Mapping[Grain, int] = {Grain.DAY: 28, Grain.WEEK: 4, Grain.MONTH: 3}
+"""Periods of the window that stands for a time of the year: four weeks, or a quarter of months."""
+_SAME_TIME_LAST_YEAR: Mapping[Grain, int] = {Grain.DAY: 364, Grain.WEEK: 52, Grain.MONTH: 12}
+"""Periods; of days the same weekday."""
 
 PROFILE_SCHEMA: dict[str, pl.DataType] = {
     "series_id": pl.String(),
@@ -70,7 +73,7 @@ def abc_classes(
 
 
 def xyz_classes(weekly_cv: FloatArray) -> list[str | None]:
-    """X up to 0.5, Y up to 1.0, Z above: coefficient of variation of weekly demand, (n,); NaN: None.
+    """X up to 0.5, Y up to 1.0, Z above: coefficient of variation of demand, (n,); NaN: None.
 
     >>> xyz_classes(np.array([0.2, 0.8, 1.4, np.nan]))
     ['X', 'Y', 'Z', None]
@@ -98,13 +101,13 @@ def demand_class(adi: float | None, cv2: float | None) -> DemandClass | None:
 
 
 def adi_and_cv2(history: FloatArray) -> tuple[float, float] | None:
-    """ADI (days per demand day) and CV2 (population variance) of one history; None without demand.
+    """ADI (periods per period with demand) and CV2 (population variance) of a history; None without demand.
 
     >>> adi_and_cv2(np.array([0.0, 2.0, np.nan, 0.0, 6.0]))
     (2.0, 0.25)
 
     Args:
-        history: (t,) units a day; NaN days are masked and do not count as periods.
+        history: (t,) units a period; NaN is masked and does not count as a period.
     """
     seen = history[~np.isnan(history)]
     sizes = seen[seen > 0.0]
@@ -113,16 +116,18 @@ def adi_and_cv2(history: FloatArray) -> tuple[float, float] | None:
     return seen.size / sizes.size, float((sizes.std() / sizes.mean()) ** 2)
 
 
-def weekly_coefficient_of_variation(history: FloatArray) -> float | None:
+def weekly_coefficient_of_variation(history: FloatArray, grain: Grain = Grain.DAY) -> float | None:
     """Sample CV of whole weeks counted back from the last day; None under two weeks or without demand.
 
     A week with masked days counts with its mean of the others, a wholly masked week not at all. Weeks
-    take the weekday pattern out; a yearly season stays in.
+    take the weekday pattern out; a yearly season stays in. Of months it is the CV of the months.
 
     Args:
-        history: (t,) units a day, oldest first; NaN: masked.
+        history: (t,) units a period, oldest first; NaN: masked.
+        grain: what a period is.
     """
-    weeks = history[history.size % _WEEK :].reshape(-1, _WEEK)
+    width = _WEEK if grain is Grain.DAY else 1
+    weeks = history[history.size % width :].reshape(-1, width)
     weeks = weeks[~np.isnan(weeks).all(axis=1)]
     totals = np.nanmean(weeks, axis=1) if weeks.size else np.empty(0)
     if totals.size < 2 or totals.mean() <= 0.0:
@@ -130,24 +135,28 @@ def weekly_coefficient_of_variation(history: FloatArray) -> float | None:
     return float(totals.std(ddof=1) / totals.mean())
 
 
-def last_season_mean(history: FloatArray, horizon: int) -> float | None:
+def last_season_mean(history: FloatArray, horizon: int, grain: Grain = Grain.DAY) -> float | None:
     """Mean daily demand expected after the horizon: last year's same four weeks, else the latest four.
 
+    Of months, the same three of last year, else the latest three.
+
     Args:
-        history: (t,) units a day, oldest first; NaN: masked.
-        horizon: days of the forecast; the four weeks start the day after it, 364 days earlier.
+        history: (t,) units a period, oldest first; NaN: masked.
+        horizon: periods of the forecast; the four weeks start on the day after it, 364 days earlier.
+        grain: what a period is.
 
     Returns:
-        Units a day; None where no unmasked day is there.
+        Units a day; None where no unmasked period is there.
     """
-    start = history.size + horizon - _SAME_WEEKDAY_LAST_YEAR_DAYS
+    start = history.size + horizon - _SAME_TIME_LAST_YEAR[grain]
+    length = _SEASON_WINDOWS[grain]
     for window in (
-        history[start : start + _SEASON_WINDOW_DAYS] if start >= 0 else np.empty(0),
-        history[-_SEASON_WINDOW_DAYS:],
+        history[start : start + length] if start >= 0 else np.empty(0),
+        history[-length:],
     ):
         seen = window[~np.isnan(window)]
         if seen.size:
-            return float(seen.mean())
+            return float(seen.mean()) / grain.days_per_period
     return None
 
 
@@ -156,9 +165,11 @@ def demand_profile(panel: Panel, horizon: int) -> pl.DataFrame:
 
     Returns:
         ``series_id, adi, cv2, demand_class, weekly_cv, history_days, nonzero_days,
-        last_season_mean_qty``; days count unmasked days; null where history cannot say.
+        last_season_mean_qty``; null where history cannot say. ``history_days`` are the days of the
+        unmasked periods, ``nonzero_days`` the periods with demand.
     """
     rows = []
+    grain = panel.grain
     for series_id, history in zip(panel.series_ids, panel.history, strict=True):
         adi, cv2 = adi_and_cv2(history) or (None, None)
         rows.append(
@@ -167,10 +178,10 @@ def demand_profile(panel: Panel, horizon: int) -> pl.DataFrame:
                 adi,
                 cv2,
                 demand_class(adi, cv2),
-                weekly_coefficient_of_variation(history),
-                int((~np.isnan(history)).sum()),
+                weekly_coefficient_of_variation(history, grain),
+                round(int((~np.isnan(history)).sum()) * grain.days_per_period),
                 int((history > 0.0).sum()),
-                last_season_mean(history, horizon),
+                last_season_mean(history, horizon, grain),
             )
         )
     return pl.DataFrame(rows, schema=PROFILE_SCHEMA, orient="row")

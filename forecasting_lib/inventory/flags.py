@@ -109,7 +109,8 @@ FLAG_VOCABULARY: Mapping[Flag, FlagMeaning] = {
         "last season's mean demand extends it.",
     ),
     Flag.SHORT_HISTORY: FlagMeaning(
-        Severity.WARNING, "Less than eight weeks of history or fewer than ten days with demand."
+        Severity.WARNING,
+        "Less than eight weeks of history or fewer than ten days, weeks or months with demand.",
     ),
     Flag.NEGATIVE_SAFETY_STOCK: FlagMeaning(
         Severity.WARNING, "The service target lies below one half, so the safety stock is negative."

@@ -7,12 +7,13 @@ Does not belong here: any formula; each lives in the module named after it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 import polars as pl
 
 from forecasting_lib.inventory.classification import abc_classes, demand_class, xyz_classes
+from forecasting_lib.inventory.days import PeriodDays
 from forecasting_lib.inventory.flags import BoolArray, Flag, flag_lists
 from forecasting_lib.inventory.lead_time_demand import (
     QTY_TOLERANCE,
@@ -35,6 +36,7 @@ from forecasting_lib.inventory.projection import (
     pessimistic_cover,
     project_stock,
     stockout_day,
+    unserved_so_far,
 )
 from forecasting_lib.inventory.replenishment import (
     OrderRule,
@@ -68,7 +70,7 @@ class InventoryPlan:
         metrics: one row per series, ``METRICS_SCHEMA``.
         lead_time_demand: one row per series whose lead time is known, ``LTD_SCHEMA``.
         replenishment: one row per series and line, in rank order, ``REPLENISHMENT_SCHEMA``.
-        projection: one row per series and day of the horizon, ``PROJECTION_SCHEMA``.
+        projection: one row per series and period of the horizon, ``PROJECTION_SCHEMA``.
     """
 
     metrics: pl.DataFrame
@@ -97,10 +99,11 @@ def plan_inventory(
     """Positions, reorder levels, cover, orders and stock curve of every series of a forecast.
 
     The textbook method: normal demand over L + R with lead-time variability, no undershoot, forecast
-    errors of different days independent.
+    errors of different periods independent. All times are days, whatever the forecast's grain: demand is
+    level within a period.
 
     Args:
-        forecast: n series over h days; its mean and quantiles must be finite.
+        forecast: n series over h periods; its mean and quantiles must be finite.
         supply: columns of ``SUPPLY_SCHEMA``, at most one row per series, as known on the as-of date. A
             series without a row, or without ``on_hand_qty``, has no known stock. Reserved and backordered
             quantities default to zero where stock is known.
@@ -113,10 +116,11 @@ def plan_inventory(
             as-of date, or the forecast holds NaN or infinity.
     """
     _check_inputs(forecast, supply, receipts)
-    known = Supply.from_frame(supply, forecast.series_ids, policy)
-    daily_mean = np.maximum(forecast.mean, 0.0)
+    known = Supply.from_frame(supply, forecast.series_ids, policy, forecast.grain)
+    periods = PeriodDays.of(forecast)
+    mean = np.maximum(forecast.mean, 0.0)
     demand = CumulativeDemand.from_daily(
-        daily_mean, grid_variance(forecast.quantiles), known.last_season_mean
+        periods.daily(mean), periods.daily(grid_variance(forecast.quantiles)), known.last_season_mean
     )
     levels = _levels(known, demand, policy)
     schedule = ReceiptSchedule.from_frame(receipts, forecast.series_ids, forecast.as_of_date, known.lead_time)
@@ -131,7 +135,12 @@ def plan_inventory(
         policy=policy,
     )
 
-    rule = OrderRule(levels.reorder_point, levels.order_up_to, orderable=~levels.no_demand)
+    rule = OrderRule(
+        levels.reorder_point,
+        levels.order_up_to,
+        orderable=~levels.no_demand,
+        sales_are_lost=policy.unmet_demand == "lost",
+    )
     lines = plan_orders(known, rule, demand, schedule)
     short_day = stockout_day(known.net_stock, projection.balance)
     replenishment = replenishment_plan(
@@ -146,7 +155,9 @@ def plan_inventory(
         metrics=metrics,
         lead_time_demand=_lead_time_demand(forecast, known, levels.law),
         replenishment=replenishment,
-        projection=_projection(forecast, daily_mean, projection, planned, levels.safety_stock),
+        projection=_projection(
+            forecast, periods, mean, projection, planned, levels.safety_stock, policy.unmet_demand == "lost"
+        ),
     )
 
 
@@ -299,30 +310,40 @@ def _lead_time_demand(forecast: Forecast, supply: Supply, law: NormalDemand) -> 
 
 def _projection(
     forecast: Forecast,
-    daily_mean: FloatArray,
+    periods: PeriodDays,
+    mean: FloatArray,
     projection: StockProjection,
     planned: FloatArray,
     safety_stock: FloatArray,
+    sales_are_lost: bool,
 ) -> pl.DataFrame:
-    n, horizon = daily_mean.shape
+    """The stock at the end of each of the forecast's periods, and what arrives and is used in it.
+
+    Where sales are lost, stock never falls below zero; ``stockout_prob`` is of demand beyond all of it.
+    """
+    n, horizon = mean.shape
     ids = pl.Series(forecast.series_ids, dtype=pl.String)
-    days = pl.Series(
-        [forecast.as_of_date + timedelta(days=lag) for lag in range(1, horizon + 1)], dtype=pl.Date
-    )
+    starts = pl.Series(periods.starts, dtype=pl.Date)
+    balance, low, high = projection.balance, projection.low, projection.high
+    with_plan = balance + np.cumsum(planned, axis=1)
+    if sales_are_lost:
+        balance, low, high, with_plan = (
+            path + unserved_so_far(path) for path in (balance, low, high, with_plan)
+        )
     return to_table(
         PROJECTION_SCHEMA,
         {
             "series_id": ids.gather(np.repeat(np.arange(n), horizon)),
-            "date": days.gather(np.tile(np.arange(horizon), n)),
-            "lag_days": np.tile(np.arange(1, horizon + 1), n),
-            "confirmed_receipts_qty": projection.receipts.ravel(),
-            "planned_receipts_qty": planned.ravel(),
-            "demand_mean_qty": daily_mean.ravel(),
-            "projected_qty": projection.balance.ravel(),
-            "with_plan_qty": (projection.balance + np.cumsum(planned, axis=1)).ravel(),
-            "p10_qty": projection.low.ravel(),
-            "p90_qty": projection.high.ravel(),
-            "stockout_prob": projection.stockout_probability().ravel(),
+            "date": starts.gather(np.tile(np.arange(horizon), n)),
+            "lag_days": np.tile(periods.last_day, n),
+            "confirmed_receipts_qty": periods.totals(projection.receipts).ravel(),
+            "planned_receipts_qty": periods.totals(planned).ravel(),
+            "demand_mean_qty": mean.ravel(),
+            "projected_qty": periods.closing(balance).ravel(),
+            "with_plan_qty": periods.closing(with_plan).ravel(),
+            "p10_qty": periods.closing(low).ravel(),
+            "p90_qty": periods.closing(high).ravel(),
+            "stockout_prob": periods.closing(projection.stockout_probability()).ravel(),
             "safety_stock_qty": np.repeat(safety_stock, horizon),
         },
     )

@@ -27,12 +27,15 @@ class InventoryPolicy:
     Attributes:
         service_target: probability of no stock-out per cycle, strictly between 0 and 1.
         service_metric: what the target counts: replenishment cycles.
-        review_days: days between order reviews where the supply row has none.
+        review_days: days between order reviews where the supply row has none; None: a period of the
+            forecast, 30 days for a month.
         holding_rate: yearly cost of holding a unit over its unit cost; None: no economic lot.
         order_cost: money per order; None: no economic lot.
         excess_horizon_days: days of demand above which stock counts as excess.
         negative_stock: ``backorder`` keeps a negative stock as owed to customers, ``zero`` takes it for a
             booking error.
+        unmet_demand: ``backorder`` where customers wait for goods, ``lost`` where they go elsewhere and what
+            a stock-out before the order's arrival turns away is not ordered again.
 
     Raises:
         ValueError: a value lies outside its range.
@@ -40,17 +43,18 @@ class InventoryPolicy:
 
     service_target: float
     service_metric: ServiceMetric = "csl_cycle"
-    review_days: int = 1
+    review_days: int | None = None
     holding_rate: float | None = None
     order_cost: float | None = None
     excess_horizon_days: int = 90
     negative_stock: Literal["backorder", "zero"] = "backorder"
+    unmet_demand: Literal["backorder", "lost"] = "backorder"
 
     def __post_init__(self) -> None:
         safety_factor(self.service_target)
         if self.service_metric != "csl_cycle":
             raise ValueError(f"service metric {self.service_metric!r}: only 'csl_cycle' is computed")
-        if self.review_days < 0 or self.excess_horizon_days < 1:
+        if (self.review_days or 0) < 0 or self.excess_horizon_days < 1:
             raise ValueError("review_days must be at least 0 and excess_horizon_days at least 1")
         for cost in (self.holding_rate, self.order_cost):
             if cost is not None and not 0.0 < cost < float("inf"):
@@ -59,6 +63,8 @@ class InventoryPolicy:
                 )
         if self.negative_stock not in ("backorder", "zero"):
             raise ValueError(f"negative_stock {self.negative_stock!r} must be 'backorder' or 'zero'")
+        if self.unmet_demand not in ("backorder", "lost"):
+            raise ValueError(f"unmet_demand {self.unmet_demand!r} must be 'backorder' or 'lost'")
 
 
 def reorder_levels(

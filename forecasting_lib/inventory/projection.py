@@ -198,6 +198,21 @@ def project_stock(net_stock: FloatArray, receipts: FloatArray, demand: Cumulativ
     return StockProjection(net_stock, receipts, balance, sd=np.sqrt(demand.variance[:, 1:]))
 
 
+def unserved_so_far(balance: FloatArray) -> FloatArray:
+    """Units that no stock has met by the end of each day, (n, days), where unmet demand is lost.
+
+    The backorder balance reflected at zero: what was lost once stays lost, and the stock is the balance and
+    these together.
+
+    >>> unserved_so_far(np.array([[5.0, -5.0, 15.0, -8.0]]))
+    array([[0., 5., 5., 8.]])
+
+    Args:
+        balance: (n, days) units, as if customers waited.
+    """
+    return np.maximum.accumulate(np.maximum(-balance, 0.0), axis=1)
+
+
 def stockout_day(net_stock: FloatArray, balance: FloatArray) -> FloatArray:
     """First day whose end balance is below zero, (n,); 0 where customers are owed already; NaN: none.
 

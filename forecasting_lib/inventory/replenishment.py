@@ -22,7 +22,7 @@ from forecasting_lib.inventory.lead_time_demand import (
     protection_demand,
 )
 from forecasting_lib.inventory.policies import usable_multiple
-from forecasting_lib.inventory.projection import ReceiptSchedule
+from forecasting_lib.inventory.projection import ReceiptSchedule, unserved_so_far
 from forecasting_lib.inventory.supply import Supply
 from forecasting_lib.inventory.tables import REPLENISHMENT_SCHEMA, float_columns
 from forecasting_lib.panel import FloatArray
@@ -91,11 +91,14 @@ class OrderRule:
     """The levels that every review applies, (n,) units each; NaN: no decision.
 
     ``orderable`` is false where no order may be suggested whatever the position, as without demand.
+    ``sales_are_lost`` where demand that meets no stock is gone: the position of a review then includes what
+    is expected to be turned away before its order arrives.
     """
 
     reorder_point: FloatArray
     order_up_to: FloatArray
     orderable: BoolArray
+    sales_are_lost: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,8 @@ def plan_orders(
 
     Day 1 is a review day; the position of its morning is today's, that of day d is lower by the mean
     demand of days 1..d-1 and higher by what the plan has ordered before. An order of day d arrives in the
-    morning of day d + L, L rounded up to whole days.
+    morning of day d + L, L rounded up to whole days. Where sales are lost, the demand that no stock meets
+    before that morning is no longer owed, and the position is higher by it.
 
     Returns:
         The lines of all series over the horizon, those of day 1 first.
@@ -141,10 +145,14 @@ def plan_orders(
     in_view = net_stock + receipts.total_dated()
     ordered = np.zeros_like(net_stock)
     searched_from = np.ones(ordered.size, dtype=np.int64)
+    planned = np.zeros_like(short_of_stock)
     lines: list[OrderLines] = []
     for day in range(1, horizon + 1):
         row = np.flatnonzero(known & rule.orderable & ((day - 1) % review == 0))
         position = position_now[row] + ordered[row] - demand.mean[row, day - 1]
+        if rule.sales_are_lost:
+            balance = net_stock[row][:, None] + planned[row] - short_of_stock[row]
+            position += _lost_before(balance, day + lead[row])
         quantity = suggested_order(
             position,
             rule.reorder_point[row],
@@ -179,8 +187,22 @@ def plan_orders(
             )
         )
         ordered[row] += quantity
+        if rule.sales_are_lost:
+            planned[row] += quantity[:, None] * (days >= (day + lead[row])[:, None])
         searched_from[row] = day + lead[row]
     return _concatenated(lines)
+
+
+def _lost_before(balance: FloatArray, arrival: IntArray) -> FloatArray:
+    """Demand turned away by the evening before a day, (m,) units, where unmet demand is lost.
+
+    Args:
+        balance: (m, h) stock at the end of each day as if customers waited.
+        arrival: (m,) day numbers from 1 on; past the horizon the horizon counts.
+    """
+    through = np.minimum(arrival - 1, balance.shape[1])
+    unserved = unserved_so_far(balance)[np.arange(len(balance)), np.maximum(through, 1) - 1]
+    return np.where(through > 0, unserved, 0.0)
 
 
 def _concatenated(lines: list[OrderLines]) -> OrderLines:

@@ -14,6 +14,8 @@ from enum import StrEnum
 import numpy as np
 import polars as pl
 
+from forecasting_lib.grain import Grain
+from forecasting_lib.inventory.days import REVIEW_DAYS
 from forecasting_lib.inventory.flags import BoolArray, Flag
 from forecasting_lib.inventory.policies import InventoryPolicy
 from forecasting_lib.inventory.tables import SUPPLY_SCHEMA, float_columns
@@ -44,7 +46,8 @@ class Supply:
         on_hand: after the client's rule for negative stock.
         reserved, backorder: zero where stock is known and they are not; never negative.
         lead_time, lead_time_sd: mean and standard deviation of the lead time.
-        review: review period, the policy's where the row has none.
+        review: review period, the policy's where the row has none, else the grain's.
+        last_season_mean: units a day expected after the forecast's horizon.
         unit_value: what a unit is worth in sales: its price, else its cost.
         unit_risk_value: what one unserved unit loses: its margin where positive, else its price.
     """
@@ -64,13 +67,20 @@ class Supply:
     last_season_mean: FloatArray
 
     @classmethod
-    def from_frame(cls, supply: pl.DataFrame, series_ids: Sequence[str], policy: InventoryPolicy) -> Supply:
+    def from_frame(
+        cls,
+        supply: pl.DataFrame,
+        series_ids: Sequence[str],
+        policy: InventoryPolicy,
+        grain: Grain = Grain.DAY,
+    ) -> Supply:
         """Align the supply rows with the forecast's series; a series without a row is unknown throughout.
 
         Args:
             supply: columns of ``SUPPLY_SCHEMA``, at most one row per series.
             series_ids: the n series of the forecast.
             policy: the client's defaults and its rule for negative stock.
+            grain: of the forecast.
 
         Raises:
             ValueError: a series repeats.
@@ -103,6 +113,7 @@ class Supply:
             on_hand = np.maximum(on_hand, 0.0)
         zero_if_stock_known = np.where(np.isnan(on_hand), np.nan, 0.0)
         review = not_negative("review_days")
+        usual_review = float(REVIEW_DAYS[grain] if policy.review_days is None else policy.review_days)
         cost, price = not_negative("unit_cost"), not_negative("unit_price")
         margin = price - cost
         return cls(
@@ -112,7 +123,7 @@ class Supply:
             backorder=zero_if_stock_known + np.maximum(np.nan_to_num(values("backorder_qty")), 0.0),
             lead_time=not_negative("lead_time_days"),
             lead_time_sd=not_negative("lead_time_sd_days"),
-            review=np.where(np.isnan(review), float(policy.review_days), review),
+            review=np.where(np.isnan(review), usual_review, review),
             moq=not_negative("moq_qty"),
             order_multiple=not_negative("order_multiple_qty"),
             unit_cost=cost,

@@ -147,7 +147,7 @@ PROJECTION_SCHEMA: dict[str, pl.DataType] = {
     "stockout_prob": pl.Float64(),
     "safety_stock_qty": pl.Float64(),
 }
-"""One row per series and day of the horizon."""
+"""One row per series and period of the horizon, dated by its first day; stocks are those of its last day."""
 
 
 def to_table(schema: Mapping[str, pl.DataType], columns: Mapping[str, object]) -> pl.DataFrame:

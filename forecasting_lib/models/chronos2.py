@@ -9,7 +9,7 @@ torch and chronos take seconds to import, so both are imported when a model is f
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,9 +17,10 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from forecasting_lib.models.counts import counts_in_whole_units
 from forecasting_lib.models.weights import WeightsUnavailable, tensor_names
 from forecasting_lib.panel import MEDIAN_INDEX, QUANTILE_LEVELS, FloatArray, Forecast, Panel
-from forecasting_lib.quantile_grid import demand_grid, grid_mean, whole_units
+from forecasting_lib.quantile_grid import demand_grid, grid_mean
 
 Progress = Callable[[int, int], None]
 """Called with (series done, series in all) after every batch."""
@@ -38,12 +39,12 @@ class Chronos2:
 
     Quantiles are clipped at 0 and sorted, and ``mean`` is their integral. Where a history is in whole units,
     they are then brought to whole units, too. ``point`` is the median of what is published. A series without
-    an observed day in its context is answered with NaN.
+    an observed period in its context is answered with NaN.
 
     Args:
         path: directory with ``config.json`` and the weights, as ``weights.resolve_weights`` returns it.
-        context_days: most recent days the model is shown, up to what its weights allow; the main driver of
-            cost.
+        context_days: most recent periods the model is shown, days where the panel's are, up to what its
+            weights allow; the main driver of cost.
         batch_rows: rows of a forward pass, one per series and per covariate; None chooses for the device.
         device: a torch device, ``cpu`` or ``cuda``; None takes a GPU where there is one.
         progress: told after every batch how far the forecast is.
@@ -78,7 +79,9 @@ class Chronos2:
         """
         for covariate, arrays in panel.future_covariates.items():
             if any(len(a) < horizon for a in arrays):
-                raise ValueError(f"covariate {covariate!r} is not known for all {horizon} days ahead")
+                raise ValueError(
+                    f"covariate {covariate!r} is not known for all {horizon} {panel.grain.periods} ahead"
+                )
         context = min(self.context_days, self._pipeline.model_context_length)
         lengths = np.array([min(len(h), context) for h in panel.history], dtype=np.int64)
         known = np.array([not np.isnan(h[-context:]).all() for h in panel.history], dtype=np.bool_)
@@ -98,6 +101,7 @@ class Chronos2:
             mean=grid_mean(quantiles),
             quantiles=quantiles,
             reasons=(None,) * len(panel),
+            grain=panel.grain,
         )
         return counts_in_whole_units(forecast, panel) if self.in_whole_units else forecast
 
@@ -145,32 +149,6 @@ class Chronos2:
             # Rows of targets (series, 21, days), as (series, days, 21).
             targets = answer[:: len(answer) // len(batch), :, :horizon].transpose(1, 2).cpu().numpy()
         return np.asarray(targets, dtype=np.float32)
-
-
-def counts_in_whole_units(forecast: Forecast, panel: Panel) -> Forecast:
-    """The forecast with whole quantiles and medians where the history is in whole units; means stay.
-
-    Args:
-        forecast: of the panel's series; one that carries a reason is not the model's and stays as it is.
-        panel: what it was made from.
-    """
-    counts = np.array(
-        [
-            reason is None and is_counted(history)
-            for reason, history in zip(forecast.reasons, panel.history, strict=True)
-        ],
-        dtype=np.bool_,
-    )
-    quantiles = forecast.quantiles.copy()
-    quantiles[counts] = whole_units(quantiles[counts])
-    point = np.where(counts[:, None], quantiles[:, :, MEDIAN_INDEX], forecast.point)
-    return replace(forecast, point=point, quantiles=quantiles)
-
-
-def is_counted(history: npt.NDArray[np.floating[Any]]) -> bool:
-    """Whether every observed day of a history (days,) is a whole number of units."""
-    observed = history[~np.isnan(history)]
-    return bool((observed == np.rint(observed)).all())
 
 
 def model_rows(

@@ -4,19 +4,20 @@ Belongs here: cleaning of histories and covariates, the series no model is asked
 model returns, the fallback and the reason codes. Does not belong here: any forecast of its own beyond the
 fallback.
 
-The fallback of a series without a positive day is zero demand; of a series with one observed day that day's
-demand, for every day and every level; of a series whose model failed, the moving average of seven days.
+The fallback of a series without a positive period is zero demand; of a series with one observed period that
+period's demand, for every period and every level; of a series whose model failed, a moving average.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
 
+from forecasting_lib.grain import Grain
 from forecasting_lib.models.interface import Forecaster
 from forecasting_lib.models.naive import MovingAverage
 from forecasting_lib.models.tails import Supported, supported, within_reach
@@ -26,10 +27,13 @@ from forecasting_lib.quantile_grid import demand_grid
 IntArray = npt.NDArray[np.int64]
 
 CAP_FACTOR = 10.0
-"""A forecast above this multiple of the highest day ever seen is an error of the model, not news."""
+"""A forecast above this multiple of the highest period ever seen is an error of the model, not news."""
 
-MIN_HISTORY_DAYS = 14
-"""Fewer days since the first sale make a cold start."""
+MIN_HISTORY_PERIODS: Mapping[Grain, int] = {Grain.DAY: 14, Grain.WEEK: 8, Grain.MONTH: 6}
+"""Fewer periods since the first sale make a cold start."""
+
+FALLBACK_WINDOWS: Mapping[Grain, int] = {Grain.DAY: 7, Grain.WEEK: 8, Grain.MONTH: 12}
+"""Periods of the moving average that stands in for a model."""
 
 LARGEST_DEMAND = float(np.finfo(np.float32).max)
 """Models work in single precision; a larger number is not demand and is masked like an infinity."""
@@ -41,50 +45,51 @@ class Reason(StrEnum):
     NO_HISTORY = "NO_HISTORY"
     """The history is empty: zero demand."""
     ALL_MASKED = "ALL_MASKED"
-    """No day of the history was observed: zero demand."""
+    """No period of the history was observed: zero demand."""
     ALL_ZERO = "ALL_ZERO"
     """Nothing was ever sold: zero demand."""
     SINGLE_POINT = "SINGLE_POINT"
-    """One observed day since the first sale: that day's demand, without spread."""
+    """One observed period since the first sale: its demand, without spread."""
     NOT_FINITE = "NOT_FINITE"
     """The model returned NaN or infinity: moving average."""
     CAPPED = "CAPPED"
-    """The model's mean or median exceeds ``CAP_FACTOR`` times the highest day seen: moving average."""
+    """The model's mean or median exceeds ``CAP_FACTOR`` times the highest period seen: moving average."""
 
 
 class Note(StrEnum):
     """What a reader should know about a series whose numbers stand."""
 
     COLD_START = "COLD_START"
-    """Fewer than ``MIN_HISTORY_DAYS`` days since the first sale."""
+    """Fewer than ``MIN_HISTORY_PERIODS`` since the first sale."""
     TAIL_SHRUNK = "TAIL_SHRUNK"
-    """A day of the history, or the upper tail of the answer, is beyond what the year around it supports."""
+    """A period of the history, or the answer's upper tail, is beyond what the year around it supports."""
 
 
 def guarded_predict(model: Forecaster, panel: Panel, horizon: int) -> Forecast:
     """Forecast every series of a panel: by the model where it can, by the documented fallback elsewhere.
 
-    The model sees histories that begin with their first positive day (zeros before the first sale are not
-    demand, and move the scale of a normalising model), infinities masked, negative days at 0 and days that
-    nothing supports at the level of their year (``tails``). About a series with such a day it is asked once
-    more with the day as it was, for ``raw_mean`` alone. It is not called when no series is left for it.
+    The model sees histories that begin with their first positive period (zeros before the first sale are not
+    demand, and move the scale of a normalising model), infinities masked, negative periods at 0 and periods
+    that nothing supports at the level of their year (``tails``). About a series with such a period it is
+    asked once more with the period as it was, for ``raw_mean`` alone. It is not called when no series is left
+    for it.
 
     Args:
         model: any model of the interface.
         panel: any panel; nothing about its numbers is assumed.
-        horizon: days ahead, at least 1.
+        horizon: periods ahead, at least 1.
 
     Returns:
         One forecast per series in the panel's order. ``point``, ``mean`` and ``quantiles`` are finite, at
-        least 0 and at most ``CAP_FACTOR`` times the highest day of the series; quantiles do not cross.
+        least 0 and at most ``CAP_FACTOR`` times the highest period of the series; quantiles do not cross.
         ``reasons`` holds a :class:`Reason` for every series whose numbers are not the model's, ``notes`` a
         :class:`Note` for every series whose numbers are, with the tail shrunk.
 
     Raises:
-        ValueError: the horizon is below 1, or the model answered for other series or days than asked.
+        ValueError: the horizon is below 1, or the model answered for other series or periods than asked.
     """
     if horizon < 1:
-        raise ValueError(f"horizon is {horizon} days; it must be at least 1")
+        raise ValueError(f"horizon is {horizon} {panel.grain.periods}; it must be at least 1")
     histories = _Histories.of(panel)
     reasons: list[Reason | None] = histories.reasons()
     point = np.repeat(histories.highest[:, None], horizon, axis=1)
@@ -113,7 +118,8 @@ def guarded_predict(model: Forecaster, panel: Panel, horizon: int) -> Forecast:
             raw_mean[asked[i]] = unguarded[i]
         failed = np.flatnonzero(~stands)
         if len(failed):
-            fallback = MovingAverage().predict(support.panel.select(failed.tolist()), horizon)
+            average = MovingAverage(FALLBACK_WINDOWS[panel.grain])
+            fallback = average.predict(support.panel.select(failed.tolist()), horizon)
             rows = asked[failed]
             point[rows], mean[rows], quantiles[rows] = fallback.point, fallback.mean, fallback.quantiles
             for row, is_finite in zip(rows, finite[failed], strict=True):
@@ -128,17 +134,18 @@ def guarded_predict(model: Forecaster, panel: Panel, horizon: int) -> Forecast:
         reasons=tuple(reasons),
         notes=tuple(notes),
         raw_mean=raw_mean if any(notes) else None,
+        grain=panel.grain,
     )
 
 
 def history_notes(panel: Panel) -> tuple[Note | None, ...]:
-    """For each series ``COLD_START`` where its first sale is less than ``MIN_HISTORY_DAYS`` days old.
+    """For each series ``COLD_START`` where its first sale is less than ``MIN_HISTORY_PERIODS`` old.
 
     A series that never sold has no note: :func:`guarded_predict` gives its reason.
     """
     histories = _Histories.of(panel)
-    age = histories.days - histories.first_sale
-    short = (histories.first_sale >= 0) & (age < MIN_HISTORY_DAYS)
+    age = histories.periods - histories.first_sale
+    short = (histories.first_sale >= 0) & (age < MIN_HISTORY_PERIODS[panel.grain])
     return tuple(Note.COLD_START if is_short else None for is_short in short)
 
 
@@ -147,16 +154,16 @@ class _Histories:
     """What the guards know of each of the n series; arrays have shape (n,).
 
     Attributes:
-        cleaned: the histories with infinities masked and negative days at 0.
-        days: their lengths.
-        first_sale: position of the first positive day, -1 where there is none.
-        observed: number of observed days.
-        observed_since_sale: number of observed days from the first positive one on.
-        highest: the highest day, in units; 0 where nothing was sold.
+        cleaned: the histories with infinities masked and negative periods at 0.
+        periods: their lengths.
+        first_sale: position of the first positive period, -1 where there is none.
+        observed: number of observed periods.
+        observed_since_sale: number of observed periods from the first positive one on.
+        highest: the highest period, in units; 0 where nothing was sold.
     """
 
     cleaned: tuple[FloatArray, ...]
-    days: IntArray
+    periods: IntArray
     first_sale: IntArray
     observed: IntArray
     observed_since_sale: IntArray
@@ -164,9 +171,9 @@ class _Histories:
 
     @classmethod
     def of(cls, panel: Panel) -> _Histories:
-        days = np.array([len(h) for h in panel.history], dtype=np.int64)
-        ends = np.cumsum(days)
-        starts = ends - days
+        periods = np.array([len(h) for h in panel.history], dtype=np.int64)
+        ends = np.cumsum(periods)
+        starts = ends - periods
         demand = _masked(panel.history)
         np.maximum(demand, 0.0, out=demand)
 
@@ -175,12 +182,12 @@ class _Histories:
         sold = first < ends
         seen_before = np.append(0, np.cumsum(~np.isnan(demand)))
         highest = np.zeros(len(panel))
-        filled = days > 0
+        filled = periods > 0
         if filled.any():
             highest[filled] = np.nan_to_num(np.fmax.reduceat(demand, starts[filled]))
         return cls(
-            cleaned=_split(demand, days),
-            days=days,
+            cleaned=_split(demand, periods),
+            periods=periods,
             first_sale=np.where(sold, first - starts, -1),
             observed=seen_before[ends] - seen_before[starts],
             observed_since_sale=np.where(sold, seen_before[ends] - seen_before[first], 0),
@@ -189,12 +196,12 @@ class _Histories:
 
     def reasons(self) -> list[Reason | None]:
         """Why a model is not asked about a series; None where it is."""
-        found: list[Reason | None] = [None] * len(self.days)
+        found: list[Reason | None] = [None] * len(self.periods)
         for reason, applies in (
             (Reason.SINGLE_POINT, self.observed_since_sale == 1),
             (Reason.ALL_ZERO, self.first_sale < 0),
             (Reason.ALL_MASKED, self.observed == 0),
-            (Reason.NO_HISTORY, self.days == 0),
+            (Reason.NO_HISTORY, self.periods == 0),
         ):
             for row in np.flatnonzero(applies):
                 found[row] = reason
@@ -218,6 +225,7 @@ def _visible(panel: Panel, histories: _Histories, rows: IntArray) -> Panel:
         future_covariates={
             k: cleaned(tuple(v[row] for row in rows)) for k, v in panel.future_covariates.items()
         },
+        grain=panel.grain,
     )
 
 
@@ -267,13 +275,14 @@ def _ask(model: Forecaster, panel: Panel, horizon: int) -> Forecast:
     """The model's answer.
 
     Raises:
-        ValueError: it is for other series or another horizon than asked.
+        ValueError: it is for other series, another horizon or another grain than asked.
     """
     answer = model.predict(panel, horizon)
-    if answer.series_ids != panel.series_ids or answer.horizon != horizon:
+    if (answer.series_ids, answer.horizon, answer.grain) != (panel.series_ids, horizon, panel.grain):
         raise ValueError(
-            f"model {model.name!r} was asked for {len(panel)} series over {horizon} days and answered for "
-            f"{len(answer.series_ids)} series over {answer.horizon} days, or in another order"
+            f"model {model.name!r} was asked for {len(panel)} series over {horizon} {panel.grain.periods} "
+            f"and answered for {len(answer.series_ids)} series over {answer.horizon} {answer.grain.periods}, "
+            "or in another order"
         )
     return answer
 

@@ -10,8 +10,8 @@ from forecasting_lib.panel import Forecast, Panel
 class Forecaster(Protocol):
     """A model: a panel and a horizon in, a forecast over the quantile grid out.
 
-    A model may assume what the guards ensure: every history begins with a positive day, has at least two
-    observed days and holds no infinity and nothing negative; covariates hold no infinity (NaN is a value
+    A model may assume what the guards ensure: every history begins with a positive period, has at least two
+    observed ones and holds no infinity and nothing negative; covariates hold no infinity (NaN is a value
     not known). A model that has no answer for a series returns NaN for it, and the guards put the fallback
     there. It must not look at anything but the panel.
     """
@@ -27,5 +27,5 @@ class Forecaster(Protocol):
         ...
 
     def predict(self, panel: Panel, horizon: int) -> Forecast:
-        """Forecast ``horizon`` days after ``panel.as_of_date`` for every series, in the panel's order."""
+        """Forecast ``horizon`` periods after ``panel.as_of_date`` for every series, in the panel's order."""
         ...

@@ -19,20 +19,35 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from forecasting_lib.grain import Grain
 from forecasting_lib.panel import FloatArray, Forecast, Panel
 from forecasting_lib.quantile_grid import grid_mean
 
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 
-YEAR_PERIODS = 364
-"""The year that supports a day: 52 weeks, every weekday equally often. The one place that knows the grain."""
 
-YEAR_TOLERANCE = 7
-"""A peak of last year lies within this many periods of a whole number of years."""
+@dataclass(frozen=True)
+class Year:
+    """The year that supports a period, in periods.
 
-MIN_OBSERVED = 28
-"""Fewer observed periods since the first sale say nothing about what is large."""
+    Attributes:
+        length: periods; of days 52 weeks, so that every weekday is in it equally often.
+        tolerance: a peak of last year lies within this many periods of a whole number of years.
+        least_observed: fewer observed periods since the first sale say nothing about what is large.
+    """
+
+    length: int
+    tolerance: int
+    least_observed: int
+
+
+YEARS: Mapping[Grain, Year] = {
+    Grain.DAY: Year(length=364, tolerance=7, least_observed=28),
+    Grain.WEEK: Year(length=52, tolerance=1, least_observed=26),
+    Grain.MONTH: Year(length=12, tolerance=1, least_observed=12),
+}
+"""The constants of weeks and months are the days' in the same spirit; backtests chose the days' only."""
 
 SUPPORTING_DAYS = 3
 """Days that have to reach a level before it counts as one the series sells at."""
@@ -81,23 +96,24 @@ def supported(panel: Panel) -> Supported:
     Args:
         panel: histories from their first positive period on, without infinities and nothing negative.
     """
+    year = YEARS[panel.grain]
     shown = list(panel.history)
     clipped = np.zeros(len(panel), dtype=np.bool_)
     ceiling = np.full(len(panel), np.inf)
     for i, history in enumerate(panel.history):
-        if np.count_nonzero(~np.isnan(history)) < MIN_OBSERVED:
+        if np.count_nonzero(~np.isnan(history)) < year.least_observed:
             continue
         events = {name: panel.past_covariates[name][i] for name in EVENTS if name in panel.past_covariates}
-        cleaned, clipped[i] = without_unsupported_days(history, events)
+        cleaned, clipped[i] = without_unsupported_days(history, events, year)
         shown[i] = cleaned
-        recent = cleaned[-YEAR_PERIODS:]
+        recent = cleaned[-year.length :]
         if np.count_nonzero(recent > 0) >= SUPPORTING_DAYS:
             ceiling[i] = REACH * np.nanmax(recent)
     return Supported(replace(panel, history=tuple(shown)), clipped, ceiling)
 
 
 def without_unsupported_days(
-    history: FloatArray, events: Mapping[str, FloatArray]
+    history: FloatArray, events: Mapping[str, FloatArray], year: Year = YEARS[Grain.DAY]
 ) -> tuple[FloatArray, bool]:
     """The history with every unsupported day at the level that its year supports, and whether there was one.
 
@@ -111,20 +127,21 @@ def without_unsupported_days(
     Args:
         history: (t,) units a period, at least 0, NaN masked.
         events: covariates of the same periods that are positive on days which they explain.
+        year: in the periods of the history.
     """
-    years = _years(len(history))
+    years = _years(len(history), year.length)
     last = _Level.of(history[years[0]])
     if last is not None and np.nanmax(history) <= LEAST_FACTOR * last.value:
         return history, False  # most series, and no spread had to be estimated
     bounds = np.full(len(history), np.inf)
     values = np.empty(len(history))
-    for year in years:
-        known = [level for level in (_Level.of(history[year]), last) if level is not None]
+    for span in years:
+        known = [level for level in (_Level.of(history[span]), last) if level is not None]
         if known:
             level = max(known, key=lambda level: level.bound)
-            bounds[year], values[year] = level.bound, level.value
+            bounds[span], values[span] = level.bound, level.value
     suspects = np.flatnonzero(history > bounds)
-    unsupported = suspects[~_have_twins(history, suspects, events)]
+    unsupported = suspects[~_have_twins(history, suspects, events, year)]
     if not len(unsupported):
         return history, False
     shown = history.copy()
@@ -185,20 +202,22 @@ class _Level:
         return float(np.exp(np.log(self.value) + max(least, HAMPEL_FACTOR * spread)))
 
 
-def _years(periods: int) -> list[slice]:
+def _years(periods: int, length: int) -> list[slice]:
     """A history in years counted back from its last period; the oldest takes what is left over."""
-    whole = max(1, periods // YEAR_PERIODS)
-    ends = [periods - YEAR_PERIODS * i for i in range(whole)]
+    whole = max(1, periods // length)
+    ends = [periods - length * i for i in range(whole)]
     return [slice(start, end) for start, end in zip([*ends[1:], 0], ends, strict=True)]
 
 
-def _have_twins(history: FloatArray, suspects: IntArray, events: Mapping[str, FloatArray]) -> BoolArray:
+def _have_twins(
+    history: FloatArray, suspects: IntArray, events: Mapping[str, FloatArray], year: Year
+) -> BoolArray:
     """Which suspects another one of their size explains: whole years apart, or on a day of the same kind."""
     units = history[suspects]
     alike = np.maximum.outer(units, units) <= TWIN_RATIO * np.minimum.outer(units, units)
     apart = np.abs(np.subtract.outer(suspects, suspects))
-    years = np.rint(apart / YEAR_PERIODS)
-    explained = (years >= 1) & (np.abs(apart - YEAR_PERIODS * years) <= YEAR_TOLERANCE)
+    years = np.rint(apart / year.length)
+    explained = (years >= 1) & (np.abs(apart - year.length * years) <= year.tolerance)
     for values in events.values():
         on = values[suspects] > 0
         explained |= np.logical_and.outer(on, on) & (apart > 0)

@@ -13,14 +13,21 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
+
+from forecasting_lib.grain import Grain
 
 DEFAULT_MODEL_ID = "amazon/chronos-2"
 BUNDLED_MODEL_ID = "bundled"
 ARCHITECTURE = "Chronos2Model"
+
+GRAINS_KEY = "grains"
+"""Key of ``config.json`` that lists the grains weights were trained for; a tuned copy inherits it. Weights
+without it, such as amazon/chronos-2, were trained on all of them."""
 
 NETWORK_TIMEOUT_SECONDS = 4.0
 """The longest wait for a hub that may not be there. A download that has begun takes its time."""
@@ -57,6 +64,7 @@ class ResolvedWeights:
         path: directory with ``config.json`` and the safetensors files.
         digest: hex sha256 over the safetensors files in the order of their names; of a single file, its own.
         warnings: one sentence for every place that was passed over.
+        grains: what they were trained for.
     """
 
     source: WeightsSource
@@ -64,6 +72,7 @@ class ResolvedWeights:
     path: Path
     digest: str
     warnings: tuple[str, ...] = ()
+    grains: frozenset[Grain] = frozenset(Grain)
 
 
 def resolve_weights(
@@ -135,13 +144,30 @@ def verified_weights(
     Raises:
         WeightsUnavailable: it is not a whole Chronos-2 model; the message says what is wrong.
     """
-    _require_chronos2(directory)
+    config = _chronos2_config(directory)
     tensor_names(directory)
-    return ResolvedWeights(source, model_id, directory, _digest(directory), warnings)
+    grains = _grains(config, directory)
+    return ResolvedWeights(source, model_id, directory, _digest(directory), warnings, grains)
 
 
-def _require_chronos2(directory: Path) -> None:
-    """Refuse a directory whose config.json does not describe a Chronos-2 model."""
+def _grains(config: Mapping[str, Any], directory: Path) -> frozenset[Grain]:
+    """The grains that a config.json lists, all where it has no list.
+
+    Raises:
+        WeightsUnavailable: it lists something else.
+    """
+    listed = config.get(GRAINS_KEY, [str(grain) for grain in Grain])
+    try:
+        return frozenset(Grain(grain) for grain in listed)
+    except (ValueError, TypeError):
+        raise WeightsUnavailable(
+            f"{directory / 'config.json'} says {GRAINS_KEY} are {listed!r}; they must be among "
+            f"{', '.join(Grain)}."
+        ) from None
+
+
+def _chronos2_config(directory: Path) -> dict[str, Any]:
+    """What config.json says; refuses a directory where it does not describe a Chronos-2 model."""
     file = directory / "config.json"
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
@@ -156,6 +182,7 @@ def _require_chronos2(directory: Path) -> None:
             f"{directory} holds weights of another architecture ({', '.join(map(str, architectures))}); "
             f"{ARCHITECTURE} is needed."
         )
+    return config
 
 
 def _weight_files(directory: Path) -> list[Path]:

@@ -58,6 +58,7 @@ class Architecture:
                 attn_implementation=attention,
                 architectures=["Chronos2Model"],
                 chronos_pipeline_class="Chronos2Pipeline",
+                grains=["day"],  # of the demand it is trained on; models.weights reads it
                 chronos_config={
                     "context_length": self.context_days,
                     "input_patch_size": PATCH_DAYS,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 from rich.table import Column, Table
 
+from forecasting_lib.grain import Grain
 from orchestration.commands.terminal import err, open_warehouse, out, show_waiting, show_warning, waiting
 from orchestration.foreign_text import escape, printable
 from orchestration.registry import SETTINGS, Client, plain_type
@@ -80,10 +81,15 @@ def update(client: Slug, **fields: Any) -> None:
     if not changes:
         raise typer.BadParameter("name at least one setting to change")
     settings, warehouse = open_warehouse()
-    from orchestration.clients import stored_fields, update_client
+    from orchestration.clients import stored_fields, update_client, validated
+    from orchestration.landing.grains import require_grain_fits
 
-    before = stored_fields(warehouse, client)["column_map"]
-    update_client(warehouse, client, **_with_column_map(changes, before))
+    before = stored_fields(warehouse, client)
+    changes = _with_column_map(changes, before["column_map"])
+    if changes.get("grain"):
+        named = validated(client_id=client, name=client, grain=changes["grain"])
+        require_grain_fits(warehouse, client, Grain(named.grain or Grain.DAY))
+    update_client(warehouse, client, **changes)
     out.print(f"[green]Changed[/] {', '.join(changes)} of {client}.")
     _follow_registry(settings, warehouse)
 
@@ -96,14 +102,15 @@ def list_() -> None:
 
     registry = read_registry(warehouse)
     slug = Column("client", no_wrap=True)
-    table = Table(slug, "name", "time zone", "schedule", "horizon", "service", "models", "active")
+    table = Table(slug, "name", "time zone", "schedule", "grain", "horizon", "service", "models", "active")
     for client in registry.clients:
         table.add_row(
             client.client_id,
             escape(client.name),
             escape(client.timezone),
             escape(client.cron or "on new files"),
-            f"{client.horizon_days} days",
+            client.grain or "-",
+            _horizon(client),
             f"{client.service_level:g}",
             ", ".join(client.models),
             "yes" if client.is_active else "no",
@@ -171,6 +178,12 @@ def password(client: Slug) -> None:
         raise typer.BadParameter("an empty password would lock the client out")
     set_client_password(warehouse, client, secret)
     out.print(f"[green]Set[/] the password of {warehouse.roles.client(client)}.")
+
+
+def _horizon(client: Client) -> str:
+    """How far a client's forecasts reach, in the periods of its grain."""
+    grain = Grain(client.grain or Grain.DAY)
+    return f"{client.horizon(grain)} {grain.periods}"
 
 
 def _given(fields: dict[str, Any]) -> dict[str, Any]:

@@ -62,7 +62,8 @@ def evaluate(
     from forecasting_lib.benchmark.card import RAW, WHOLE
     from forecasting_lib.benchmark.figures import figures, judge, score_series
     from forecasting_lib.benchmark.m5_files import read_m5
-    from forecasting_lib.models.chronos2 import Chronos2, counts_in_whole_units
+    from forecasting_lib.models.chronos2 import Chronos2
+    from forecasting_lib.models.counts import counts_in_whole_units
     from forecasting_lib.models.guards import guarded_predict
 
     try:

@@ -16,7 +16,12 @@ DEMO_IDS = (RETAILER_ID, M5_ID)
 
 def retailer_client() -> Client:
     return validated(
-        client_id=RETAILER_ID, name="Demo Retail", timezone="Europe/Dublin", cron="30 5 * * *", country="IE"
+        client_id=RETAILER_ID,
+        name="Demo Retail",
+        timezone="Europe/Dublin",
+        cron="30 5 * * *",
+        grain="day",
+        country="IE",
     )
 
 
@@ -26,6 +31,7 @@ def m5_client() -> Client:
         name="Demo M5",
         timezone="America/Chicago",
         cron="0 5 * * *",
+        grain="day",
         country="US",
         default_lead_time_days=7,
         review_days=7,

@@ -6,13 +6,14 @@ list means nothing odd. Does not belong here: what is refused (``validation``, `
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from statistics import median
 
 import polars as pl
 
+from forecasting_lib.grain import Grain
 from orchestration.warehouse.bulk import read_frame, render
 from orchestration.warehouse.server import Warehouse
 
@@ -20,7 +21,8 @@ RECENT_DAYS = 7
 USUAL_DAYS = 56
 VOLUME_FACTOR = 3.0
 PRICE_FACTOR = 10.0
-GRACE_DAYS = 3
+GRACE_DAYS: Mapping[Grain, int] = {Grain.DAY: 3, Grain.WEEK: 10, Grain.MONTH: 40}
+"""Age of the last day, or of the date of the last total, that is never late."""
 _SHOWN = 10
 
 
@@ -140,14 +142,14 @@ def implausible_prices(recent: RecentSales) -> list[str]:
     ]
 
 
-def late_feed(recent: RecentSales, today: date) -> list[str]:
+def late_feed(recent: RecentSales, today: date, grain: Grain = Grain.DAY) -> list[str]:
     """Whether the last delivered day is older than the feed's own rhythm lets expect."""
     steps = [
         (later - earlier).days
         for earlier, later in zip(recent.delivery_days, recent.delivery_days[1:], strict=False)
         if later > earlier
     ]
-    allowed = max(GRACE_DAYS, 2 * median(steps)) if steps else GRACE_DAYS
+    allowed = max(GRACE_DAYS[grain], 2 * median(steps)) if steps else GRACE_DAYS[grain]
     age = (today - recent.last_day).days
     if age <= allowed:
         return []

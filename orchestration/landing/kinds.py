@@ -16,6 +16,7 @@ from pathlib import PurePosixPath
 import polars as pl
 import sqlalchemy as sa
 
+from forecasting_lib.grain import Grain
 from orchestration.landing.batches import Table
 from orchestration.landing.contracts import Column, ColumnType, Contract
 from orchestration.landing.delivery import Delivery
@@ -39,6 +40,7 @@ class Kind(Contract):
         rows: takes the file's batches apart into accepted and rejected rows.
         whole_file: what repeated keys mean, decided when all rows are there.
         changes_actuals: its rows change what is known of past demand, so that forecasts are scored again.
+        totals_of: what its rows are totals of, where the layout says so and the dates need not tell.
         names_unused: columns that nobody asks for are named in the record; not where a published layout has
             some.
     """
@@ -48,7 +50,13 @@ class Kind(Contract):
     rows: Callable[[Delivery, Table, Rules], Rows] = LongRows
     whole_file: Callable[[Delivery], None] = refuse_repeated
     changes_actuals: bool = False
+    totals_of: Grain | None = None
     names_unused: bool = True
+
+    @property
+    def has_sales(self) -> bool:
+        """Whether its rows are units sold."""
+        return self.table == "sales"
 
 
 MAIN_LOCATION = "main"
@@ -167,6 +175,7 @@ M5_SALES = Kind(
     rows=WideRows,
     whole_file=keep_all,
     changes_actuals=True,
+    totals_of=Grain.DAY,
     names_unused=False,
     columns=(
         _ITEM,

@@ -27,6 +27,7 @@ from orchestration.landing.folder import (
     open_listed,
     open_named,
 )
+from orchestration.landing.grains import judge_grain
 from orchestration.landing.kinds import Kind, is_snapshot, kind_of, kinds_of_table, known_names
 from orchestration.landing.publishing import changes_nothing, publish
 from orchestration.landing.reader import open_delivery
@@ -235,6 +236,7 @@ def stage(
         connection.execute("analyze delivery")
         kind.whole_file(delivery)
         rejected = _rejected_in_bounds(delivery, rows_read)
+        remarks = judge_grain(delivery, kind.totals_of) if kind.has_sales else []
         refuse_large_removal(delivery)
     except FileRefusedError as refusal:
         recall_text(delivery, content, KEPT_ROWS_OF_A_REFUSED_FILE)
@@ -242,7 +244,8 @@ def stage(
     if earlier and changes_nothing(delivery):
         return record_duplicate(connection, identity, kind.name, earlier)
     recall_text(delivery, content, None)
-    outcome = publish(delivery, rows.described(), rows_read, rejected, _unused_columns(kind, table))
+    notes = [*remarks, *_unused_columns(kind, table)]
+    outcome = publish(delivery, rows.described(), rows_read, rejected, notes)
     record_audit(connection, identity, outcome)
     return outcome
 

@@ -86,6 +86,7 @@ class Refusal(StrEnum):
     DAY_OUT_OF_RANGE = "day_out_of_range"
     TOO_MANY_BAD_ROWS = "too_many_bad_rows"
     REMOVES_TOO_MUCH = "removes_too_much"
+    COARSER_GRAIN = "coarser_grain"
     NOT_STORABLE = "not_storable"
 
     @property
@@ -120,6 +121,7 @@ REFUSAL_ADVICE = {
         "Deliver everything of these days in one file; "
         "'forecaster delivery withdraw' takes an earlier delivery back."
     ),
+    Refusal.COARSER_GRAIN: "Set the grain with 'forecaster client update', or deliver shorter periods.",
     Refusal.NOT_STORABLE: "Check the file for numbers that overflow when summed, then deliver it again.",
 }
 
@@ -127,6 +129,7 @@ REFUSAL_ADVICE = {
 class FileRefusedError(UserError):
     """Nothing of a file can be loaded; the message is what the operator reads."""
 
-    def __init__(self, refusal: Refusal, detail: str) -> None:
+    def __init__(self, refusal: Refusal, detail: str, advice: str | None = None) -> None:
+        """The refusal's own advice ends the message, unless there is one for this file."""
         self.refusal = refusal
-        super().__init__(f"{printable(detail)}. {refusal.advice}")
+        super().__init__(f"{printable(detail)}. {advice or refusal.advice}")

@@ -6,8 +6,11 @@ Belongs here: the question that the quality stage and the reports both ask. Does
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import polars as pl
 
+from forecasting_lib.grain import Grain
 from orchestration.warehouse.bulk import read_frame, render
 from orchestration.warehouse.formulas import accuracy_metric
 from orchestration.warehouse.server import Warehouse
@@ -20,12 +23,12 @@ def latest_accuracy(warehouse: Warehouse, client_id: str) -> pl.DataFrame:
     run of last night has one known day, which says little beside a run whose four weeks are over.
 
     Returns:
-        One row per model, by name: ``model, is_champion, as_of_date, days_known, horizon_days, n_series,
-        n_rows, n_masked, wape, mape, mae, rmse, bias, mase, rmsse, wql, coverage_80, coverage_90,
-        within_90``, the last without the actuals exactly on a bound. Empty before the first scoring; a metric
-        that is undefined is null.
+        One row per model, by name: ``model, is_champion, as_of_date, days_known, horizon_days, grain,
+        n_series, n_rows, n_masked, wape, mape, mae, rmse, bias, mase, rmsse, wql, coverage_80, coverage_90,
+        within_90, periods_known, horizon``; ``within_90`` is without the actuals exactly on a bound, the last
+        two count periods of the grain. Empty before the first scoring; a metric that is undefined is null.
     """
-    return read_frame(
+    scores = read_frame(
         warehouse,
         render(
             f"""
@@ -33,6 +36,7 @@ def latest_accuracy(warehouse: Warehouse, client_id: str) -> pl.DataFrame:
                 select
                     quality.*,
                     run.is_champion,
+                    run.grain as period,
                     run.horizon_days,
                     least(quality.actuals_through - run.as_of_date, run.horizon_days) as days_known
                 from analytics.forecast_quality as quality
@@ -44,6 +48,9 @@ def latest_accuracy(warehouse: Warehouse, client_id: str) -> pl.DataFrame:
                     and quality.grain = 'client'
                     and quality.lag_bucket = 'all'
                     and quality.is_current
+                    and run.grain = coalesce(
+                        (select max(grain) from analytics.dim_series where client_id = {{client_id}}), 'day'
+                    )
             )
 
             select distinct on (model)
@@ -52,6 +59,7 @@ def latest_accuracy(warehouse: Warehouse, client_id: str) -> pl.DataFrame:
                 as_of_date,
                 days_known,
                 horizon_days,
+                period as grain,
                 n_series,
                 n_rows,
                 n_masked,
@@ -72,3 +80,16 @@ def latest_accuracy(warehouse: Warehouse, client_id: str) -> pl.DataFrame:
             client_id=client_id,
         ),
     )
+    return scores.with_columns(
+        _periods(scores, "days_known").alias("periods_known"),
+        _periods(scores, "horizon_days").alias("horizon"),
+    )
+
+
+def _periods(scores: pl.DataFrame, days: str) -> pl.Series:
+    """Periods of each row's grain in so many days after its as-of date, which ends one."""
+    counted = [
+        Grain(row["grain"]).periods_between(row["as_of_date"], row["as_of_date"] + timedelta(days=row[days]))
+        for row in scores.select("grain", "as_of_date", days).iter_rows(named=True)
+    ]
+    return pl.Series(counted, dtype=pl.Int64)

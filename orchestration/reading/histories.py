@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from forecasting_lib.grain import Grain
 from forecasting_lib.panel import QUANTILE_COLUMNS, FloatArray, Forecast, Panel
 from orchestration.warehouse.bulk import read_frame, render
 from orchestration.warehouse.server import Warehouse
@@ -25,11 +26,12 @@ class DemandHistory:
     """A client's demand up to the as-of date.
 
     Attributes:
-        panel: every active series; one that never sold has an empty history.
+        panel: every active series, in periods of the client's grain; one that never sold has an empty
+            history.
         keys: ``series_id, item_id, location_id`` of the panel's series, in its order.
         ended: ``item_id, location_id`` of the series whose item had left the assortment by then.
         input_watermark: highest file_id among the deliveries that were visible; None without any.
-        shut_ahead: (n, horizon), the days on which a series cannot sell: its location is expected to be
+        shut_ahead: (n, horizon), the periods in which a series cannot sell: its location is expected to be
             closed, or its item has left as planned. None where nobody asked.
     """
 
@@ -40,18 +42,32 @@ class DemandHistory:
     shut_ahead: npt.NDArray[np.bool_] | None = None
 
 
-def last_demand_day(warehouse: Warehouse, client_id: str) -> date | None:
-    """The last complete day of demand; None before the first delivery."""
+def demand_grain(warehouse: Warehouse, client_id: str) -> Grain:
+    """The periods that a client's demand was last built in; days before the first build."""
     frame = read_frame(
         warehouse,
-        render("select max(date) as day from analytics.ts_demand_daily where client_id = {c}", c=client_id),
+        render("select max(grain) as grain from analytics.dim_series where client_id = {c}", c=client_id),
+    )
+    return Grain(frame["grain"][0] or Grain.DAY)
+
+
+def last_demand_day(warehouse: Warehouse, client_id: str) -> date | None:
+    """The last day of the last complete period of demand; None before the first delivery."""
+    frame = read_frame(
+        warehouse,
+        render("select max(last_date) as day from analytics.ts_demand where client_id = {c}", c=client_id),
     )
     day = frame["day"][0]
     return day if isinstance(day, date) else None
 
 
 def read_history(warehouse: Warehouse, client_id: str, as_of_date: date) -> DemandHistory:
-    """Read the histories of all series that were listed by the as-of date."""
+    """Read the histories of all series that were listed by the as-of date.
+
+    Raises:
+        ValueError: no period of the client's grain ends on the as-of date.
+    """
+    grain = demand_grain(warehouse, client_id)
     listed = read_frame(
         warehouse,
         render(
@@ -76,7 +92,7 @@ def read_history(warehouse: Warehouse, client_id: str, as_of_date: date) -> Dema
         render(
             """
             select item_id, location_id, date, case when not is_masked then demand_qty::float8 end as target
-            from analytics.ts_demand_daily
+            from analytics.ts_demand
             where client_id = {c} and date <= {as_of}::date
             """,
             c=client_id,
@@ -84,7 +100,7 @@ def read_history(warehouse: Warehouse, client_id: str, as_of_date: date) -> Dema
         ),
     )
     sold = Panel.from_frame(
-        demand.join(keys, on=SERIES_COLUMNS).select("series_id", "date", "target"), as_of_date
+        demand.join(keys, on=SERIES_COLUMNS).select("series_id", "date", "target"), as_of_date, grain=grain
     )
     return DemandHistory(
         panel=_with_unsold(sold, keys["series_id"].to_list()),
@@ -135,6 +151,18 @@ def read_forecast(
             model=model,
         ),
     )
+    runs = read_frame(
+        warehouse,
+        render(
+            """
+            select grain from analytics.forecast_runs
+            where client_id = {c} and run_id = {run}::uuid and model = {model}
+            """,
+            c=client_id,
+            run=run_id,
+            model=model,
+        ),
+    )
     if rows.is_empty():
         raise LookupError(f"run {run_id} has no forecast of {model}")
     keys = with_series_ids(rows.select(SERIES_COLUMNS).unique(maintain_order=True))
@@ -151,6 +179,7 @@ def read_forecast(
         mean=matrix("mean_qty"),
         quantiles=np.stack([matrix(column) for column in QUANTILE_COLUMNS], axis=2),
         reasons=(None,) * n,
+        grain=Grain(runs["grain"][0]),
     )
     return forecast, keys
 
@@ -170,6 +199,7 @@ def _with_unsold(panel: Panel, series_ids: list[str]) -> Panel:
         series_ids=tuple(series_ids),
         as_of_date=panel.as_of_date,
         history=tuple(panel.history[position[s]] if s in position else nothing for s in series_ids),
+        grain=panel.grain,
     )
 
 

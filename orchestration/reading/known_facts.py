@@ -19,9 +19,11 @@ from forecasting_lib.covariates import (
     Facts,
     closed_ahead,
     gone_ahead,
+    wholly_shut,
     with_covariates,
     with_expected_closings,
 )
+from forecasting_lib.grain import Grain
 from orchestration.reading.histories import SERIES_COLUMNS, DemandHistory
 from orchestration.warehouse.bulk import read_frame, render
 from orchestration.warehouse.server import Warehouse
@@ -36,10 +38,18 @@ def history_as_known(
         warehouse: where to read.
         client_id: whose.
         history: demand up to the as-of date.
-        horizon: days ahead.
+        horizon: periods ahead.
         covariates: whether to read them too; without, only the days on which a series cannot sell.
+
+    Promotions, prices, holidays and closed days are facts of single days: of weeks and months none is read.
     """
     as_of_date = history.panel.as_of_date
+    last_days = _read_planned_last_days(warehouse, client_id, as_of_date)
+    grain = history.panel.grain
+    *_, days_ahead = grain.lag_days(as_of_date, horizon)
+    gone = gone_ahead(last_days, history.keys["item_id"].to_list(), as_of_date, days_ahead)
+    if grain is not Grain.DAY:
+        return replace(history, shut_ahead=wholly_shut(gone, as_of_date, horizon, grain))
     locations = history.keys["location_id"].to_list()
     calendar = with_expected_closings(
         _read_calendar(warehouse, client_id, as_of_date),
@@ -47,8 +57,6 @@ def history_as_known(
         _read_opening_days(warehouse, client_id, as_of_date),
     )
     closed = closed_ahead(calendar, locations, as_of_date, horizon)
-    last_days = _read_planned_last_days(warehouse, client_id, as_of_date)
-    gone = gone_ahead(last_days, history.keys["item_id"].to_list(), as_of_date, horizon)
     panel = history.panel
     if covariates:
         facts = _read_facts(warehouse, client_id, history.keys, as_of_date, calendar)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 from markupsafe import Markup
 
+from forecasting_lib.grain import Grain
 from orchestration.stages.pictures import BLUE, draw_forecast
 
 if TYPE_CHECKING:
@@ -27,13 +28,14 @@ _GREEN = "#15803d"
 _PALE_GREEN = "#bbf7d0"
 
 
-def forecast_plot(demand: pl.DataFrame, known: pl.DataFrame, ahead: pl.DataFrame) -> Markup:
-    """Demand, what was forecast for the days now known, and what is forecast for the days ahead.
+def forecast_plot(demand: pl.DataFrame, known: pl.DataFrame, ahead: pl.DataFrame, grain: Grain) -> Markup:
+    """Demand, what was forecast for the periods now known, and what is forecast for those ahead.
 
     Args:
         demand: ``date, demand_qty, is_masked``.
         known: the earlier forecast, ``date, mean_qty, q10, q90``; may be empty.
         ahead: the latest forecast, the same columns.
+        grain: what a period is.
     """
     figure, axes = _figure(7.4, 2.5)
     axes.plot(demand["date"], demand["demand_qty"], color=_INK, linewidth=1.0, label="demand")
@@ -63,7 +65,7 @@ def forecast_plot(demand: pl.DataFrame, known: pl.DataFrame, ahead: pl.DataFrame
     if ahead.height:
         axes.axvline(ahead["date"][0], color=_MUTED, linewidth=0.8, linestyle=":")
     axes.set_ylim(bottom=0)
-    return _finish(figure, axes, "units a day")
+    return _finish(figure, axes, f"units a {grain}")
 
 
 def stock_plot(projection: pl.DataFrame, reorder_point: float | None) -> Markup:

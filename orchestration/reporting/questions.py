@@ -7,12 +7,13 @@ Belongs here: queries and what they return. Does not belong here: how an answer 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, LiteralString
 
 import polars as pl
 
-from orchestration.stages.pictures import HISTORY_DAYS
+from forecasting_lib.grain import Grain
+from orchestration.stages.pictures import HISTORY_PERIODS
 from orchestration.warehouse.bulk import read_frame, render
 from orchestration.warehouse.server import Warehouse
 
@@ -35,7 +36,7 @@ def latest_models(warehouse: Warehouse, client_id: str) -> pl.DataFrame:
     """The models of the latest current forecast run, the leading one first.
 
     Returns:
-        ``run_id, model, as_of_date, horizon_days, status, is_champion, reason, n_series, n_replaced,
+        ``run_id, model, as_of_date, grain, horizon_days, status, is_champion, reason, n_series, n_replaced,
         weights_source, code_version, published_at``.
     """
     return read_frame(
@@ -43,7 +44,7 @@ def latest_models(warehouse: Warehouse, client_id: str) -> pl.DataFrame:
         render(
             f"""
             select
-                run_id::text, model, as_of_date, horizon_days, status, is_champion, reason, n_series,
+                run_id::text, model, as_of_date, grain, horizon_days, status, is_champion, reason, n_series,
                 n_replaced, weights_source, code_version, published_at
             from analytics.forecast_runs
             where client_id = {{c}}
@@ -56,7 +57,7 @@ def latest_models(warehouse: Warehouse, client_id: str) -> pl.DataFrame:
 
 
 def volumes(warehouse: Warehouse, client_id: str) -> dict[str, Any]:
-    """How much there is of a client: series, items, locations, days, files, rows refused."""
+    """How much there is of a client: series, items, locations, periods of its grain, files, rows refused."""
     frame = read_frame(
         warehouse,
         render(
@@ -65,6 +66,7 @@ def volumes(warehouse: Warehouse, client_id: str) -> dict[str, Any]:
                 (select count(*) from analytics.dim_series where client_id = {c}) as series,
                 (select count(*) from analytics.dim_item where client_id = {c}) as items,
                 (select count(*) from analytics.dim_location where client_id = {c}) as locations,
+                coalesce(demand.grain, 'day') as grain,
                 demand.demand_rows,
                 demand.first_date,
                 demand.last_date,
@@ -76,11 +78,12 @@ def volumes(warehouse: Warehouse, client_id: str) -> dict[str, Any]:
                 file.last_delivery_at
             from (
                 select
+                    max(grain) as grain,
                     count(*) as demand_rows,
                     min(date) as first_date,
-                    max(date) as last_date,
+                    max(last_date) as last_date,
                     coalesce(sum(demand_qty), 0)::float8 as units
-                from analytics.ts_demand_daily where client_id = {c}
+                from analytics.ts_demand where client_id = {c}
             ) as demand
             cross join (
                 select
@@ -190,22 +193,22 @@ def chosen_series(warehouse: Warehouse, client_id: str) -> pl.DataFrame:
 
 
 def recent_demand(
-    warehouse: Warehouse, client_id: str, last_day: date, keys: Sequence[tuple[str, str]]
+    warehouse: Warehouse, client_id: str, grain: Grain, last_day: date, keys: Sequence[tuple[str, str]]
 ) -> pl.DataFrame:
-    """The demand of the last ``HISTORY_DAYS`` days."""
+    """The demand of the last ``HISTORY_PERIODS``."""
     return read_frame(
         warehouse,
         render(
             """
             select item_id, location_id, date, demand_qty::float8 as demand_qty, is_masked
-            from analytics.ts_demand_daily
+            from analytics.ts_demand
             where client_id = {c} and date >= {since}::date and (item_id, location_id) in (
                     select unnest({items}::text[]), unnest({locations}::text[])
                 )
             order by date
             """,
             c=client_id,
-            since=last_day - timedelta(days=HISTORY_DAYS - 1),
+            since=grain.shift(last_day, 1 - HISTORY_PERIODS[grain]),
             **_wanted(keys),
         ),
     )

@@ -7,7 +7,7 @@ Belongs here: what the report shows and its rendering. Does not belong here: the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import polars as pl
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from forecasting_lib.grain import Grain
 from orchestration.clients import Client
 from orchestration.errors import UserError
 from orchestration.foreign_text import printable
@@ -76,13 +77,20 @@ def write_report(warehouse: Warehouse, client: Client, path: Path) -> None:
     environment.filters |= {"percent": percent, "number": number}
     accuracy = latest_accuracy(warehouse, client.client_id)
     about = volumes(warehouse, client.client_id)
+    first = models.row(0, named=True)
+    grain = Grain(first["grain"])
+    horizon = grain.periods_between(
+        first["as_of_date"], first["as_of_date"] + timedelta(days=first["horizon_days"])
+    )
     html = environment.get_template("report.html.j2").render(
         client=client,
         about=about,
         models=models.to_dicts(),
         accuracy=accuracy.to_dicts(),
         accuracy_plot=accuracy_plot(accuracy) if accuracy.height else None,
-        series=series_pages(warehouse, client.client_id, models["run_id"][0], about["last_date"]),
+        grain=grain,
+        horizon=horizon,
+        series=series_pages(warehouse, client.client_id, models["run_id"][0], grain, about["last_date"]),
         lines=urgent_lines(warehouse, client.client_id, LINES_SHOWN).to_dicts(),
         written_at=datetime.now(UTC),
     )
@@ -95,14 +103,16 @@ def _shown(value: Any) -> Any:
     return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def series_pages(warehouse: Warehouse, client_id: str, run_id: str, last_day: date) -> list[SeriesPage]:
+def series_pages(
+    warehouse: Warehouse, client_id: str, run_id: str, grain: Grain, last_day: date
+) -> list[SeriesPage]:
     """The series worth a page: half the most urgent to order, the rest those that sell for the most."""
     chosen = chosen_series(warehouse, client_id)
     if chosen.is_empty():
         return []
     keys = list(chosen.select("item_id", "location_id").iter_rows())
     known = known_forecast(warehouse, client_id, last_day, keys)
-    demand = recent_demand(warehouse, client_id, last_day, keys)
+    demand = recent_demand(warehouse, client_id, grain, last_day, keys)
     ahead = leading_forecast(warehouse, client_id, run_id, keys)
     stock = projection(warehouse, client_id, keys)
     pages = []
@@ -116,7 +126,9 @@ def series_pages(warehouse: Warehouse, client_id: str, run_id: str, last_day: da
                 location_id=row["location_id"],
                 why_shown=row["why_shown"],
                 facts=_facts(row),
-                forecast_plot=forecast_plot(demand.filter(mine), known.filter(mine), ahead.filter(mine)),
+                forecast_plot=forecast_plot(
+                    demand.filter(mine), known.filter(mine), ahead.filter(mine), grain
+                ),
                 stock_plot=None
                 if stock_ahead.is_empty()
                 else stock_plot(stock_ahead, row["reorder_point_qty"]),

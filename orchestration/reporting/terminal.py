@@ -9,6 +9,7 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
+from forecasting_lib.grain import Grain
 from orchestration.clients import Client
 from orchestration.foreign_text import escape
 from orchestration.reading.accuracy import latest_accuracy
@@ -17,8 +18,8 @@ from orchestration.reporting.questions import latest_models, urgent_lines, volum
 from orchestration.warehouse.server import Warehouse
 
 ACCURACY_HELP = (
-    "WAPE: sum of absolute errors over the sum of actuals. MAPE: over days with demand only. "
-    "MAE, RMSE: units per day. Bias: positive is over-forecast."
+    "WAPE: sum of absolute errors over the sum of actuals. MAPE: over {periods} with demand only. "
+    "MAE, RMSE: units per {grain}. Bias: positive is over-forecast."
 )
 
 
@@ -28,7 +29,8 @@ def print_summary(console: Console, warehouse: Warehouse, client: Client) -> Non
     console.rule(f"[bold]{escape(client.name)}[/] ({client.client_id})")
     console.print(
         f"{about['series']:,} series ({about['items']:,} items, {about['locations']:,} locations), "
-        f"{about['demand_rows']:,} days of demand from {about['first_date']} to {about['last_date']}; "
+        f"{about['demand_rows']:,} {Grain(about['grain']).periods} of demand from {about['first_date']} "
+        f"to {about['last_date']}; "
         f"{about['rows_loaded']:,} rows loaded from {about['files_loaded']} files, "
         f"{about['rows_rejected']:,} rejected."
     )
@@ -47,14 +49,16 @@ def _models_table(models: pl.DataFrame) -> Table:
 
 
 def _accuracy_table(accuracy: pl.DataFrame) -> Table:
-    title = "Accuracy of earlier forecasts: none scored yet"
+    title, grain = "Accuracy of earlier forecasts: none scored yet", Grain.DAY
     if accuracy.height:
         first = accuracy.row(0, named=True)
         title = (
             f"Accuracy of the forecast as of {first['as_of_date']}, "
-            f"{first['days_known']} of its {first['horizon_days']} days known"
+            f"{first['periods_known']} of its {first['horizon']} {Grain(first['grain']).periods} known"
         )
-    table = Table("model", title=title, caption=ACCURACY_HELP, title_justify="left", caption_justify="left")
+        grain = Grain(first["grain"])
+    caption = ACCURACY_HELP.format(grain=grain, periods=grain.periods)
+    table = Table("model", title=title, caption=caption, title_justify="left", caption_justify="left")
     for metric in ("WAPE", "MAPE", "MAE", "RMSE", "bias", "MASE", "80 % band holds"):
         table.add_column(metric, justify="right")
     for row in accuracy.to_dicts():

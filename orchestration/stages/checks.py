@@ -6,14 +6,17 @@ dbt data test; what must never be stored is a constraint of the table.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
+from forecasting_lib.grain import Grain
 from forecasting_lib.panel import Forecast, Panel
 
 TOTAL_BAND = 10.0
 """A forecast total this many times the recent total is an error: nobody orders on it."""
 
-RECENT_DAYS = 56
+RECENT_PERIODS: Mapping[Grain, int] = {Grain.DAY: 56, Grain.WEEK: 8, Grain.MONTH: 12}
 
 
 def forecast_problems(forecast: Forecast, panel: Panel, horizon: int) -> list[str]:
@@ -22,13 +25,14 @@ def forecast_problems(forecast: Forecast, panel: Panel, horizon: int) -> list[st
     Args:
         forecast: what the guarded model returned.
         panel: what it was given.
-        horizon: days asked for.
+        horizon: periods asked for.
     """
     problems = []
+    grain = panel.grain
     if forecast.series_ids != panel.series_ids:
         problems.append(f"{len(panel)} series were asked for, {len(forecast.series_ids)} came back.")
     if forecast.horizon != horizon:
-        problems.append(f"{horizon} days were asked for, {forecast.horizon} came back.")
+        problems.append(f"{horizon} {grain.periods} were asked for, {forecast.horizon} came back.")
     for name, values in (
         ("mean", forecast.mean),
         ("point", forecast.point),
@@ -40,16 +44,18 @@ def forecast_problems(forecast: Forecast, panel: Panel, horizon: int) -> list[st
             problems.append(f"{int((values < 0).sum())} numbers of the {name} are negative.")
     if forecast.quantiles.size and (np.diff(forecast.quantiles, axis=2) < 0).any():
         problems.append("Quantiles cross.")
-    recent = recent_daily_total(panel)
+    recent = recent_total(panel)
     expected = float(forecast.mean.sum()) / max(forecast.horizon, 1)
     if recent > 0 and expected > TOTAL_BAND * recent:
         problems.append(
-            f"The forecast totals {expected:,.1f} units a day; the last {RECENT_DAYS} days had {recent:,.1f}."
+            f"The forecast totals {expected:,.1f} units a {grain}; the last {RECENT_PERIODS[grain]} "
+            f"{grain.periods} had {recent:,.1f}."
         )
     return problems
 
 
-def recent_daily_total(panel: Panel) -> float:
-    """Units a day of all series together, over the unmasked days of the last eight weeks."""
-    means = [np.nanmean(h[-RECENT_DAYS:]) for h in panel.history if not np.isnan(h[-RECENT_DAYS:]).all()]
+def recent_total(panel: Panel) -> float:
+    """Units a period of all series together, over the unmasked of the last 56 days, 8 weeks or 12 months."""
+    recent = [history[-RECENT_PERIODS[panel.grain] :] for history in panel.history]
+    means = [np.nanmean(periods) for periods in recent if not np.isnan(periods).all()]
     return float(np.sum(means))

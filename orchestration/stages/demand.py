@@ -21,6 +21,7 @@ from dagster_dbt import (
 )
 from psycopg import sql
 
+from forecasting_lib.grain import Grain
 from orchestration.clients import CLIENT_PARTITIONS, Client, get_client
 from orchestration.foreign_text import printable
 from orchestration.resources import DATABASE_RETRIES, Installation
@@ -109,7 +110,7 @@ def _calendars_and_years(
         from staging.sales
         where client_id = %(client)s
         """,
-        {"client": client.client_id, "horizon": client.horizon_days},
+        {"client": client.client_id, "horizon": client.horizon(Grain.DAY)},
     ).fetchone()
     assert row is not None
     return [*row[0], *([client.country] if client.country else [])], row[1], row[2]

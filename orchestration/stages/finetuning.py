@@ -14,10 +14,11 @@ import numpy as np
 
 from forecasting_lib.accuracy.held_out import HeldOut
 from forecasting_lib.finetuning import FinetuneConfig, FinetuneError, compare, finetune
+from forecasting_lib.grain import Grain
 from forecasting_lib.models.weights import WeightsSource, verified_weights
 from orchestration import audit
 from orchestration.clients import Client, get_client
-from orchestration.reading.histories import SERIES_COLUMNS, last_demand_day, read_history
+from orchestration.reading.histories import SERIES_COLUMNS, demand_grain, last_demand_day, read_history
 from orchestration.reading.known_facts import history_as_known
 from orchestration.reading.tuned_weights import (
     Tuning,
@@ -65,7 +66,7 @@ def tune_client(
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with scratch_folder(folder) as scratch:
         weights = scratch / "weights"
-        finetune(base.path, later.panel, client.horizon_days, config, weights, progress)
+        finetune(base.path, later.panel, client.horizon(later.panel.grain), config, weights, progress)
         digest = verified_weights(WeightsSource.FINETUNED, client.client_id, weights).digest
         comparison = compare(base.path, weights, later)
         record = Tuning(
@@ -108,12 +109,16 @@ def read_held_out(warehouse: Warehouse, client: Client, cut: date | None) -> Hel
     last = last_demand_day(warehouse, client.client_id)
     if last is None:
         raise FinetuneError(f"{client.client_id} has no demand yet: deliver a sales file first.")
-    cut = cut or last - timedelta(days=client.horizon_days)
+    grain = demand_grain(warehouse, client.client_id)
+    if grain is not Grain.DAY:
+        raise FinetuneError(f"{client.client_id} is planned by {grain}, and Chronos-2 is tuned on days only.")
+    horizon = client.horizon(grain)
+    cut = cut or last - timedelta(days=horizon)
     ahead = (last - cut).days
     if ahead < 1:
         raise FinetuneError(f"No day lies after the cut {cut}: demand is known up to {last}.")
     known = read_history(warehouse, client.client_id, cut)
-    known = history_as_known(warehouse, client.client_id, known, client.horizon_days, covariates=True)
+    known = history_as_known(warehouse, client.client_id, known, horizon, covariates=True)
     whole = read_history(warehouse, client.client_id, last)
     position = {key: row for row, key in enumerate(whole.keys.select(SERIES_COLUMNS).iter_rows())}
     rows = [position.get(key) for key in known.keys.select(SERIES_COLUMNS).iter_rows()]
@@ -122,7 +127,7 @@ def read_held_out(warehouse: Warehouse, client: Client, cut: date | None) -> Hel
         if row is not None:
             tail = whole.panel.history[row][-ahead:]
             days[ahead - len(tail) :] = tail
-    return HeldOut(known.panel, actual[:, : client.horizon_days])
+    return HeldOut(known.panel, actual[:, :horizon])
 
 
 class Tune(dg.Config):

@@ -17,7 +17,8 @@ import polars as pl
 import psycopg
 from psycopg.types.json import Jsonb
 
-from forecasting_lib.accuracy.metrics import mase_scale, rmsse_scale
+from forecasting_lib.accuracy.metrics import rmsse_scale, seasonal_scale
+from forecasting_lib.grain import Grain
 from forecasting_lib.models.guards import history_notes
 from forecasting_lib.panel import Forecast
 from orchestration.clients import Client
@@ -62,7 +63,10 @@ class ForecastRun:
         if outcome.plan.skipped_because is not None:
             return f"Skipped: {outcome.plan.skipped_because}"
         remarks = " ".join(outcome.plan.weights.warnings) if outcome.plan.weights else ""
-        if not outcome.plan.uses_covariates:
+        grain = self.history.panel.grain
+        if grain is not Grain.DAY:
+            remarks = f"Promotions, prices and holidays are not used for {grain.periods}. {remarks}"
+        elif not outcome.plan.uses_covariates:
             remarks = f"It does not use promotions, prices or holidays. {remarks}"
         champion = self.champion
         if champion is None or outcome is champion:
@@ -77,7 +81,8 @@ def digest_of_inputs(client: Client, history: DemandHistory, plans: Sequence[Pla
     panel = history.panel
     choices = {
         "as_of_date": panel.as_of_date.isoformat(),
-        "horizon_days": client.horizon_days,
+        "grain": str(panel.grain),
+        "horizon": client.horizon(panel.grain),
         "models": [[p.model, p.weights.digest if p.weights else None] for p in plans],
         "code_version": code_version(),
         "series": history.keys.rows(),
@@ -97,8 +102,9 @@ def digest_of_inputs(client: Client, history: DemandHistory, plans: Sequence[Pla
 
 def run_problems(run: ForecastRun) -> dict[str, list[str]]:
     """Reasons not to publish, by model; empty where all forecasts are sound."""
+    panel = run.history.panel
     found = {
-        o.model: forecast_problems(o.forecast, run.history.panel, run.client.horizon_days)
+        o.model: forecast_problems(o.forecast, panel, run.client.horizon(panel.grain))
         for o in run.outcomes
         if o.forecast is not None
     }
@@ -113,11 +119,12 @@ def history_rows(history: DemandHistory) -> pl.DataFrame:
         the reason is the history's own.
     """
     panel = history.panel
+    scales = [seasonal_scale(h, panel.grain) or None for h in panel.history]
     active = history.keys.select(SERIES_COLUMNS).with_columns(
         pl.Series("reason", history_notes(panel), dtype=pl.String),
         pl.Series("history_days", [len(h) for h in panel.history], dtype=pl.Int64),
         pl.Series("observed_days", [int(np.isfinite(h).sum()) for h in panel.history], dtype=pl.Int64),
-        pl.Series("mase_scale", [mase_scale(h) or None for h in panel.history], dtype=pl.Float64),
+        pl.Series("mase_scale", scales, dtype=pl.Float64),
         pl.Series("rmsse_scale", [rmsse_scale(h) or None for h in panel.history], dtype=pl.Float64),
         pl.lit(False).alias("has_ended"),
     )
@@ -172,7 +179,7 @@ def publish(warehouse: Warehouse, run: ForecastRun) -> None:
 
 
 def _insert_run(connection: psycopg.Connection[Any], run: ForecastRun) -> int:
-    """Write all models of a run; returns the days forecast."""
+    """Write all models of a run; returns the rows of its forecasts."""
     seen = history_rows(run.history)
     for outcome in run.outcomes:
         _insert_model(connection, run, outcome, seen)
@@ -183,12 +190,15 @@ def _insert_model(
     connection: psycopg.Connection[Any], run: ForecastRun, outcome: ModelOutcome, seen: pl.DataFrame
 ) -> None:
     forecast, weights = outcome.forecast, outcome.plan.weights
+    panel = run.history.panel
+    *_, days_ahead = panel.grain.lag_days(panel.as_of_date, run.client.horizon(panel.grain))
     row = {
         "client_id": run.client.client_id,
         "run_id": run.run_id,
         "model": outcome.model,
-        "as_of_date": run.history.panel.as_of_date,
-        "horizon_days": run.client.horizon_days,
+        "as_of_date": panel.as_of_date,
+        "grain": str(panel.grain),
+        "horizon_days": days_ahead,
         "status": "skipped" if forecast is None else "published",
         "is_current": forecast is not None,
         "is_champion": outcome is run.champion,
@@ -199,7 +209,7 @@ def _insert_model(
         "code_version": code_version(),
         "input_watermark": run.history.input_watermark,
         "input_digest": run.input_digest,
-        "settings": Jsonb(settings_of(outcome.plan, run.history.panel)),
+        "settings": Jsonb(settings_of(outcome.plan, panel)),
         "n_series": 0 if forecast is None else len(forecast.series_ids),
         "n_replaced": 0 if forecast is None else sum(r is not None for r in forecast.reasons),
         "dagster_run_id": run.dagster_run_id,
@@ -211,5 +221,5 @@ def _insert_model(
     identity = [pl.lit(row[name]).alias(name) for name in ("client_id", "run_id", "model")]
     series = series_rows(forecast, seen).with_columns(identity)
     insert_frame(connection, "analytics.forecast_series", series)
-    days = forecast.to_frame().join(run.history.keys, on="series_id", maintain_order="left")
-    insert_frame(connection, "analytics.forecast_results", days.drop("series_id").with_columns(identity))
+    rows = forecast.to_frame().join(run.history.keys, on="series_id", maintain_order="left")
+    insert_frame(connection, "analytics.forecast_results", rows.drop("series_id").with_columns(identity))

@@ -60,12 +60,14 @@ def forecasts(
     warehouse = installation.warehouse
     client = get_client(warehouse, context.partition_key)
     as_of_date = chosen_as_of(warehouse, client.client_id, config.as_of_date)
-    plans = plan_models(client, installation.settings)
+    seen = read_history(warehouse, client.client_id, as_of_date)
+    grain = seen.panel.grain
+    plans = plan_models(client, installation.settings, grain)
     history = history_as_known(
         warehouse,
         client.client_id,
-        read_history(warehouse, client.client_id, as_of_date),
-        client.horizon_days,
+        seen,
+        client.horizon(grain),
         covariates=any(plan.uses_covariates for plan in plans),
     )
     digest = digest_of_inputs(client, history, plans)
@@ -98,6 +100,7 @@ def _report(run: ForecastRun) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCh
         metadata={
             "run_id": run.run_id,
             "as_of_date": run.history.panel.as_of_date.isoformat(),
+            "grain": str(run.history.panel.grain),
             "champion": champion.model if champion else "none",
             "models": dg.MetadataValue.md(
                 "\n".join(f"* **{o.model}**: {markdown(run.reason(o))}" for o in run.outcomes)
@@ -161,6 +164,6 @@ def _shape(history: DemandHistory, lead: Forecast) -> dict[str, Any]:
     """The leading forecast as a number to plot and a picture to look at."""
     titles = {series_id: f"{item} at {location}" for series_id, item, location in history.keys.iter_rows()}
     return {
-        "expected_units_per_day": float(lead.mean.sum()) / lead.horizon,
+        f"expected_units_per_{lead.grain}": float(lead.mean.sum()) / lead.horizon,
         "picture": dg.MetadataValue.md(picture_or_why_not(history.panel, lead, titles)),
     }

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import dagster as dg
 
+from forecasting_lib.grain import Grain
 from orchestration.clients import CLIENT_PARTITIONS, Client, get_client
 from orchestration.foreign_text import code_span, printable
 from orchestration.landing import anomalies
 from orchestration.landing.discovery import finished, pending, settled
 from orchestration.landing.folder import FileChangedError, listed, name_problem, scan
+from orchestration.landing.grains import what_was_found
 from orchestration.landing.kinds import KINDS, STAGING_TABLES
 from orchestration.landing.load import Progress, load_file, load_unless_done
 from orchestration.landing.reasons import FileRefusedError, Refusal
@@ -37,6 +39,7 @@ WARNINGS = {
 """Checks on sales that warn and stop nothing."""
 
 ITEMS_KNOWN = "items_are_known"
+GRAIN_KNOWN = "grain_is_known"
 FILES_ACCEPTED = "files_accepted"
 
 
@@ -178,7 +181,7 @@ def delivery_warnings(warehouse: Warehouse, client: Client) -> Iterator[dg.Asset
             anomalies.vanished_items(recent),
             anomalies.silent_locations(recent),
             anomalies.implausible_prices(recent),
-            anomalies.late_feed(recent, client.today().date()),
+            anomalies.late_feed(recent, client.today().date(), Grain(client.grain or Grain.DAY)),
         ]
     for name, problems in zip(WARNINGS, found, strict=True):
         yield warning(name, SALES_KEY, problems)
@@ -209,6 +212,11 @@ _COUNTS = {name: f"select count(*) from staging.{name} where client_id = %s" for
         ),
         *(dg.AssetCheckSpec(name, asset=SALES_KEY, description=text) for name, text in WARNINGS.items()),
         dg.AssetCheckSpec(
+            GRAIN_KNOWN,
+            asset=SALES_KEY,
+            description="It was known before whether sales are totals of days, weeks or months.",
+        ),
+        dg.AssetCheckSpec(
             ITEMS_KNOWN,
             asset=STOCK_KEY,
             description="Items of stock, orders and promotions were sold or described.",
@@ -234,5 +242,6 @@ def landing_files(
         context.log.info(printable(f"{outcome.path}: {outcome.status}. {outcome.message or ''}"))
     for table, row_count in row_counts(warehouse, client.client_id).items():
         yield table_result(table, row_count, outcomes)
-    yield from delivery_warnings(warehouse, client)
+    yield warning(GRAIN_KNOWN, SALES_KEY, what_was_found(warehouse, client))
+    yield from delivery_warnings(warehouse, get_client(warehouse, client.client_id))
     yield acceptance(outcomes)

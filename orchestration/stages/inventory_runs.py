@@ -35,6 +35,7 @@ def policy_of(client: Client) -> InventoryPolicy:
         service_target=client.service_level,
         review_days=client.review_days,
         negative_stock=client.negative_stock,
+        unmet_demand=client.unmet_demand,
     )
 
 

@@ -8,12 +8,14 @@ are imported only when a Chronos-2 is asked to predict.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any
 
 from forecasting_lib.covariates import COVARIATES, without_shut_days
+from forecasting_lib.grain import Grain
 from forecasting_lib.models.guards import guarded_predict
 from forecasting_lib.models.interface import Forecaster
-from forecasting_lib.models.registry import create_model, model_entry
+from forecasting_lib.models.registry import create_model, model_entry, unfit_because
 from forecasting_lib.models.weights import ResolvedWeights, WeightsUnavailable
 from forecasting_lib.panel import Forecast, Panel
 from orchestration.clients import Client
@@ -21,7 +23,11 @@ from orchestration.reading.histories import DemandHistory
 from orchestration.reading.tuned_weights import client_weights
 from orchestration.settings import Settings
 
-BASELINE = "ma7"
+COMPARED = ("ma7", "hist_q")
+"""Run behind every policy, where they fit the grain: there is always a forecast to compare with."""
+
+STAND_IN = "hist_q"
+"""Leads where the models that a policy prefers do not fit weeks or months."""
 
 
 @dataclass(frozen=True)
@@ -56,23 +62,37 @@ class ModelOutcome:
         return self.plan.model
 
 
-def models_to_run(policy: Sequence[str]) -> list[str]:
-    """The client's policy, and the baseline behind it: there is always a forecast to compare with."""
-    return [*policy, *([] if BASELINE in policy else [BASELINE])]
+def models_to_run(policy: Sequence[str], grain: Grain) -> list[str]:
+    """The client's policy, and the models behind it that every forecast is compared with."""
+    compared = [m for m in COMPARED if m not in policy and unfit_because(m, grain) is None]
+    return [*policy, *compared]
 
 
-def plan_models(client: Client, settings: Settings) -> list[PlannedModel]:
-    """Find the weights of every model of the policy; one without is skipped, with the reason."""
-    plans = []
-    for model in models_to_run(client.models):
-        if not model_entry(model).needs_weights:
-            plans.append(PlannedModel(model))
-            continue
+def plan_models(client: Client, settings: Settings, grain: Grain) -> list[PlannedModel]:
+    """Find the weights of every model of the policy; one without, or unfit for the grain, is skipped.
+
+    Of weeks and months, where the first of the policy are skipped, ``STAND_IN`` comes before the rest, unless
+    the policy itself has a place for it.
+    """
+    plans = [_plan(client, settings, model, grain) for model in models_to_run(client.models, grain)]
+    if grain is Grain.DAY or STAND_IN in client.models:
+        return plans
+    passed_over = list(takewhile(lambda plan: plan.skipped_because is not None, plans))
+    rest = plans[len(passed_over) :]
+    if not passed_over:
+        return plans
+    return [*passed_over, *sorted(rest, key=lambda plan: plan.model != STAND_IN)]
+
+
+def _plan(client: Client, settings: Settings, model: str, grain: Grain) -> PlannedModel:
+    weights = None
+    if model_entry(model).needs_weights and unfit_because(model, grain) is None:
         try:
-            plans.append(PlannedModel(model, client_weights(settings, client.client_id)))
+            weights = client_weights(settings, client.client_id)
         except WeightsUnavailable as error:
-            plans.append(PlannedModel(model, skipped_because=str(error)))
-    return plans
+            return PlannedModel(model, skipped_because=str(error))
+    unfit = unfit_because(model, grain, weights)
+    return PlannedModel(model, None if unfit else weights, unfit)
 
 
 def run_models(
@@ -80,6 +100,7 @@ def run_models(
 ) -> list[ModelOutcome]:
     """Ask every planned model that can run."""
     outcomes = []
+    grain, horizon = history.panel.grain, client.horizon(history.panel.grain)
     for plan in plans:
         if plan.skipped_because is not None:
             log(f"{plan.model} is skipped: {plan.skipped_because}")
@@ -87,13 +108,11 @@ def run_models(
             continue
         options = {"progress": _progress(plan.model, log)} if plan.weights else {}
         started = time.monotonic()
-        forecast = guarded_predict(
-            plan.forecaster(**options), panel_for(plan, history.panel), client.horizon_days
-        )
+        forecast = guarded_predict(plan.forecaster(**options), panel_for(plan, history.panel), horizon)
         if history.shut_ahead is not None:
             forecast = without_shut_days(forecast, history.shut_ahead)
         seconds = time.monotonic() - started
-        log(f"{plan.model}: {len(history.panel)} series, {client.horizon_days} days, in {seconds:.1f} s")
+        log(f"{plan.model}: {len(history.panel)} series, {horizon} {grain.periods}, in {seconds:.1f} s")
         outcomes.append(ModelOutcome(plan, forecast, seconds))
     return outcomes
 

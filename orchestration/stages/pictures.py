@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from forecasting_lib.grain import Grain
 from forecasting_lib.panel import QUANTILE_LEVELS, Forecast, Panel
 from orchestration.foreign_text import code_span, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-HISTORY_DAYS = 84
-"""Days of demand shown before a forecast."""
+HISTORY_PERIODS: Mapping[Grain, int] = {Grain.DAY: 84, Grain.WEEK: 78, Grain.MONTH: 36}
+"""Periods of demand shown before a forecast: twelve weeks, a year and a half, three years."""
 
 BLUE = "#1d4ed8"
 """The latest forecast."""
@@ -53,10 +55,12 @@ def forecast_picture(panel: Panel, forecast: Forecast, titles: dict[str, str], *
     figure = Figure(figsize=(9, 2.1 * max(len(busiest), 1)), layout="constrained")
     for place, row in enumerate(busiest, start=1):
         axes = figure.add_subplot(len(busiest), 1, place)
-        history = panel.history[row][-HISTORY_DAYS:]
-        today = np.datetime64(panel.as_of_date)
-        past = today + np.arange(1 - len(history), 1)
-        ahead = today + np.arange(1, forecast.horizon + 1)
+        history = panel.history[row][-HISTORY_PERIODS[panel.grain] :]
+        past = np.array(
+            [panel.grain.shift(panel.as_of_date, lag) for lag in range(1 - len(history), 1)],
+            dtype="datetime64[D]",
+        )
+        ahead = panel.grain.starts_after(panel.as_of_date, forecast.horizon)
         axes.plot(past, history, color="#4b5563", linewidth=1, label="demand")
         draw_forecast(
             axes,
@@ -104,8 +108,8 @@ def draw_forecast(
 
     Args:
         axes: where to.
-        days: (h,) dates.
-        mean: (h,) units a day.
+        days: (h,) dates, the first of each period.
+        mean: (h,) units a period.
         band: (h,) lower and upper bound.
         colours: of the mean and of the band.
         label: of the mean.

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from forecasting_lib.grain import Grain
 from orchestration.clients import CLIENT_PARTITIONS
 from orchestration.reading.accuracy import latest_accuracy
 from orchestration.resources import DATABASE_RETRIES, Installation
@@ -18,7 +19,9 @@ from orchestration.table_assets import OWNERS, table_key, table_metadata
 from orchestration.warehouse.tables import analytics
 
 QUALITY_KEY = table_key(analytics.forecast_quality)
-ACTUALS_KEYS = [table_key(table) for table in (analytics.ts_demand_daily, analytics.dim_item)]
+ACTUALS_KEYS = [
+    table_key(table) for table in (analytics.ts_demand_daily, analytics.ts_demand_periods, analytics.dim_item)
+]
 
 BIAS_BAND = 0.20
 """Relative bias beyond which a forecast misleads whoever orders on it."""
@@ -43,7 +46,7 @@ def bias_problems(accuracy: pl.DataFrame) -> list[str]:
     biased = accuracy.filter(pl.col("is_champion") & (pl.col("bias").abs() > BIAS_BAND))
     return [
         f"{row['model']} as of {row['as_of_date']} forecast {abs(row['bias']):.0%} too "
-        f"{'much' if row['bias'] > 0 else 'little'} in {row['days_known']} days."
+        f"{'much' if row['bias'] > 0 else 'little'} in {row['periods_known']} {Grain(row['grain']).periods}."
         for row in biased.to_dicts()
     ]
 
@@ -58,7 +61,8 @@ def coverage_problems(accuracy: pl.DataFrame) -> list[str]:
     narrow, wide = pl.col("coverage_90") < least, pl.col("within_90") > most
     return [
         f"The 90 % interval of {row['model']} as of {row['as_of_date']} held {row['coverage_90']:.1%} of "
-        f"{row['n_rows']} actuals in {row['days_known']} days, {row['within_90']:.1%} without those on a "
+        f"{row['n_rows']} actuals in {row['periods_known']} {Grain(row['grain']).periods}, "
+        f"{row['within_90']:.1%} without those on a "
         "bound."
         for row in accuracy.filter(pl.col("is_champion") & (narrow | wide)).to_dicts()
     ]
@@ -129,14 +133,14 @@ def accuracy_table(accuracy: pl.DataFrame) -> str:
         return "Nothing is scored yet: no day after the as-of date of a published forecast is known."
     metrics = ("wape", "mape", "mae", "rmse", "bias", "mase", "rmsse", "wql", "coverage_80", "coverage_90")
     lines = [
-        "| " + " | ".join(("model", "as of", "days", "rows", *metrics)) + " |",
+        "| " + " | ".join(("model", "as of", "known", "rows", *metrics)) + " |",
         "|---" * (4 + len(metrics)) + "|",
     ]
     for row in accuracy.to_dicts():
-        days = f"{row['days_known']} of {row['horizon_days']}"
+        known = f"{row['periods_known']} of {row['horizon']} {Grain(row['grain']).periods}"
         values = ["" if row[metric] is None else f"{row[metric]:.4f}" for metric in metrics]
         lines.append(
-            f"| {' | '.join((row['model'], str(row['as_of_date']), days, str(row['n_rows']), *values))} |"
+            f"| {' | '.join((row['model'], str(row['as_of_date']), known, str(row['n_rows']), *values))} |"
         )
     return "\n".join(lines)
 

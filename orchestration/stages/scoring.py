@@ -19,6 +19,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
+from forecasting_lib.grain import Grain
 from orchestration.landing.kinds import KINDS
 from orchestration.stages.publishing import claimed, supersede
 from orchestration.warehouse.formulas import render_formulas
@@ -48,9 +49,10 @@ class PublishedRun:
         run_id: the forecast run.
         model: its model.
         as_of_date: the day before the first day forecast.
-        horizon_days: days forecast.
+        horizon_days: days from the as-of date to the end of its last period.
         scored_through: last day of actuals at the current scoring; None where it was never scored.
         scored_watermark: highest delivery visible to that scoring; None where it was never scored.
+        grain: what a period of it is.
         actuals_digest: digest of the actuals of its days, as far as they are known; None where none is.
         scored_digest: that of the actuals it was scored by; None where nobody noted it.
     """
@@ -61,6 +63,7 @@ class PublishedRun:
     horizon_days: int
     scored_through: date | None
     scored_watermark: int | None
+    grain: str = Grain.DAY
     actuals_digest: str | None = None
     scored_digest: str | None = None
 
@@ -218,7 +221,7 @@ def _input_watermark(connection: Connection, client_id: str) -> int:
 
 def _last_demand_day(connection: Connection, client_id: str) -> date | None:
     row = connection.execute(
-        "select max(date) from analytics.ts_demand_daily where client_id = %s", (client_id,)
+        "select max(last_date) from analytics.ts_demand where client_id = %s", (client_id,)
     ).fetchone()
     return row[0] if row else None
 
@@ -239,7 +242,7 @@ def _digest_actuals(connection: Connection, client_id: str) -> None:
                 select
                     date,
                     hash_record_extended(row(item_id, location_id, date, demand_qty, is_masked), 0) as digest
-                from analytics.ts_demand_daily
+                from analytics.ts_demand
                 where client_id = {client} and date > (select as_of_date from oldest)
                 union all
                 select date, hash_record_extended(row(location_id, date), 0)
@@ -263,6 +266,7 @@ def _published_runs(
                 run.run_id::text,
                 run.model,
                 run.as_of_date,
+                run.grain,
                 run.horizon_days,
                 scored.actuals_through as scored_through,
                 scored.input_watermark as scored_watermark,
@@ -285,6 +289,13 @@ def _published_runs(
                 and run.status = 'published'
                 and run.is_current
                 and run.n_series > 0
+                and run.grain = coalesce(
+                    (
+                        select max(series.grain) from analytics.dim_series as series
+                        where series.client_id = run.client_id
+                    ),
+                    'day'
+                )
             order by run.as_of_date, run.model
             """,
             {"client": client_id, "through": actuals_through},
@@ -315,7 +326,7 @@ def _collect_actuals(connection: Connection, client_id: str, after: date) -> Non
             """
             create temporary table actual on commit drop as
             select item_id, location_id, date, demand_qty::float8 as actual_qty, is_masked
-            from analytics.ts_demand_daily
+            from analytics.ts_demand
             where client_id = {} and date > {}
             """
         ).format(client_id, after)
@@ -339,6 +350,8 @@ def _score(
         run_id=run.run_id,
         model=run.model,
         as_of_date=run.as_of_date,
+        grain=run.grain,
+        first_period_days=Grain(run.grain).lag_days(run.as_of_date, 1)[0],
         actuals_through=actuals_through,
         input_watermark=input_watermark,
         actuals_digest=run.actuals_digest,

@@ -3,7 +3,7 @@
 -- those sums. Definitions: docs/data-model.md; e is forecast less actual.
 --
 -- Reads the temporary table "actual" (item_id, location_id, date, actual_qty, is_masked), which holds the known
--- days. A series has no row there before its first sale, where its demand is zero, or unknown if the location
+-- days, or weeks or months by their first day. A series has no row there before its first sale, where its demand is zero, or unknown if the location
 -- was closed, as it is before it first sells anything. A masked day's actual is null, and null drops out of
 -- every sum.
 --
@@ -19,18 +19,43 @@ with closed_day as (
     where client_id = {client_id} and date <= {actuals_through}::date and is_closed
 ),
 
+-- of weeks and months no calendar tells: a location was open where anything of it has a row that says so
+open_period as (
+    select distinct
+        location_id,
+        date
+    from analytics.ts_demand_periods
+    where client_id = {client_id} and date <= {actuals_through}::date and not is_closed
+),
+
 scored_day as (
     select
         forecast.*,
         case
-            when forecast.lag_days = 1 then '1'
-            when forecast.lag_days <= 7 then '2-7'
-            when forecast.lag_days <= 14 then '8-14'
-            when forecast.lag_days <= 28 then '15-28'
+            when forecast.lag_days <= {first_period_days} then '1'
+            when {grain} = 'day' then
+                case
+                    when forecast.lag_days <= 7 then '2-7'
+                    when forecast.lag_days <= 14 then '8-14'
+                    when forecast.lag_days <= 28 then '15-28'
+                    else 'beyond'
+                end
+            when {grain} = 'week' then
+                case
+                    when forecast.lag_days <= 28 then '2-4'
+                    when forecast.lag_days <= 91 then '5-13'
+                    else 'beyond'
+                end
+            -- three months have at most 92 days, six at most 184
+            when forecast.lag_days <= 92 then '2-3'
+            when forecast.lag_days <= 184 then '4-6'
             else 'beyond'
         end as lag_bucket,
         case
-            when coalesce(actual.is_masked, closed_day.date is not null) then null
+            when coalesce(
+                actual.is_masked,
+                case when {grain} = 'day' then closed_day.date is not null else open_period.date is null end
+            ) then null
             else coalesce(actual.actual_qty, 0)
         end as actual_qty
     from analytics.forecast_results as forecast
@@ -41,6 +66,9 @@ scored_day as (
     left join closed_day
         on closed_day.location_id = forecast.location_id
         and closed_day.date = forecast.date
+    left join open_period
+        on open_period.location_id = forecast.location_id
+        and open_period.date = forecast.date
     where forecast.client_id = {client_id}
         and forecast.run_id = {run_id}::uuid
         and forecast.model = {model}

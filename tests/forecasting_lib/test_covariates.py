@@ -15,10 +15,12 @@ from forecasting_lib.covariates import (
     Facts,
     closed_ahead,
     gone_ahead,
+    wholly_shut,
     with_covariates,
     with_expected_closings,
     without_shut_days,
 )
+from forecasting_lib.grain import Grain
 from forecasting_lib.models.guards import guarded_predict
 from forecasting_lib.models.naive import MovingAverage
 from forecasting_lib.panel import Panel
@@ -139,6 +141,25 @@ def test_holidays_are_known_through_the_horizon() -> None:
     panel = encoded(replace(NOTHING, calendar=calendar(is_holiday=held)))
     assert panel.past_covariates["holiday"][1].nonzero()[0].tolist() == [7]
     assert panel.future_covariates["holiday"][1].tolist() == [0, 0, 1, 0, 0, 0, 0]
+
+
+def test_a_week_is_shut_where_each_of_its_days_is() -> None:
+    sunday = date(2026, 4, 5)
+    last_days = {"tea": date(2026, 4, 12), "rice": date(2026, 4, 13), "oil": date(2026, 4, 5)}
+    gone = gone_ahead(last_days, ["tea", "rice", "oil", "salt"], sunday, 21)
+    assert wholly_shut(gone, sunday, 3, Grain.WEEK).tolist() == [
+        [False, True, True],
+        [False, False, True],
+        [True, True, True],
+        [False, False, False],
+    ]
+    assert wholly_shut(gone[:, :3], sunday, 3, Grain.DAY).tolist() == gone[:, :3].tolist()
+
+
+def test_covariates_of_weeks_are_refused() -> None:
+    weeks = Panel(("a",), date(2026, 4, 5), (np.ones(9),), grain=Grain.WEEK)
+    with pytest.raises(ValueError, match="periods are weeks"):
+        with_covariates(weeks, ["north"], NOTHING, HORIZON)
 
 
 def test_a_calendar_that_ends_early_is_past_only() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from pathlib import Path
 
@@ -28,7 +29,10 @@ NAN = float("nan")
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_tiny_chronos(tmp_path_factory.mktemp("base"))
+    directory = save_tiny_chronos(tmp_path_factory.mktemp("base"))
+    config = json.loads((directory / "config.json").read_text())
+    (directory / "config.json").write_text(json.dumps(config | {"grains": ["day"]}))
+    return directory
 
 
 def weekly_panel(n: int = 6, days: int = 90) -> HeldOut:
@@ -58,6 +62,7 @@ def test_tuned_weights_load_like_any_other_and_learn_the_history(
     assert steps == list(range(1, 26))
     comparison = compare(base, tmp_path / "tuned", later)
     assert comparison.tuned_scaled < comparison.base_scaled
+    assert json.loads((tmp_path / "tuned" / "config.json").read_text())["grains"] == ["day"]
     tuned = Chronos2(tmp_path / "tuned")
     first, second = (tuned.predict(later.panel, HORIZON).quantiles for _ in range(2))
     np.testing.assert_array_equal(first, second)

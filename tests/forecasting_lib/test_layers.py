@@ -10,17 +10,18 @@ from pathlib import Path
 LIBRARY = Path(__file__).parents[2] / "forecasting_lib"
 
 MAY_IMPORT = {
-    "panel": set[str](),
+    "grain": set[str](),
+    "panel": {"grain"},
     "quantile_grid": {"panel"},
-    "covariates": {"panel"},
-    "accuracy": {"panel"},
-    "models": {"panel", "quantile_grid"},
-    "inventory": {"panel", "quantile_grid"},
-    "finetuning": {"panel", "accuracy", "models"},
+    "covariates": {"grain", "panel"},
+    "accuracy": {"grain", "panel"},
+    "models": {"grain", "panel", "quantile_grid"},
+    "inventory": {"grain", "panel", "quantile_grid"},
+    "finetuning": {"grain", "panel", "accuracy", "models"},
     "pretraining": {"panel", "accuracy"},
     "demo": set[str](),
     "benchmark": {
-        "panel", "quantile_grid", "covariates", "accuracy", "models", "pretraining", "demo",
+        "grain", "panel", "quantile_grid", "covariates", "accuracy", "models", "pretraining", "demo",
     },
 }  # fmt: skip
 """Part -> the parts it may import, each of which stands before it."""

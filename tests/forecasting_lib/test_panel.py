@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from forecasting_lib.grain import Grain
 from forecasting_lib.models.guards import guarded_predict
 from forecasting_lib.models.naive import MovingAverage, SeasonalNaive
 from forecasting_lib.panel import MEDIAN_INDEX, QUANTILE_COLUMNS, QUANTILE_LEVELS, Forecast, Panel
@@ -180,3 +181,47 @@ def test_a_forecast_becomes_one_row_per_series_and_day() -> None:
 def test_a_forecast_with_arrays_of_other_shapes_is_refused() -> None:
     with pytest.raises(ValueError, match="have shapes"):
         Forecast(("a",), AS_OF, np.zeros((1, 3)), np.zeros((1, 2)), np.zeros((1, 3, 21)), (None,))
+
+
+def periods_of(starts: list[date], target: float = 1.0) -> pl.DataFrame:
+    return pl.DataFrame({"series_id": ["a"] * len(starts), "date": starts, "target": [target] * len(starts)})
+
+
+def test_months_are_contiguous_whatever_their_length() -> None:
+    starts = [date(2023, 12, 1), date(2024, 1, 1), date(2024, 2, 1), date(2024, 3, 1)]
+    panel = Panel.from_frame(periods_of(starts), AS_OF, grain=Grain.MONTH)
+    assert panel.history[0].tolist() == [1.0] * 4
+    assert panel.select([0]).grain is Grain.MONTH
+    with pytest.raises(ValueError, match="1 series have missing or repeated months"):
+        Panel.from_frame(periods_of(starts[:1] + starts[2:]), AS_OF, grain=Grain.MONTH)
+    with pytest.raises(ValueError, match="or end before 2024-03-31"):
+        Panel.from_frame(periods_of(starts[:3]), AS_OF, grain=Grain.MONTH)
+
+
+def test_a_week_is_dated_by_its_monday() -> None:
+    with pytest.raises(ValueError, match="2024-03-31 is not the first day of a week"):
+        Panel.from_frame(periods_of([AS_OF]), AS_OF, grain=Grain.WEEK)
+
+
+def test_the_future_of_weeks_begins_with_the_monday_after_the_as_of_date() -> None:
+    past = periods_of([AS_OF - timedelta(days=6)]).with_columns(promo=1)
+    ahead = [date(2024, 4, 1), date(2024, 4, 8)]
+    future = periods_of(ahead).with_columns(promo=2).drop("target")
+    panel = Panel.from_frame(past, AS_OF, future=future, covariates=["promo"], grain=Grain.WEEK)
+    assert panel.future_covariates["promo"][0].tolist() == [2.0, 2.0]
+    with pytest.raises(ValueError, match="cover the same weeks for every series, without gaps"):
+        Panel.from_frame(past, AS_OF, future=future[1:], covariates=["promo"], grain=Grain.WEEK)
+
+
+def test_an_as_of_date_within_a_period_is_refused() -> None:
+    with pytest.raises(
+        ValueError, match="no month ends on 2024-03-30; the last one before it ended on 2024-02-29"
+    ):
+        Panel(("a",), AS_OF - timedelta(days=1), (np.ones(3),), grain=Grain.MONTH)
+
+
+def test_guards_and_models_keep_the_grain_and_a_month_is_dated_by_its_first_day() -> None:
+    panel = Panel(("a",), date(2024, 1, 31), (np.array([0.0, 3.0, 5.0, 4.0]),), grain=Grain.MONTH)
+    frame = guarded_predict(SeasonalNaive(), panel, 3).to_frame()
+    assert frame["date"].to_list() == [date(2024, 2, 1), date(2024, 3, 1), date(2024, 4, 1)]
+    assert frame["lag_days"].to_list() == [29, 60, 90]

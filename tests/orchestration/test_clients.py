@@ -106,7 +106,7 @@ def test_updates_are_validated_and_audited(warehouse: Warehouse, new_client: New
             (client_id,),
         ).fetchone()
     assert row is not None
-    assert row[0]["before"]["horizon_days"] == 28
+    assert row[0]["before"]["horizon_days"] is None
     assert row[0]["after"]["horizon_days"] == 14
 
 

@@ -23,8 +23,10 @@ AS_OF = date(2016, 4, 24)
 REFERENCE = {
     ("m5_280x1941", "ma7"): (0.4368, 2.4397, 4.9796, -0.0720, 1.0608, 0.8268),
     ("m5_280x1941", "seasonal_naive"): (0.5022, 2.8051, 5.6710, -0.0720, 1.1610, 0.9909),
+    ("m5_280x1941", "hist_q"): (0.4552, 2.5429, 5.0188, -0.0596, 0.9985, 0.8402),
     ("m5_ca1_3049x447", "ma7"): (0.7498, 1.1772, 2.3492, -0.0556, 1.0334, 0.8059),
     ("m5_ca1_3049x447", "seasonal_naive"): (0.8680, 1.3628, 2.7375, -0.0556, 1.1573, 1.0091),
+    ("m5_ca1_3049x447", "hist_q"): (0.7065, 1.1091, 2.3697, -0.0554, 0.8986, 0.7912),
 }
 """WAPE, MAE, RMSE, bias of the mean, MASE (m = 7), RMSSE over d_1914..d_1941, computed elsewhere."""
 
@@ -52,7 +54,7 @@ def test_quality_equals_the_reference_figures(
 
     outcome = run_job(warehouse, instance, find_job("client_pipeline"), c, as_of=AS_OF)
     assert outcome.succeeded, outcome.problems
-    assert len(score_due_runs(warehouse, c, outcome.run_id)) == 2
+    assert len(score_due_runs(warehouse, c, outcome.run_id)) == 3
 
     scores = read_frame(
         warehouse,
@@ -65,7 +67,7 @@ def test_quality_equals_the_reference_figures(
             c=c,
         ),
     )
-    assert sorted(scores["model"]) == ["ma7", "seasonal_naive"]
+    assert sorted(scores["model"]) == ["hist_q", "ma7", "seasonal_naive"]
     for row in scores.to_dicts():
         expected = dict(zip(TOLERANCE, REFERENCE[data_set, row["model"]], strict=True))
         for metric, tolerance in TOLERANCE.items():

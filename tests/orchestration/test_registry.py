@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import get_args
 
 import psycopg
 import pytest
 from psycopg import sql
 
+from forecasting_lib.grain import Grain
 from orchestration.clients import get_client
-from orchestration.registry import SETTINGS, Client, option_name
+from orchestration.registry import SETTINGS, Client, choices, option_name
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import ops
 from orchestration.warehouse.tenancy import add_client_partitions, create_client_role
@@ -19,10 +19,12 @@ NewClient = Callable[..., Client]
 
 REFUSED_BY_THE_DATABASE = {
     "client_id": "Not A Slug",
+    "grain": "year",
     "horizon_days": 0,
     "service_level": 1,
     "returns_policy": "ignore",
     "negative_stock": "hope",
+    "unmet_demand": "hope",
 }
 
 
@@ -41,13 +43,9 @@ def test_a_field_is_explained_in_one_sentence(field: str) -> None:
 
 
 def test_a_field_of_few_words_names_each_in_its_sentence() -> None:
-    few = {
-        name: get_args(field.annotation)
-        for name, field in Client.model_fields.items()
-        if SETTINGS[name].check
-    }
+    few = {name: choices(name) for name in Client.model_fields if SETTINGS[name].check}
     named = {name: words for name, words in few.items() if words}
-    assert set(named) == {"returns_policy", "negative_stock"}
+    assert set(named) == {"grain", "returns_policy", "negative_stock", "unmet_demand"}
     for name, words in named.items():
         assert {word for word in words if word not in SETTINGS[name].comment} == set()
 
@@ -91,3 +89,17 @@ def test_a_row_the_database_fills_in_is_the_client_the_model_fills_in(warehouse:
         )
         add_client_partitions(connection, warehouse.roles, client.client_id)
     assert get_client(warehouse, client.client_id) == client
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"), [("daily", "day"), ("weekly", "week"), ("monthly", "month"), ("week", "week")]
+)
+def test_a_grain_may_be_said_as_an_adverb(said: str, meant: str) -> None:
+    assert Client(client_id="acme", name="Acme", grain=said).grain == meant
+
+
+def test_a_horizon_is_counted_in_whole_periods_of_the_grain() -> None:
+    unnamed = Client(client_id="acme", name="Acme")
+    assert [unnamed.horizon(grain) for grain in Grain] == [28, 13, 6]
+    ninety = Client(client_id="acme", name="Acme", horizon_days=90)
+    assert [ninety.horizon(grain) for grain in Grain] == [90, 13, 3]

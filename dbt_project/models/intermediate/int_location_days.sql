@@ -32,6 +32,7 @@ described as (
     from locations
     cross join client
     left join {{ ref('stg_locations') }} as described on locations.location_id = described.location_id
+    where client.grain = 'day'
 
 ),
 

@@ -21,8 +21,8 @@ priced as (
         demand.item_id,
         demand.date,
         avg(demand.unit_price) as unit_price
-    from {{ ref('ts_demand_daily') }} as demand
-    where {{ is_client("demand.client_id") }} and demand.unit_price is not null
+    from {{ ref('int_demand') }} as demand
+    where demand.unit_price is not null
     group by demand.client_id, demand.item_id, demand.date
 
 ),

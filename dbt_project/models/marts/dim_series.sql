@@ -29,11 +29,11 @@ measured as (
         (avg(demand_qty) filter (where not is_masked))::float8 as mean_demand_qty,
         {{ average_demand_interval() }} as adi,
         {{ squared_variation() }} as cv2,
-        sum(demand_qty * unit_price) filter (where demand.date > client.last_demand_date - 365)
-            as revenue_365d_value
-    from {{ ref('ts_demand_daily') }} as demand
+        sum(demand_qty * unit_price) filter (
+            where demand.date > {{ year_before("client.last_demand_date", "client.grain") }}
+        ) as revenue_365d_value
+    from {{ ref('int_demand') }} as demand
     cross join client
-    where {{ is_client("demand.client_id") }}
     group by demand.item_id, demand.location_id
 
 )
@@ -42,6 +42,7 @@ select
     delivered.client_id,
     delivered.item_id,
     delivered.location_id,
+    client.grain,
     delivered.listed_date,
     measured.first_sale_date,
     measured.last_sale_date,

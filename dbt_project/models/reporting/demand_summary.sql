@@ -2,9 +2,10 @@ with last_days as (
 
     select
         client_id,
+        grain,
         max(first_sale_date + history_days - 1) as last_demand_date
     from {{ ref('dim_series') }}
-    group by client_id
+    group by client_id, grain
 
 ),
 
@@ -12,10 +13,11 @@ recent as (
 
     select
         demand.*,
-        demand.date > last_days.last_demand_date - 28 as is_last_28d
+        demand.last_date - demand.date + 1 as n_days,
+        last_days.grain <> 'month' and demand.date > last_days.last_demand_date - 28 as is_last_28d
     from last_days
-    inner join {{ ref('ts_demand_daily') }} as demand using (client_id)
-    where demand.date > last_days.last_demand_date - 365
+    inner join {{ ref('ts_demand') }} as demand using (client_id)
+    where demand.date > {{ year_before("last_days.last_demand_date", "last_days.grain") }}
 
 ),
 
@@ -35,8 +37,8 @@ summed as (
         sum(written_off_qty) as written_off_365d_qty,
         sum(demand_qty * unit_price) filter (where is_last_28d) as revenue_28d_value,
         sum(demand_qty * unit_price) as revenue_365d_value,
-        count(*) filter (where is_masked and is_last_28d) as masked_days_28d,
-        count(*) filter (where is_masked) as masked_days_365d,
+        coalesce(sum(n_days) filter (where is_masked and is_last_28d), 0) as masked_days_28d,
+        coalesce(sum(n_days) filter (where is_masked), 0) as masked_days_365d,
         sum(lost_sales_qty order by date) filter (where is_last_28d) as lost_sales_28d_qty,
         sum(lost_sales_qty order by date) as lost_sales_365d_qty
     from recent
@@ -50,9 +52,11 @@ select
     items.name as item_name,
     series.location_id,
     locations.name as location_name,
+    series.grain,
     series.demand_class,
     series.last_sale_date,
-    coalesce(summed.demand_28d_qty, 0) as demand_28d_qty,
+    -- months are not cut into days
+    case when series.grain <> 'month' then coalesce(summed.demand_28d_qty, 0) end as demand_28d_qty,
     coalesce(summed.demand_365d_qty, 0) as demand_365d_qty,
     case when summed.item_id is null then 0 else summed.sold_365d_qty end as sold_365d_qty,
     case when summed.item_id is null then 0 else summed.returned_365d_qty end as returned_365d_qty,
@@ -61,7 +65,7 @@ select
     case when summed.item_id is null then 0 else summed.written_off_365d_qty end as written_off_365d_qty,
     summed.revenue_28d_value,
     summed.revenue_365d_value,
-    coalesce(summed.masked_days_28d, 0) as masked_days_28d,
+    case when series.grain <> 'month' then coalesce(summed.masked_days_28d, 0) end as masked_days_28d,
     coalesce(summed.masked_days_365d, 0) as masked_days_365d,
     summed.lost_sales_28d_qty,
     summed.lost_sales_365d_qty

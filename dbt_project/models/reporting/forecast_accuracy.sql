@@ -1,6 +1,7 @@
 select
     client_id,
-    as_of_date,
+    runs.grain,
+    quality.as_of_date,
     model,
     run_id,
     {%- for name in shown_metrics().split(",") %}
@@ -11,10 +12,11 @@ select
     coverage_90,
     coverage_98,
     n_rows,
-    n_series,
+    quality.n_series,
     n_masked,
     actuals_through,
     scored_at
-from {{ source('analytics', 'forecast_quality') }}
-where is_current and grain = 'client' and lag_bucket = 'all'
-order by as_of_date desc, client_id, model
+from {{ source('analytics', 'forecast_quality') }} as quality
+inner join {{ source('analytics', 'forecast_runs') }} as runs using (client_id, run_id, model)
+where quality.is_current and quality.grain = 'client' and quality.lag_bucket = 'all'
+order by quality.as_of_date desc, client_id, model

@@ -3,6 +3,7 @@ select distinct on (client_id, model)
     model,
     run_id,
     as_of_date,
+    grain,
     horizon_days,
     is_champion,
     reason,

@@ -3,6 +3,7 @@ select
     runs.run_id,
     runs.model,
     runs.is_champion,
+    runs.grain,
     runs.as_of_date,
     results.item_id,
     results.location_id,
@@ -17,5 +18,5 @@ select
     case when not demand.is_masked then abs(results.point_qty - demand.demand_qty) end as absolute_error_qty
 from {{ source('analytics', 'forecast_runs') }} as runs
 inner join {{ source('analytics', 'forecast_results') }} as results using (client_id, run_id, model)
-inner join {{ ref('ts_demand_daily') }} as demand using (client_id, item_id, location_id, date)
-where runs.is_current and runs.status = 'published'
+inner join {{ ref('ts_demand') }} as demand using (client_id, item_id, location_id, date)
+where runs.is_current and runs.status = 'published' and runs.grain = demand.grain

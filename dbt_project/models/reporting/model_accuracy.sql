@@ -6,6 +6,7 @@ with pooled as (
     select
         client_id,
         model,
+        runs.grain,
         count(*) as n_runs,
         min(as_of_date) as first_as_of_date,
         max(as_of_date) as last_as_of_date,
@@ -24,15 +25,17 @@ with pooled as (
     {%- for percent in intervals %}
         sum(n_inside_{{ percent }}) as n_inside_{{ percent }}{{ "," if not loop.last }}
     {%- endfor %}
-    from {{ source('analytics', 'forecast_quality') }}
-    where is_current and grain = 'client' and lag_bucket = 'all'
-    group by client_id, model
+    from {{ source('analytics', 'forecast_quality') }} as quality
+    inner join {{ source('analytics', 'forecast_runs') }} as runs using (client_id, run_id, model, as_of_date)
+    where quality.is_current and quality.grain = 'client' and quality.lag_bucket = 'all'
+    group by client_id, model, runs.grain
 
 )
 
 select
     client_id,
     model,
+    grain,
     n_runs,
     first_as_of_date,
     last_as_of_date,

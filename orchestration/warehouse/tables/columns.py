@@ -70,6 +70,7 @@ def one_of(
     *,
     nullable: bool = True,
     primary_key: bool = False,
+    default: str | None = None,
 ) -> Column[str]:
     """A column of a closed vocabulary, whose comment lists the words.
 
@@ -78,6 +79,7 @@ def one_of(
         vocabulary: the words it may hold.
         comment: with ``{}`` where the list stands.
         nullable: whether NULL may stand there.
+        default: the word in rows that were there before the column.
         primary_key: whether it is part of the key, and so never NULL.
     """
     words = words_of(vocabulary)
@@ -86,6 +88,7 @@ def one_of(
         Text,
         nullable=nullable and not primary_key,
         primary_key=primary_key,
+        server_default=default,
         comment=comment.format(listed(words)),
         info={VOCABULARY: words},
     )

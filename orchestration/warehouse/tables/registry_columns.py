@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any
 
 from sqlalchemy import Boolean, CheckConstraint, Column, Double, Integer, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import TypeEngine
 
-from orchestration.registry import SETTINGS, Client, may_be_missing, plain_type
+from orchestration.registry import SETTINGS, Client, choices, may_be_missing, plain_type
 from orchestration.warehouse.tables.columns import BOOK_QUANTITY
 
 _KEY = "client_id"
@@ -84,5 +84,5 @@ def _limits(name: str) -> str:
             return f"{name} > {low} and {name} < {high}"
         case {"ge": low, "le": high}:
             return f"{name} between {low} and {high}"
-    choices = ", ".join(f"'{choice}'" for choice in get_args(field.annotation))
-    return f"{name} in ({choices})"
+    words = ", ".join(f"'{choice}'" for choice in choices(name))
+    return f"{name} in ({words})"

@@ -29,7 +29,8 @@ ForecastRunStatus = Literal["published", "skipped"]
 InventoryRunStatus = Literal["published"]
 SeriesStatus = Literal["forecast", "replaced", "excluded"]
 Grain = Literal["series", "item", "location", "category", "client"]
-LagBucket = Literal["1", "2-7", "8-14", "15-28", "all"]
+LagBucket = Literal["1", "2-7", "8-14", "15-28", "2-4", "5-13", "2-3", "4-6", "all"]
+"""Periods ahead: days up to 15-28, weeks up to 5-13, months up to 4-6."""
 
 Vocabulary: TypeAlias = Iterable[str] | Any
 """An enum, a tuple of words, or a ``Literal``; the last has no type that can be written."""

@@ -23,10 +23,12 @@ from forecasting_lib.accuracy.metrics import (
     quantile_loss,
     rmsse_scale,
     scaled,
+    seasonal_scale,
     total_error,
     wape,
     wql,
 )
+from forecasting_lib.grain import Grain
 from forecasting_lib.panel import FloatArray
 
 NAN = float("nan")
@@ -183,6 +185,23 @@ def test_scales_leave_out_pairs_with_a_masked_day() -> None:
 def test_a_history_without_a_pair_has_no_scale(history: list[float]) -> None:
     assert mase_scale(np.array(history)) is None
     assert (rmsse_scale(np.array(history)) is None) is (len(history) < 7)
+
+
+def test_the_season_of_a_scale_is_the_grains() -> None:
+    year = np.arange(60.0)
+    year[-8:] += 4.0
+    assert seasonal_scale(year, Grain.WEEK) == mase_scale(year, m=52) == 56.0
+    assert seasonal_scale(year, Grain.MONTH) == mase_scale(year, m=12)
+    assert seasonal_scale(year, Grain.DAY) == mase_scale(year)
+
+
+def test_less_than_a_year_of_weeks_is_scaled_by_its_neighbours_and_less_than_a_week_of_days_not_at_all() -> (
+    None
+):
+    short = np.array([1.0, 3.0, NAN, 2.0, 7.0])
+    assert seasonal_scale(short, Grain.WEEK) == 3.5
+    assert seasonal_scale(short, Grain.DAY) is None
+    assert seasonal_scale(np.array([1.0]), Grain.MONTH) is None
 
 
 def test_a_constant_history_has_scale_zero() -> None:

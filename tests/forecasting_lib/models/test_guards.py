@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from forecasting_lib.grain import Grain
 from forecasting_lib.models.guards import (
     CAP_FACTOR,
     LARGEST_DEMAND,
@@ -21,6 +22,7 @@ from forecasting_lib.models.guards import (
 )
 from forecasting_lib.models.interface import Forecaster
 from forecasting_lib.models.naive import MovingAverage, SeasonalNaive
+from forecasting_lib.models.recent_quantiles import RecentQuantiles
 from forecasting_lib.panel import FloatArray, Forecast, Panel
 from tests.forecasting_lib.models.panels import (
     days_of_any_kind,
@@ -70,8 +72,16 @@ def assert_publishable(forecast: Forecast, panel: Panel, horizon: int) -> None:
     assert (np.diff(forecast.quantiles, axis=2) >= 0).all()
 
 
-@given(panels_of_any_kind, st.sampled_from([MovingAverage(), SeasonalNaive()]), st.integers(1, 9))
-def test_any_panel_gives_publishable_numbers(panel: Panel, model: Forecaster, horizon: int) -> None:
+@given(
+    panels_of_any_kind,
+    st.sampled_from([MovingAverage(), SeasonalNaive(), RecentQuantiles()]),
+    st.integers(1, 9),
+    st.sampled_from(Grain),
+)
+def test_any_panel_gives_publishable_numbers(
+    panel: Panel, model: Forecaster, horizon: int, grain: Grain
+) -> None:
+    panel = replace(panel, grain=grain)
     assert_publishable(guarded_predict(model, panel, horizon), panel, horizon)
 
 
@@ -212,3 +222,29 @@ def test_an_answer_in_another_order_is_refused() -> None:
 def test_a_first_sale_less_than_14_days_ago_is_noted() -> None:
     old, young = [1.0] + [0.0] * 13, [0.0] * 50 + [1.0] + [0.0] * 12
     assert history_notes(panel_of(old, young, [], [0.0])) == (None, Note.COLD_START, None, None)
+
+
+def test_a_cold_start_of_months_is_younger_than_half_a_year() -> None:
+    panel = replace(panel_of([0.0, 1.0] + [0.0] * 5, [0.0, 1.0] + [0.0] * 4), grain=Grain.MONTH)
+    assert history_notes(panel) == (None, Note.COLD_START)
+
+
+def test_a_model_that_fails_on_weeks_is_replaced_by_the_mean_of_eight() -> None:
+    class Silent(MovingAverage):
+        def predict(self, panel: Panel, horizon: int) -> Forecast:
+            answer = super().predict(panel, horizon)
+            return replace(answer, mean=np.full_like(answer.mean, np.nan))
+
+    panel = replace(panel_of([16.0] + [8.0] * 7 + [0.0]), grain=Grain.WEEK)
+    forecast = guarded_predict(Silent(), panel, 2)
+    assert forecast.mean.tolist() == [[7.0, 7.0]]
+    assert forecast.reasons == ("NOT_FINITE",)
+
+
+def test_an_answer_of_another_grain_is_refused() -> None:
+    class OfDays(MovingAverage):
+        def predict(self, panel: Panel, horizon: int) -> Forecast:
+            return super().predict(replace(panel, grain=Grain.DAY), horizon)
+
+    with pytest.raises(ValueError, match="over 1 months"):
+        guarded_predict(OfDays(), replace(panel_of([1.0, 2.0]), grain=Grain.MONTH), 1)

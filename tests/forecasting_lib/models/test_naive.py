@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from forecasting_lib.grain import Grain
 from forecasting_lib.models import naive
-from forecasting_lib.models.naive import LOOKBACK_DAYS, RESIDUAL_DAYS, MovingAverage, SeasonalNaive
-from forecasting_lib.panel import QUANTILE_LEVELS, FloatArray
-from tests.forecasting_lib.models.panels import days_of_demand, panel_of, random_panel
+from forecasting_lib.models.naive import LOOKBACK_PERIODS, RESIDUAL_PERIODS, MovingAverage, SeasonalNaive
+from forecasting_lib.panel import QUANTILE_LEVELS, FloatArray, Panel
+from tests.forecasting_lib.models.panels import AS_OF, days_of_demand, panel_of, random_panel
 
 NAN = float("nan")
+LOOKBACK_DAYS, RESIDUAL_DAYS = LOOKBACK_PERIODS[Grain.DAY], RESIDUAL_PERIODS[Grain.DAY]
 
 histories = st.lists(
     st.lists(days_of_demand, min_size=1, max_size=40).filter(lambda h: not np.isnan(h).all()),
@@ -152,3 +154,28 @@ def test_the_name_tells_the_window() -> None:
 def test_a_window_below_one_day_is_refused(model: type) -> None:
     with pytest.raises(ValueError, match="at least 1"):
         model(0)
+
+
+def weekly(history: list[float] | FloatArray) -> Panel:
+    return Panel(("a",), AS_OF, (np.asarray(history, dtype=np.float64),), grain=Grain.WEEK)
+
+
+def test_the_season_of_weeks_is_the_year() -> None:
+    years = np.arange(104.0) + 1.0
+    assert SeasonalNaive().predict(weekly(years), 3).mean.tolist() == [[53.0, 54.0, 55.0]]
+    masked = years.copy()
+    masked[53] = NAN
+    assert SeasonalNaive().predict(weekly(masked), 3).mean.tolist() == [[53.0, 2.0, 55.0]]
+
+
+def test_a_history_shorter_than_a_year_of_weeks_repeats_what_it_has_and_averages_the_rest() -> None:
+    forecast = SeasonalNaive().predict(weekly(np.r_[np.full(40, 2.0), 4.0]), 12)
+    mean = (40 * 2.0 + 4.0) / 41
+    assert forecast.mean[0].tolist() == pytest.approx([mean] * 11 + [2.0])
+
+
+def test_weeks_older_than_two_years_are_not_looked_at() -> None:
+    recent = np.random.default_rng(4).poisson(5, LOOKBACK_PERIODS[Grain.WEEK]).astype(np.float64)
+    longer = np.r_[np.full(60, 500.0), recent]
+    short, long = (SeasonalNaive().predict(weekly(h), 9).quantiles for h in (recent, longer))
+    np.testing.assert_array_equal(short, long)

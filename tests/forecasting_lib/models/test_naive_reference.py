@@ -26,8 +26,14 @@ REFERENCE = {
     ("m5_ca1_3049x447", "seasonal_naive"): (0.8680, 1.3628, 2.7375, -0.0556, 1.1573, 1.0091),
     ("m5_280x1941", "ma7"): (0.4368, 2.4397, 4.9796, -0.0720, 1.0608, 0.8268),
     ("m5_280x1941", "seasonal_naive"): (0.5022, 2.8051, 5.6710, -0.0720, 1.1610, 0.9909),
+    ("m5_ca1_3049x447", "hist_q"): (0.7065, 1.1091, 2.3697, -0.0554, 0.8986, 0.7912),
+    ("m5_280x1941", "hist_q"): (0.4552, 2.5429, 5.0188, -0.0596, 0.9985, 0.8402),
 }
 """WAPE, MAE, RMSE, bias of the mean, MASE, RMSSE over d_1914..d_1941."""
+
+
+LOSSES = {"m5_ca1_3049x447": (0.5631, 0.8857), "m5_280x1941": (0.3513, 0.8430)}
+"""WQL and coverage of 80 % of the quantiles of the last 56 days, over the same days."""
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +65,6 @@ def test_reference_figures_of_m5_are_met(
     figures = [found[metric][0] for metric in ("wape", "mae", "rmse", "bias", "mase", "rmsse")]
     assert figures[:4] == pytest.approx(REFERENCE[folder, name][:4], abs=0.0005)
     assert figures[4:] == pytest.approx(REFERENCE[folder, name][4:], abs=0.005)
+    if name == "hist_q":
+        losses = [found[metric][0] for metric in ("wql", "coverage_80")]
+        assert losses == pytest.approx(LOSSES[folder], abs=0.002)

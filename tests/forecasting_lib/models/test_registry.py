@@ -8,11 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from forecasting_lib.models.registry import REGISTRY, available_models, create_model, model_entry
+from forecasting_lib.grain import Grain
+from forecasting_lib.models.registry import (
+    REGISTRY,
+    available_models,
+    create_model,
+    model_entry,
+    unfit_because,
+)
+from forecasting_lib.models.weights import ResolvedWeights, WeightsSource
 
 
 def test_models_are_listed_from_the_simplest() -> None:
-    assert available_models() == ("ma7", "seasonal_naive", "chronos2")
+    assert available_models() == ("ma7", "seasonal_naive", "hist_q", "chronos2")
 
 
 @pytest.mark.parametrize("name", REGISTRY)
@@ -22,7 +30,9 @@ def test_a_models_name_is_its_registry_key(name: str) -> None:
 
 
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="no model 'ma8'; known models are ma7, seasonal_naive, chronos2"):
+    with pytest.raises(
+        ValueError, match="no model 'ma8'; known models are ma7, seasonal_naive, hist_q, chronos2"
+    ):
         create_model("ma8")
 
 
@@ -44,3 +54,27 @@ def test_listing_and_making_models_imports_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_every_grain_has_a_model_that_needs_no_weights() -> None:
+    fit = {
+        grain: [n for n in REGISTRY if not REGISTRY[n].needs_weights and unfit_because(n, grain) is None]
+        for grain in Grain
+    }
+    assert fit == {
+        Grain.DAY: ["ma7", "seasonal_naive", "hist_q"],
+        Grain.WEEK: ["seasonal_naive", "hist_q"],
+        Grain.MONTH: ["seasonal_naive", "hist_q"],
+    }
+
+
+def test_weights_of_days_are_refused_for_months_with_a_sentence_that_says_what_to_do() -> None:
+    def weights(*grains: Grain) -> ResolvedWeights:
+        return ResolvedWeights(WeightsSource.BUNDLED, "bundled", Path(), "0", grains=frozenset(grains))
+
+    assert unfit_because("chronos2", Grain.DAY, weights(Grain.DAY)) is None
+    assert unfit_because("chronos2", Grain.MONTH, weights(*Grain)) is None
+    assert unfit_because("chronos2", Grain.MONTH, weights(Grain.DAY)) == (
+        "The weights bundled were trained for days only, and this demand comes by the month; "
+        "name weights for it in CHRONOS_MODEL_ID, such as amazon/chronos-2."
+    )

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from forecasting_lib.grain import Grain
 from forecasting_lib.models.guards import Note, guarded_predict
 from forecasting_lib.models.naive import MovingAverage, SeasonalNaive
 from forecasting_lib.models.tails import (
     LEAST_FACTOR,
-    MIN_OBSERVED,
     REACH,
-    YEAR_PERIODS,
+    YEARS,
     supported,
     within_reach,
     without_unsupported_days,
@@ -25,7 +25,8 @@ from forecasting_lib.panel import FloatArray, Forecast, Panel
 from forecasting_lib.quantile_grid import grid_mean
 from tests.forecasting_lib.models.panels import AS_OF, days_of_demand, panel_of
 
-LONG = 2 * YEAR_PERIODS
+YEAR = YEARS[Grain.DAY]
+LONG = 2 * YEAR.length
 
 
 def regular(days: int = LONG, rate: float = 10.0, seed: int = 3) -> FloatArray:
@@ -82,15 +83,15 @@ def test_the_level_before_a_fall_stands() -> None:
 
 
 def test_a_peak_that_came_last_year_too_stands() -> None:
-    peaks = struck(regular(LONG + 100), -30, -30 - YEAR_PERIODS, by=200.0)
+    peaks = struck(regular(LONG + 100), -30, -30 - YEAR.length, by=200.0)
     assert changed_days(peaks) == []
-    moved_by_a_weekday = struck(regular(LONG + 100), -30, -32 - YEAR_PERIODS, by=200.0)
+    moved_by_a_weekday = struck(regular(LONG + 100), -30, -32 - YEAR.length, by=200.0)
     assert changed_days(moved_by_a_weekday) == []
 
 
 def test_a_day_of_another_size_a_year_ago_is_no_peak() -> None:
-    peak_and_error = struck(struck(regular(LONG + 100), -30, by=200.0), -30 - YEAR_PERIODS, by=20_000.0)
-    assert changed_days(peak_and_error) == [-30 - YEAR_PERIODS, -30]
+    peak_and_error = struck(struck(regular(LONG + 100), -30, by=200.0), -30 - YEAR.length, by=20_000.0)
+    assert changed_days(peak_and_error) == [-30 - YEAR.length, -30]
 
 
 def test_rare_promotions_that_sell_alike_stand_and_a_lone_one_does_not() -> None:
@@ -132,12 +133,12 @@ def test_slow_items_are_judged_by_the_few_days_they_sold() -> None:
 
 def test_a_year_that_sold_nothing_else_is_judged_by_the_last_one() -> None:
     revived = regular()
-    revived[1:YEAR_PERIODS] = 0.0
+    revived[1 : YEAR.length] = 0.0
     assert changed_days(struck(revived, -500)) == [-500]
 
 
 def test_a_new_item_is_not_judged() -> None:
-    launch = np.full(MIN_OBSERVED - 1, 2.0)
+    launch = np.full(YEAR.least_observed - 1, 2.0)
     launch[3] = 500.0
     found = supported(panel_of(launch))
     assert not found.clipped[0]
@@ -155,7 +156,9 @@ def test_every_series_is_judged_by_itself() -> None:
 
 
 histories = st.lists(
-    st.one_of(days_of_demand, st.sampled_from([0.0, 0.0, 900.0, 1e6])), min_size=MIN_OBSERVED, max_size=90
+    st.one_of(days_of_demand, st.sampled_from([0.0, 0.0, 900.0, 1e6])),
+    min_size=YEAR.least_observed,
+    max_size=90,
 ).map(np.array)
 
 

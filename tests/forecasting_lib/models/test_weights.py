@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from forecasting_lib.grain import Grain
 from forecasting_lib.models.chronos2 import Chronos2
 from forecasting_lib.models.weights import (
     DEFAULT_MODEL_ID,
@@ -24,6 +25,7 @@ from forecasting_lib.models.weights import (
     WeightsUnavailable,
     resolve_weights,
     tensor_names,
+    verified_weights,
 )
 from tests.forecasting_lib.models.panels import random_panel
 
@@ -172,6 +174,33 @@ def test_a_config_that_is_no_json_is_named(bundled: Path, tmp_path: Path) -> Non
     (bundled / "config.json").write_bytes(b"\xff\xfe{")
     with pytest.raises(WeightsUnavailable, match="not readable JSON"):
         offline(str(bundled), cache_dir=tmp_path / "hub")
+
+
+@pytest.mark.parametrize(
+    ("listed", "expected"),
+    [(None, set(Grain)), (["day"], {Grain.DAY}), (["week", "month"], {Grain.WEEK, Grain.MONTH})],
+)
+def test_weights_are_good_for_the_grains_their_config_lists_and_for_all_without_a_list(
+    bundled: Path, tmp_path: Path, listed: list[str] | None, expected: set[Grain]
+) -> None:
+    config = json.loads((bundled / "config.json").read_text())
+    (bundled / "config.json").write_text(
+        json.dumps(config if listed is None else config | {"grains": listed})
+    )
+    assert offline(str(bundled), cache_dir=tmp_path / "hub").grains == expected
+
+
+@pytest.mark.parametrize("listed", [["fortnight"], 7])
+def test_grains_that_there_are_not_are_named(bundled: Path, tmp_path: Path, listed: object) -> None:
+    config = json.loads((bundled / "config.json").read_text())
+    (bundled / "config.json").write_text(json.dumps(config | {"grains": listed}))
+    with pytest.raises(WeightsUnavailable, match="they must be among day, week, month"):
+        offline(str(bundled), cache_dir=tmp_path / "hub")
+
+
+def test_the_bundled_weights_are_for_days() -> None:
+    directory = Path(__file__).parents[3] / "data" / "models" / "chronos-2-small-demand"
+    assert verified_weights(WeightsSource.EXPLICIT, "copied", directory).grains == {Grain.DAY}
 
 
 def test_the_digest_is_the_files_own_sha256(tiny_chronos: Path, tmp_path: Path) -> None:

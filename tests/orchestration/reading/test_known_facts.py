@@ -13,6 +13,7 @@ import pytest
 
 from forecasting_lib.covariates import without_shut_days
 from forecasting_lib.demo import generate_retailer, hold_back_retailer
+from forecasting_lib.grain import Grain
 from forecasting_lib.models.chronos2 import Chronos2
 from forecasting_lib.models.guards import guarded_predict
 from forecasting_lib.panel import FloatArray, Panel
@@ -108,7 +109,9 @@ def runs(
 
 def _panel(warehouse: Warehouse, client: Client) -> Panel:
     history = read_history(warehouse, client.client_id, AS_OF)
-    return history_as_known(warehouse, client.client_id, history, client.horizon_days, covariates=True).panel
+    return history_as_known(
+        warehouse, client.client_id, history, client.horizon(Grain.DAY), covariates=True
+    ).panel
 
 
 def _runs(warehouse: Warehouse, client: Client) -> list[str]:
@@ -156,7 +159,7 @@ def test_nothing_that_became_known_later_moves_the_forecast(warehouse: Warehouse
     """The run stands, because its inputs are the same; asked again, the model says the same."""
     assert runs.runs[0] == runs.runs[1]
     published, _ = read_forecast(warehouse, runs.client.client_id, runs.runs[0][0], "chronos2")
-    horizon = runs.client.horizon_days
+    horizon = runs.client.horizon(Grain.DAY)
     asked_again = guarded_predict(Chronos2(runs.weights), runs.after_later_days, horizon)
     history = read_history(warehouse, runs.client.client_id, asked_again.as_of_date)
     shut = history_as_known(warehouse, runs.client.client_id, history, horizon, covariates=False).shut_ahead

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from rich.console import Console
 
+from forecasting_lib.grain import Grain
 from orchestration.clients import Client
 from orchestration.reporting.questions import SERIES_SHOWN, latest_models, urgent_lines, volumes
 from orchestration.reporting.report import ReportError, series_pages, write_report
@@ -174,7 +175,7 @@ def test_the_same_data_give_the_same_page(
 
 def test_the_most_urgent_series_come_first(warehouse: Warehouse, client: Client) -> None:
     run_id = latest_models(warehouse, client.client_id)["run_id"][0]
-    pages = series_pages(warehouse, client.client_id, run_id, LAST_DAY)
+    pages = series_pages(warehouse, client.client_id, run_id, Grain.DAY, LAST_DAY)
     lines = urgent_lines(warehouse, client.client_id, limit=10)
     urgent = lines["item_id"].unique(maintain_order=True).to_list()[: SERIES_SHOWN // 2]
     assert urgent

@@ -11,6 +11,7 @@ import dagster as dg
 import pytest
 
 from forecasting_lib.finetuning import FinetuneConfig, FinetuneError
+from forecasting_lib.grain import Grain
 from forecasting_lib.models.guards import guarded_predict
 from orchestration.clients import Client, get_client
 from orchestration.reading.histories import last_demand_day, read_history
@@ -49,7 +50,7 @@ def tuned(warehouse: Warehouse, tiny: Settings, pipeline_client: Client) -> Tuni
 
 
 def weights_in_use(settings: Settings, client: Client) -> object:
-    (plan,) = plan_models(client.model_copy(update={"models": ["chronos2", "ma7"]}), settings)[:1]
+    (plan,) = plan_models(client.model_copy(update={"models": ["chronos2", "ma7"]}), settings, Grain.DAY)[:1]
     return plan.weights
 
 
@@ -61,7 +62,7 @@ def test_weights_that_win_are_what_the_client_forecasts_with(
     assert (found.source, found.digest) == ("finetuned", tuned.digest)
     assert found.warnings == ()
     assert weights_in_use(tiny, pipeline_client) == found
-    (plan, _) = plan_models(pipeline_client.model_copy(update={"models": ["chronos2"]}), tiny)
+    (plan, *_) = plan_models(pipeline_client.model_copy(update={"models": ["chronos2"]}), tiny, Grain.DAY)
     assert plan.weights is not None
     from forecasting_lib.models.chronos2 import Chronos2
 
@@ -154,7 +155,7 @@ def test_the_past_ends_on_the_cut_and_the_days_after_it_judge(
     assert later.actual.shape == (len(later.panel), 10)
     whole = read_history(warehouse, c, last)
     assert later.actual[0].tolist() == whole.panel.history[0][-10:].tolist()
-    assert read_held_out(warehouse, pipeline_client, None).horizon == pipeline_client.horizon_days
+    assert read_held_out(warehouse, pipeline_client, None).horizon == pipeline_client.horizon(Grain.DAY)
     with pytest.raises(FinetuneError, match="No day lies after the cut"):
         read_held_out(warehouse, pipeline_client, last)
 

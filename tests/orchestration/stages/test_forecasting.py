@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -11,6 +12,7 @@ import polars as pl
 import pytest
 
 from forecasting_lib.covariates import without_shut_days
+from forecasting_lib.grain import Grain
 from forecasting_lib.models.guards import guarded_predict
 from forecasting_lib.models.naive import MovingAverage
 from forecasting_lib.models.weights import ResolvedWeights, WeightsSource
@@ -54,9 +56,44 @@ def run_of(history: DemandHistory, *outcomes: ModelOutcome) -> ForecastRun:
     return ForecastRun(client(), history, outcomes, "digest", "dagster")
 
 
-def test_the_baseline_is_always_there_to_compare_with() -> None:
-    assert models_to_run(["chronos2"]) == ["chronos2", "ma7"]
-    assert models_to_run(["ma7", "seasonal_naive"]) == ["ma7", "seasonal_naive"]
+def test_the_baselines_are_always_there_to_compare_with() -> None:
+    assert models_to_run(["chronos2"], Grain.DAY) == ["chronos2", "ma7", "hist_q"]
+    assert models_to_run(["ma7", "seasonal_naive"], Grain.DAY) == ["ma7", "seasonal_naive", "hist_q"]
+    assert models_to_run(["hist_q"], Grain.DAY) == ["hist_q", "ma7"]
+
+
+def test_a_baseline_that_does_not_fit_the_grain_is_not_run_to_compare_with() -> None:
+    assert models_to_run(["seasonal_naive"], Grain.WEEK) == ["seasonal_naive", "hist_q"]
+
+
+@pytest.mark.parametrize("grain", [Grain.WEEK, Grain.MONTH])
+def test_recent_quantiles_lead_where_the_preferred_models_do_not_fit_the_grain(
+    grain: Grain, settings: Settings
+) -> None:
+    plans = plan_models(client(models=["ma7", "seasonal_naive"]), settings, grain)
+    assert [plan.model for plan in plans] == ["ma7", "hist_q", "seasonal_naive"]
+    assert plans[0].skipped_because == f"ma7 forecasts days only, and this demand comes by the {grain}."
+    assert [plan.skipped_because for plan in plans[1:]] == [None, None]
+
+
+def test_a_policy_that_fits_the_grain_or_names_recent_quantiles_keeps_its_order(settings: Settings) -> None:
+    for policy, planned in (
+        (["seasonal_naive"], ["seasonal_naive", "hist_q"]),
+        (["ma7", "seasonal_naive", "hist_q"], ["ma7", "seasonal_naive", "hist_q"]),
+    ):
+        plans = plan_models(client(models=policy), settings, Grain.WEEK)
+        assert [plan.model for plan in plans] == planned
+
+
+def test_weights_trained_on_days_are_not_asked_for_weeks(tmp_path: Path, settings: Settings) -> None:
+    tiny = save_tiny_chronos(tmp_path / "tiny")
+    config = json.loads((tiny / "config.json").read_text())
+    (tiny / "config.json").write_text(json.dumps({**config, "grains": ["day"]}))
+    daily = settings.model_copy(update={"chronos_model_id": str(tiny)})
+    chronos2, lead, *_ = plan_models(client(models=["chronos2"]), daily, Grain.WEEK)
+    assert "trained for days only" in str(chronos2.skipped_because)
+    assert lead.model == "hist_q"
+    assert plan_models(client(models=["chronos2"]), daily, Grain.DAY)[0].skipped_because is None
 
 
 def test_the_first_model_that_ran_leads_and_the_skipped_one_is_named(history: DemandHistory) -> None:
@@ -76,11 +113,11 @@ def test_a_run_in_which_nothing_ran_has_no_champion(history: DemandHistory) -> N
 
 def test_weights_are_found_or_their_absence_explained(tmp_path: Path, settings: Settings) -> None:
     without = settings.model_copy(update={"chronos_model_id": str(tmp_path / "nowhere"), "hub_offline": True})
-    plans = {p.model: p for p in plan_models(client(models=["chronos2", "ma7"]), without)}
+    plans = {p.model: p for p in plan_models(client(models=["chronos2", "ma7"]), without, Grain.DAY)}
     assert "nowhere" in str(plans["chronos2"].skipped_because)
     assert plans["ma7"] == PlannedModel("ma7")
     with_weights = settings.model_copy(update={"chronos_model_id": str(save_tiny_chronos(tmp_path / "tiny"))})
-    plans = {p.model: p for p in plan_models(client(models=["chronos2", "ma7"]), with_weights)}
+    plans = {p.model: p for p in plan_models(client(models=["chronos2", "ma7"]), with_weights, Grain.DAY)}
     assert plans["chronos2"].weights is not None
     assert plans["chronos2"].weights.source == "explicit"
 

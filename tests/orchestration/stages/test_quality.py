@@ -341,6 +341,69 @@ def sorted_grid(point: Sequence[float], anchors: dict[str, list[int]]) -> dict[s
     return grid
 
 
+def add_weekly_forecast(warehouse: Warehouse, client_id: str, as_of: date, weeks: int) -> str:
+    """A forecast of three units in each week; returns the run's id."""
+    run_id = add_forecast(warehouse, client_id, forecast_rows("a", [3.0] * weeks), as_of=as_of)
+    with warehouse.transaction() as connection:
+        connection.execute(
+            """
+            update analytics.forecast_runs set grain = 'week', horizon_days = 7 * horizon_days
+            where run_id = %s
+            """,
+            (run_id,),
+        )
+        connection.execute(
+            """
+            update analytics.forecast_results
+            set lag_days = 7 * lag_days, date = (%s::date + 1 + 7 * (lag_days - 1))
+            where run_id = %s
+            """,
+            (as_of, run_id),
+        )
+    return run_id
+
+
+def test_a_weekly_run_is_scored_week_by_week_and_a_daily_one_of_the_same_client_is_not(
+    warehouse: Warehouse, new_client: NewClient
+) -> None:
+    client_id, sunday = new_client(grain="week").client_id, date(2026, 1, 11)
+    run_id = add_weekly_forecast(warehouse, client_id, sunday, 14)
+    add_forecast(warehouse, client_id, forecast_rows("a", [1.0] * 7), as_of=sunday - timedelta(days=1))
+    weeks = [sunday + timedelta(days=1 + 7 * n) for n in range(14)]
+    with warehouse.transaction() as connection:
+        for number, monday in enumerate(weeks):
+            connection.execute(
+                """
+                insert into analytics.ts_demand_periods (
+                    client_id, grain, item_id, location_id, date, last_date, demand_qty, net_sold_qty,
+                    clipped_qty, is_masked
+                ) values (%s, 'week', 'a', 'n', %s, %s, %s, 0, 0, %s)
+                """,
+                (client_id, monday, monday + timedelta(days=6), 5, number == 1),
+            )
+        connection.execute(
+            """
+            insert into analytics.dim_series (
+                client_id, item_id, location_id, grain, listed_date, history_days, demand_days, demand_class
+            ) values (%s, 'a', 'n', 'week', %s, 7, 1, 'smooth')
+            """,
+            (client_id, sunday),
+        )
+    add_delivery(warehouse, client_id, weeks[0], weeks[-1])
+
+    assert [scoring.run.run_id for scoring in score_due_runs(warehouse, client_id, "run")] == [run_id]
+    rows = scores(warehouse, client_id).filter(pl.col("grain") == "client")
+    assert {row["lag_bucket"]: (row["n_rows"], row["n_masked"]) for row in rows.to_dicts()} == {
+        "1": (1, 0),
+        "2-4": (2, 1),
+        "5-13": (9, 0),
+        "all": (13, 1),
+    }
+    (accuracy,) = latest_accuracy(warehouse, client_id).to_dicts()
+    assert (accuracy["grain"], accuracy["periods_known"], accuracy["horizon"]) == ("week", 14, 14)
+    assert accuracy["mae"] == 2
+
+
 def test_pooling_one_run_gives_the_metrics_of_its_scores(warehouse: Warehouse, new_client: NewClient) -> None:
     """The view pools sums with the formulas that the scores were made with."""
     client_id = new_client().client_id
@@ -826,7 +889,8 @@ def accuracy(**changes: Any) -> pl.DataFrame:
         "model": "ma7",
         "is_champion": True,
         "as_of_date": AS_OF,
-        "days_known": 28,
+        "grain": "day",
+        "periods_known": 28,
         "n_rows": 280,
         "bias": 0.05,
         "coverage_90": 0.9,
@@ -906,7 +970,8 @@ def test_the_asset_of_a_client_without_a_forecast_says_that_nothing_is_scored(
 
 def test_an_undefined_metric_is_an_empty_cell_of_the_table() -> None:
     metrics = ("wape", "mape", "mae", "rmse", "bias", "mase", "rmsse", "wql", "coverage_80", "coverage_90")
-    row = {"model": "ma7", "as_of_date": AS_OF, "days_known": 1, "horizon_days": 28, "n_rows": 3}
+    row = {"model": "ma7", "as_of_date": AS_OF, "grain": "day", "n_rows": 3}
+    row |= {"periods_known": 1, "horizon": 28}
     frame = pl.DataFrame([row | dict.fromkeys(metrics, 0.5) | {"wape": None}])
     assert "| 3 |  | 0.5000 |" in accuracy_table(frame)
 

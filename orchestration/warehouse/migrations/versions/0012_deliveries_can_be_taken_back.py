@@ -1,7 +1,7 @@
 """Deliveries can be taken back: whole rows that were replaced are kept, the same content may come again.
 
 Revision ID: 0012
-Revises: 0008
+Revises: 0009
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0012"
-down_revision = "0008"
+down_revision = "0009"
 
 STATUSES = "status in ('loaded', 'rejected', 'duplicate', 'withdrawn', 'withdrawal')"
 STATUSES_BEFORE = "status in ('loaded', 'rejected', 'duplicate')"

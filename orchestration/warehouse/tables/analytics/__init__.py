@@ -7,6 +7,7 @@ from orchestration.warehouse.tables.analytics.demand import (
     location_calendar,
     promoted_days,
     ts_demand_daily,
+    ts_demand_periods,
 )
 from orchestration.warehouse.tables.analytics.forecasts import (
     forecast_results,
@@ -44,4 +45,5 @@ __all__ = [
     "replenishment_plan",
     "stock_projection",
     "ts_demand_daily",
+    "ts_demand_periods",
 ]

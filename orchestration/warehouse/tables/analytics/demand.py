@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, Date, Table
 
+from forecasting_lib.grain import Grain
 from orchestration.warehouse.tables.columns import (
     BY_CLIENT,
     book,
@@ -13,6 +14,7 @@ from orchestration.warehouse.tables.columns import (
     metadata,
     model,
     one_of,
+    only,
     series_key,
     whole,
     words,
@@ -56,6 +58,38 @@ ts_demand_daily = Table(
     schema="analytics",
     postgresql_partition_by=BY_CLIENT,
     comment="One row per client, item, location and day, without gaps from first sale to last delivered day.",
+)
+
+ts_demand_periods = Table(
+    "ts_demand_periods",
+    metadata,
+    client_key(),
+    one_of("grain", (Grain.WEEK, Grain.MONTH), "{}: what a period is.", nullable=False),
+    *series_key(),
+    key("date", "First day of the period; weeks begin on Monday.", Date),
+    day("last_date", "Last day of the period.", nullable=False),
+    book("demand_qty", "Units demanded and served, returns netted, clipped at zero.", nullable=False),
+    book("net_sold_qty", "Units sold less the returns netted, before clipping.", nullable=False),
+    book("clipped_qty", "What clipping at zero added: demand_qty - net_sold_qty.", nullable=False),
+    book("sold_qty", "Units sold, before returns."),
+    book("returned_qty", "Units that came back in the period."),
+    book("netted_qty", "Returned units taken off this period's sales: sold_qty - net_sold_qty."),
+    book("written_off_qty", "Units written off in the period; no part of demand."),
+    book("unit_price", "Selling price per unit; carried forward from the last known period."),
+    yes_no("is_promotion", "The item was promoted on a day of the period.", nullable=False),
+    yes_no("is_closed", "No row of any item at the location in the period: it was closed.", nullable=False),
+    yes_no("is_stocked_out", "Nothing sold and no stock at the last count of the period.", nullable=False),
+    yes_no("is_masked", "Closed or stocked out: the zero is not demand, and counts neither for nor against."),
+    book("on_hand_qty", "Stock at the last count of the period, where known."),
+    model(
+        "lost_sales_qty",
+        "Estimate of demand lost to a stock-out: mean of the eight weeks or twelve months before.",
+    ),
+    CheckConstraint("demand_qty >= 0", name="demand"),
+    only("grain", (Grain.WEEK, Grain.MONTH)),
+    schema="analytics",
+    comment="One row per client, item, location and week or month, of clients planned in these; without gaps"
+    " from first sale to last complete period.",
 )
 
 dim_item = Table(
@@ -105,16 +139,28 @@ dim_series = Table(
     metadata,
     client_key(),
     *series_key(),
+    one_of("grain", Grain, "{}: what a period of its demand is.", nullable=False, default=str(Grain.DAY)),
     day("listed_date", "First day the series was delivered, sold or not.", nullable=False),
-    day("first_sale_date", "First day with net sales other than zero; NULL where it never sold."),
-    day("last_sale_date", "Last day with demand."),
-    whole("history_days", "Days from the first sale to the last delivered day.", nullable=False),
-    whole("demand_days", "Days with demand.", nullable=False),
-    model("mean_demand_qty", "Mean demand of unmasked days."),
-    model("adi", "Average demand interval: unmasked days per day with demand."),
+    day(
+        "first_sale_date",
+        "First day of the first period with net sales other than zero; NULL where it never sold.",
+    ),
+    day("last_sale_date", "First day of the last period with demand."),
+    whole(
+        "history_days",
+        "Days from the first period with a sale to the end of the last complete one.",
+        nullable=False,
+    ),
+    whole("demand_days", "Periods with demand: days, weeks or months.", nullable=False),
+    model("mean_demand_qty", "Mean demand of unmasked periods."),
+    model("adi", "Average demand interval: unmasked periods per period with demand."),
     model("cv2", "Squared coefficient of variation of the non-zero demand sizes (ddof 0)."),
     one_of("demand_class", DemandClassOrNone, "{}; cuts 1.32 and 0.49, none without demand."),
-    book("revenue_365d_value", "Demand times price over the last 365 days, client currency."),
+    book(
+        "revenue_365d_value",
+        "Demand times price over the last 365 days, 52 weeks or 12 months; client currency.",
+    ),
+    only("grain", Grain),
     schema="analytics",
     comment="One row per client, item and location that was ever delivered.",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, Column, Date, Index, Table, text
 
+from forecasting_lib.grain import Grain
 from forecasting_lib.models.weights import WeightsSource
 from orchestration.warehouse.tables.columns import (
     BY_CLIENT,
@@ -36,8 +37,15 @@ forecast_runs = Table(
     client_key(),
     run_key("One execution of the forecast stage; all its models share it."),
     key("model", "Name in the model registry."),
-    day("as_of_date", "Last day any model could see; day 1 of the forecast is the next.", nullable=False),
-    whole("horizon_days", "Days forecast.", nullable=False),
+    day(
+        "as_of_date",
+        "Last day any model could see, the end of a period; the forecast begins with the next.",
+        nullable=False,
+    ),
+    one_of("grain", Grain, "{}: what a period of it is.", nullable=False, default=str(Grain.DAY)),
+    whole(
+        "horizon_days", "Days forecast, from the as-of date to the end of its last period.", nullable=False
+    ),
     one_of("status", ForecastRunStatus, nullable=False),
     yes_no("is_current", "The run to use for this client, model and as-of date."),
     yes_no("is_champion", "The model whose forecast feeds the inventory stage of this run."),
@@ -61,6 +69,7 @@ forecast_runs = Table(
     model("duration_seconds", "Time the model took."),
     moment("published_at", "When the rows became visible.", nullable=False, now=True),
     only("status", ForecastRunStatus),
+    only("grain", Grain),
     CheckConstraint("status = 'published' or not (is_current or is_champion)", name="only_published_is_used"),
     Index(
         "uq_forecast_runs_current",
@@ -89,11 +98,11 @@ forecast_series = Table(
         "reason",
         "Why it was replaced or excluded, or what to know of it: code of docs/data-model.md; else NULL.",
     ),
-    whole("history_days", "Days of history the model saw.", nullable=False),
-    whole("observed_days", "Of these, days that were not masked.", nullable=False),
+    whole("history_days", "Periods of history the model saw: days, weeks or months.", nullable=False),
+    whole("observed_days", "Of these, periods that were not masked.", nullable=False),
     model(
         "mase_scale",
-        "Mean absolute seasonal-naive error (lag 7) of the history; NULL where zero or undefined.",
+        "Mean absolute seasonal-naive error (lag 7, 52 or 12; 1 of a shorter history); NULL where undefined.",
     ),
     model(
         "rmsse_scale", "Root mean squared naive error (lag 1) of the history; NULL where zero or undefined."
@@ -116,8 +125,8 @@ forecast_results = Table(
     run_key("Forecast run."),
     key("model", "Name in the model registry."),
     *series_key(),
-    key("date", "Day forecast.", Date),
-    whole("lag_days", "Days after the as-of date, 1 the first.", nullable=False),
+    key("date", "Day forecast, or first day of the week or month.", Date),
+    whole("lag_days", "Days from the as-of date to the last day of the period.", nullable=False),
     model(
         "point_qty",
         "Point forecast, judged by absolute error: the median of a probabilistic model.",
@@ -129,5 +138,5 @@ forecast_results = Table(
     non_negative("point_qty", "mean_qty"),
     schema="analytics",
     postgresql_partition_by=BY_CLIENT,
-    comment="One row per forecast run, model, series and day: the distribution of that day's demand.",
+    comment="One row per forecast run, model, series and period: the distribution of its demand.",
 )
