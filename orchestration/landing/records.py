@@ -16,6 +16,7 @@ import psycopg
 from orchestration import audit
 from orchestration.clients import Client
 from orchestration.landing.reasons import FileRefusedError
+from orchestration.warehouse.client_facts import publish_feeds
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables.vocabulary import FileStatus
 
@@ -204,7 +205,9 @@ def record_duplicate(connection: Connection, identity: Identity) -> Outcome:
     )
     if is_noted:
         return outcome
-    return replace(outcome, file_id=record(connection, identity, outcome))
+    outcome = replace(outcome, file_id=record(connection, identity, outcome))
+    publish_feeds(connection, identity.client.client_id)
+    return outcome
 
 
 def record_refusal(
@@ -254,6 +257,8 @@ def keep_rejected(connection: Connection, client_id: str, file_id: int, *, limit
 
 
 def record_audit(connection: Connection, identity: Identity, outcome: Outcome) -> None:
+    """Write what became of a file to the audit log, and let its client know."""
+    publish_feeds(connection, identity.client.client_id)
     about: dict[str, Any] = {"file_id": outcome.file_id, "sha256": identity.sha256, "kind": outcome.kind}
     client_id, run_id = identity.client.client_id, identity.run_id
     if outcome.status == "rejected":

@@ -89,6 +89,7 @@ landing_files = Table(
     words("run_id", "Dagster run that took the file."),
     moment("received_at", "When the pipeline first saw the file.", nullable=False, now=True),
     moment("loaded_at", "When its rows became visible."),
+    moment("dismissed_at", "When a person said of a refused file that nobody needs it; else NULL."),
     only("status", FileStatus),
     Index(
         "uq_landing_files_loaded",

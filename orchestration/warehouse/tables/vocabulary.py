@@ -11,7 +11,15 @@ from typing import Any, Literal, TypeAlias, get_args
 
 FileStatus = Literal["loaded", "rejected", "duplicate"]
 AuditAction = Literal[
-    "load", "reject", "restate", "publish", "score", "finetune", "registry_change", "run_failure"
+    "load",
+    "reject",
+    "dismiss",
+    "restate",
+    "publish",
+    "score",
+    "finetune",
+    "registry_change",
+    "run_failure",
 ]
 PromotionTarget = Literal["item", "category"]
 DemandClass = Literal["smooth", "erratic", "intermittent", "lumpy"]
