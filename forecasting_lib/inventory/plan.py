@@ -290,7 +290,7 @@ def _metrics(
 
 
 def _stockout_day(net_stock: FloatArray, balance: FloatArray, levels: _Levels) -> FloatArray:
-    """(n,) day of the stock-out that a planner sees: 0, today, where demand is expected and nothing is left."""
+    """(n,) day of the stock-out that a planner sees: 0, today, where nothing is left of what is wanted."""
     is_out = (net_stock <= QTY_TOLERANCE) & ~levels.no_demand
     return np.where(is_out, 0.0, stockout_day(net_stock, balance))
 

@@ -95,7 +95,7 @@ def list_() -> None:
     from orchestration.clients import read_registry
 
     registry = read_registry(warehouse)
-    slug = Column("client", no_wrap=True)
+    slug = Column("client", overflow="fold")
     table = Table(slug, "name", "time zone", "schedule", "horizon", "service", "models", "active")
     for client in registry.clients:
         table.add_row(
@@ -128,6 +128,41 @@ def show(client: Slug) -> None:
     table.add_row("[bold]landing folder[/]", escape(str(settings.client_landing_dir(client))))
     table.add_row("[bold]database role[/]", warehouse.roles.client(client))
     out.print(table)
+
+
+@app.command(epilog="Example: forecaster client check acme")
+def check(client: Slug) -> None:
+    """Look at what was delivered, what is missing and what it costs, what looks odd; say what to do next.
+
+    Ends with status 1 where something keeps forecasts or orders from being computed.
+    """
+    _, warehouse = open_warehouse()
+    with waiting(f"Looking at {client}"):
+        from orchestration.clients import get_client
+        from orchestration.reporting.checklist import read_checklist
+        from orchestration.reporting.terminal import print_checklist
+
+        entry = get_client(warehouse, client)
+        checklist = read_checklist(warehouse, entry)
+    print_checklist(out, entry, checklist)
+    if checklist.errors:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: forecaster client dismiss acme notes.txt")
+def dismiss(
+    client: Slug,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Its name below the landing folder.")],
+) -> None:
+    """Say of a refused file that nobody needs it, so that it is warned of no longer."""
+    _, warehouse = open_warehouse()
+    from orchestration.clients import stored_fields
+    from orchestration.landing.records import dismiss as dismiss_file
+
+    stored_fields(warehouse, client)
+    if not dismiss_file(warehouse, client, file):
+        raise typer.BadParameter(f"no refused file {printable(file)!r} of {client} needs a look")
+    out.print(f"[green]Dismissed[/] {escape(file)} of {client}.")
 
 
 @app.command(epilog="Example: forecaster client remove acme --yes")

@@ -28,6 +28,9 @@ from orchestration.warehouse.tables import metadata
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 
+WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+"""Suffixes of files that people export and that are not read."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Kind(Contract):
@@ -306,7 +309,21 @@ def kind_of(path: str) -> Kind | None:
     )
     if suffix is None:
         return None
-    stem = name.removesuffix(suffix)
+    return _of_stem(name.removesuffix(suffix))
+
+
+def is_workbook(path: str) -> bool:
+    """Whether a file's name says that it is a workbook."""
+    return path.casefold().endswith(WORKBOOKS)
+
+
+def meant_kind(path: str) -> Kind | None:
+    """The kind a file's name says, be it a workbook or not: what is missing while it is refused."""
+    name = PurePosixPath(path).name.casefold()
+    return _of_stem(name.rpartition(".")[0]) if is_workbook(path) else kind_of(path)
+
+
+def _of_stem(stem: str) -> Kind | None:
     return next((kind for kind in KINDS if any(fnmatchcase(stem, p) for p in kind.patterns)), None)
 
 

@@ -41,8 +41,8 @@ class Outcome:
         rows_rejected: rows of the file that were rejected.
         rows_restated: of the rows loaded, those that replaced another value.
         units_loaded: sum of ``units_sold`` over the rows loaded; None for other kinds.
-        first_date: earliest day of the accepted rows.
-        last_date: latest day of the accepted rows.
+        first_date: earliest day of the accepted rows, of a refused file of those that were read.
+        last_date: latest day likewise.
     """
 
     path: str
@@ -223,6 +223,7 @@ def record_refusal(
     counted = connection.execute("select count(*) from pg_temp.refused").fetchone() if has_rows else (0,)
     rejected = int(counted[0]) if counted else 0
     message = str(refusal)
+    first, last = _days_read(connection)
     if rejected > KEPT_ROWS_OF_A_REFUSED_FILE:
         message += f" The first {KEPT_ROWS_OF_A_REFUSED_FILE:,} of {rejected:,} rejected rows are kept."
     outcome = Outcome(
@@ -232,6 +233,8 @@ def record_refusal(
         message=message,
         rows_read=rows_read,
         rows_rejected=rejected,
+        first_date=first,
+        last_date=last,
     )
     file_id = record(connection, identity, outcome)
     if has_rows:
@@ -239,6 +242,43 @@ def record_refusal(
     outcome = replace(outcome, file_id=file_id)
     record_audit(connection, identity, outcome)
     return outcome
+
+
+def _days_read(connection: Connection) -> tuple[date | None, date | None]:
+    """First and last day of the rows that were read of a file before it was refused; None where none were."""
+    is_dated = connection.execute(
+        """
+        select exists (
+            select from pg_attribute
+            where attrelid = to_regclass('pg_temp.delivery') and attname = 'date' and not attisdropped
+        )
+        """
+    ).fetchone()
+    if is_dated != (True,):
+        return None, None
+    return connection.execute("select min(date), max(date) from pg_temp.delivery").fetchone() or (None, None)
+
+
+def dismiss(warehouse: Warehouse, client_id: str, path: str) -> int:
+    """Note that nobody needs a refused file any more; returns how many records of that name stood.
+
+    Args:
+        warehouse: where.
+        client_id: whose file it is.
+        path: its name, as ``ops.landing_files.path`` has it.
+    """
+    with warehouse.transaction() as connection:
+        dismissed = connection.execute(
+            """
+            update ops.landing_files set dismissed_at = now()
+            where client_id = %s and path = %s and status = 'rejected' and dismissed_at is null
+            """,
+            (client_id, path),
+        ).rowcount
+        if dismissed:
+            publish_feeds(connection, client_id)
+            audit.record(connection, "dismiss", path, row_count=dismissed, client_id=client_id)
+    return dismissed
 
 
 def keep_rejected(connection: Connection, client_id: str, file_id: int, *, limit: int | None) -> None:

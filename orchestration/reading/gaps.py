@@ -1,8 +1,8 @@
-"""What could not be computed for a client, what is outdated, what could be better; and whether orders are known.
+"""What could not be computed for a client, what is outdated or could be better; whether orders are known.
 
-Everything that people read asks here: the report, the terminal, the status of all clients, the checks. SQL asks
-the same views, ``planning_gaps`` and ``planning_state``. Belongs here: asking them. Does not belong here: what a
-gap says (``warehouse.gap_vocabulary``), when there is one (``dbt_project/models/reporting/planning_gaps.sql``).
+Everything that people read asks here: the report, the terminal, the status of all clients, the checks. SQL
+asks the same views, ``planning_gaps`` and ``planning_state``. Belongs here: asking them. Does not belong
+here: what a gap says (``warehouse.gap_vocabulary``), when there is one (the views, in ``dbt_project``).
 """
 
 from __future__ import annotations

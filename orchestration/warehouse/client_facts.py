@@ -4,8 +4,8 @@ Clients read ``analytics`` only, and what is missing must be said there, too: th
 everything was refused, that nobody runs the client. Whoever changes ``ops.clients`` or ``ops.landing_files``
 calls this in the same transaction, and ``migrate`` calls it for everybody.
 
-Belongs here: the two tables, and when a refused file no longer needs a look. Does not belong here: what follows
-from them (``gap_vocabulary`` and the view ``planning_gaps``).
+Belongs here: the two tables, and when a refused file no longer needs a look. Does not belong here: what
+follows from them (``gap_vocabulary`` and the view ``planning_gaps``).
 """
 
 from __future__ import annotations

@@ -94,6 +94,14 @@ class GapMeaning:
     remedy: str
     command: str | None = None
 
+    def advice(self, client: str, affected: int, total: int) -> str:
+        """Of a counted gap, what is the matter and what to do, as the view ``planning_gaps`` says it."""
+        text = f"{self.sentence} {self.remedy}" + (f" Next: {self.command}" if self.command else "")
+        values = {"affected": f"{affected:,}", "total": f"{total:,}", "client": client}
+        for name, value in values.items():
+            text = text.replace(f"{{{name}}}", value)
+        return text
+
 
 _ERROR, _WARNING, _INFO = Severity.ERROR, Severity.WARNING, Severity.INFO
 _RUN = "forecaster run --client {client}"
@@ -460,25 +468,3 @@ MISSING_KINDS = {
     "promotions": "promoted days count as ordinary ones, behind and ahead",
 }
 """Kind of delivery -> what its absence costs; the kinds any client may have, the most needed first."""
-
-
-def fill(
-    text: str,
-    *,
-    client: str = "",
-    affected: int | None = None,
-    total: int | None = None,
-    day: str | None = None,
-    detail: str | None = None,
-) -> str:
-    """A text of a gap with its numbers, as the view writes it."""
-    values = {
-        "client": client,
-        "affected": "" if affected is None else f"{affected:,}",
-        "total": "" if total is None else f"{total:,}",
-        "day": day or "",
-        "detail": detail or "",
-    }
-    for name, value in values.items():
-        text = text.replace(f"{{{name}}}", value)
-    return text

@@ -84,8 +84,8 @@ landing_files = Table(
         "rows_restated", "Rows that replaced an earlier delivery of the same key.", nullable=False, default=0
     ),
     book("units_loaded", "Sum of units_sold of the loaded rows; sales only."),
-    day("first_date", "Earliest day among the loaded rows."),
-    day("last_date", "Latest day among the loaded rows."),
+    day("first_date", "Earliest day among the loaded rows; of a refused file among those that were read."),
+    day("last_date", "Latest day among them."),
     words("run_id", "Dagster run that took the file."),
     moment("received_at", "When the pipeline first saw the file.", nullable=False, now=True),
     moment("loaded_at", "When its rows became visible."),

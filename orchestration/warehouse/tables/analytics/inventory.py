@@ -143,7 +143,10 @@ inventory_metrics = Table(
         default=None,
     ),
     model("dir_lower_bound_days", "Cover is at least this, where censored."),
-    day("stockout_date", "First day the projected balance falls below zero; the as-of date where nothing is left already."),
+    day(
+        "stockout_date",
+        "First day the projected balance falls below zero; the as-of date where nothing is left already.",
+    ),
     day("stockout_date_p10", "The same on the 90th-percentile path."),
     model("stockout_prob_lt", "Probability of a stock-out within the lead time."),
     model("min_projected_qty", "Lowest projected balance over the horizon."),
