@@ -6,23 +6,27 @@ and SQL say is written down.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
 
 import dagster as dg
+import polars as pl
 import pytest
 
-from orchestration.clients import get_client
+from orchestration.clients import Client, get_client
 from orchestration.reading.gaps import FoundGap, PlanningState
 from orchestration.reporting import report
 from orchestration.reporting.checklist import Checklist, read_checklist
 from orchestration.reporting.states import ClientState, client_states, state_warnings
+from orchestration.running.runs import find_job, run_job
+from orchestration.settings import Settings
 from orchestration.stages.gap_checks import gap_check
 from orchestration.warehouse.gap_vocabulary import Gap
 from orchestration.warehouse.server import Warehouse
+from tests.conftest import deliver
 from tests.orchestration.reporting.situations import DELIVERED, LAST_DAY, TODAY, Situation, erase
 
 REFUSED = tuple((path, kind, "rejected", rows) for path, kind, _, rows in DELIVERED)
@@ -387,3 +391,33 @@ def test_of_a_client_without_a_gap_nothing_is_said_but_that_no_order_is_due(
 
 def test_every_gap_is_in_the_table() -> None:
     assert {case.gap for case in CASES.values()} == set(Gap)
+
+
+def test_sales_alone_run_to_a_forecast_and_to_the_sentence_why_there_are_no_orders(
+    warehouse: Warehouse,
+    settings: Settings,
+    instance: dg.DagsterInstance,
+    new_client: Callable[..., Client],
+    tmp_path: Path,
+) -> None:
+    client = new_client(models=["ma7"])
+    instance.add_dynamic_partitions("clients", [client.client_id])
+    days = [LAST_DAY - timedelta(days=n) for n in range(70)]
+    deliver(
+        settings, client.client_id, {"sales": pl.DataFrame({"date": days, "item_id": "tea", "units_sold": 3})}
+    )
+    (settings.client_landing_dir(client.client_id) / "notes.txt").write_text("call the shop")
+
+    outcome = run_job(warehouse, instance, find_job("client_pipeline"), client.client_id)
+
+    assert outcome.succeeded, outcome.problems
+    said = " ".join(outcome.problems)
+    assert "notes.txt has no known name" in said
+    assert "No stock was delivered for 1 of 1 series: no orders can be proposed for them." in said
+    checklist = read_checklist(warehouse, client)
+    assert [gap.gap for gap in checklist.errors] == [Gap.NO_STOCK, Gap.NO_LEAD_TIME]
+    assert checklist.state.state == "unknown"
+    report.write_report(warehouse, client, tmp_path / "report.html")
+    page = unescape((tmp_path / "report.html").read_text())
+    assert "No orders can be proposed. No stock was delivered for 1 of 1 series" in page
+    assert "unknown: no stock" in page
