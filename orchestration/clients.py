@@ -25,6 +25,7 @@ from orchestration.registry import Client as Client  # noqa: PLC0414 - offered w
 from orchestration.registry import option_name
 from orchestration.table_assets import table_spec
 from orchestration.warehouse import tenancy
+from orchestration.warehouse.client_facts import publish_clients
 from orchestration.warehouse.ddl import change_structure
 from orchestration.warehouse.locks import OF_A_CLIENT, ignore, lock_transaction, provide
 from orchestration.warehouse.migrate import require_current
@@ -342,3 +343,4 @@ def _write(connection: psycopg.Connection[Any], client: Client, statement: Liter
         key=sql.Literal(client.client_id),
     )
     connection.execute(query, row)
+    publish_clients(connection, client.client_id)

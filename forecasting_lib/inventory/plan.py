@@ -45,6 +45,7 @@ from forecasting_lib.inventory.replenishment import (
     plan_orders,
     planned_receipts,
     replenishment_plan,
+    undecided_frame,
 )
 from forecasting_lib.inventory.supply import Supply
 from forecasting_lib.inventory.tables import (
@@ -144,8 +145,11 @@ def plan_inventory(
     lines = plan_orders(known, rule, demand, schedule)
     short_day = stockout_day(known.net_stock, projection.balance)
     replenishment = replenishment_plan(
-        order_frame(lines, known, demand, schedule, policy.excess_horizon_days),
-        expedite_frame(short_day, known, demand, schedule),
+        [
+            expedite_frame(short_day, known, demand, schedule),
+            order_frame(lines, known, demand, schedule, policy.excess_horizon_days),
+            undecided_frame(known, rule.orderable),
+        ],
         metrics,
         forecast.as_of_date,
         demand.horizon,
@@ -273,8 +277,8 @@ def _metrics(
             "dir_days_incl_on_order": cover_with_receipts(projection, demand),
             "dir_censored": pl.Series(np.where(no_stock, np.nan, censored)).fill_nan(None),
             "dir_lower_bound_days": np.where(censored, float(demand.horizon), np.nan),
-            "stockout_date": _dates(as_of, stockout_day(net_stock, projection.balance)),
-            "stockout_date_p10": _dates(as_of, stockout_day(net_stock, projection.low)),
+            "stockout_date": _dates(as_of, _stockout_day(net_stock, projection.balance, levels)),
+            "stockout_date_p10": _dates(as_of, _stockout_day(net_stock, projection.low, levels)),
             "stockout_prob_lt": over_lead_time.exceedance(net_stock + due_in_lead_time),
             "min_projected_qty": lowest,
             "min_projected_date": _dates(as_of, lowest_day),
@@ -294,6 +298,12 @@ def _metrics(
             "flags": pl.Series(flag_lists(flags, n), dtype=pl.List(pl.String)),
         },
     )
+
+
+def _stockout_day(net_stock: FloatArray, balance: FloatArray, levels: _Levels) -> FloatArray:
+    """(n,) day of the stock-out that a planner sees: 0, today, where nothing is left of what is wanted."""
+    is_out = (net_stock <= QTY_TOLERANCE) & ~levels.no_demand
+    return np.where(is_out, 0.0, stockout_day(net_stock, balance))
 
 
 def _lead_time_demand(forecast: Forecast, supply: Supply, law: NormalDemand) -> pl.DataFrame:

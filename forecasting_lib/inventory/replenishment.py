@@ -7,6 +7,7 @@ Does not belong here: the levels s and S (policies), or the stock curve (project
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -28,11 +29,15 @@ from forecasting_lib.inventory.tables import REPLENISHMENT_SCHEMA, float_columns
 from forecasting_lib.panel import FloatArray
 
 _WEEK = 7
+_UNDECIDED = "stocked out; no lead time known, so no quantity can be proposed"
 
 
 class Action(StrEnum):
+    """What a line asks for; to decide is a person's where no quantity can be computed."""
+
     ORDER = "order"
     EXPEDITE = "expedite"
+    DECIDE = "decide"
 
 
 class Urgency(StrEnum):
@@ -328,16 +333,34 @@ def expedite_frame(
     )
 
 
+def undecided_frame(supply: Supply, orderable: BoolArray) -> pl.DataFrame:
+    """Series that are stocked out and for which no quantity can be proposed: no lead time is known.
+
+    An empty worklist would say that nothing is the matter with them. ``orderable`` is (n,), false without
+    demand.
+    """
+    row = np.flatnonzero(orderable & (supply.net_stock <= QTY_TOLERANCE) & np.isnan(supply.lead_time))
+    return pl.DataFrame(
+        {
+            "row": row,
+            "action": pl.repeat(Action.DECIDE.value, row.size, eager=True, dtype=pl.String),
+            "need_day": np.zeros(row.size),
+            "order_day": np.ones(row.size),
+            "moq_overshoot": np.zeros(row.size, dtype=bool),
+            "stocked_out": np.ones(row.size, dtype=bool),
+        }
+    )
+
+
 def replenishment_plan(
-    orders: pl.DataFrame, expedites: pl.DataFrame, metrics: pl.DataFrame, as_of_date: date, horizon: int
+    parts: Sequence[pl.DataFrame], metrics: pl.DataFrame, as_of_date: date, horizon: int
 ) -> pl.DataFrame:
-    """The worklist: both kinds of line, dated, ranked and explained, in rank order.
+    """The worklist: all kinds of line, dated, ranked and explained, in rank order.
 
     Sorted by urgency, then money at risk (unknown last), ABC class, earliest stock-out, series and date.
 
     Args:
-        orders: from :func:`order_frame`.
-        expedites: from :func:`expedite_frame`.
+        parts: from :func:`expedite_frame`, :func:`order_frame` and :func:`undecided_frame`.
         metrics: the metrics table, one row per series in the order of their positions.
         as_of_date: day 0.
         horizon: days of the forecast, for the sentence about a cover that outlasts it.
@@ -363,7 +386,7 @@ def replenishment_plan(
         "flags",
     )
     lines = (
-        pl.concat([expedites, orders], how="diagonal_relaxed")
+        pl.concat(parts, how="diagonal_relaxed")
         .join(series, on="row", how="inner", maintain_order="left")
         .with_columns(
             dated("need_day").cast(pl.Date).alias("need_date"),
@@ -430,7 +453,9 @@ def _reason(horizon: int) -> pl.Expr:
     )
     levels = pl.format("IP {} <= ROP {}", _plain("position"), _plain("reorder_point_qty"))
     return (
-        pl.when(pl.col("action") == Action.EXPEDITE.value)
+        pl.when(pl.col("action") == Action.DECIDE.value)
+        .then(pl.lit(_UNDECIDED))
+        .when(pl.col("action") == Action.EXPEDITE.value)
         .then(
             pl.format(
                 "PO {} arrives {}, {} d after the projected stock-out on {}",

@@ -48,14 +48,31 @@ def _option(field: str, demand_the_required: bool) -> inspect.Parameter:
     """A field as an option; one that is not named on the command line arrives as None."""
     setting, kind = SETTINGS[field], plain_type(field)
     typed_in = list[str] if kind in {list, dict} else kind
-    option = typer.Option(*([setting.option] if setting.option else []), help=setting.help)
     is_demanded = demand_the_required and Client.model_fields[field].is_required()
+    shown = setting.help
+    if demand_the_required and not is_demanded:
+        shown += f"  [default: {_shown_default(field)}]"
+    option = typer.Option(*([setting.option] if setting.option else []), help=shown)
     return inspect.Parameter(
         field,
         inspect.Parameter.KEYWORD_ONLY,
         default=inspect.Parameter.empty if is_demanded else None,
         annotation=Annotated[typed_in if is_demanded else typed_in | None, option],
     )
+
+
+def _shown_default(field: str) -> str:
+    """What a field is where its option is not named, as the help shows it."""
+    match Client.model_fields[field].default:
+        case None | {}:
+            return "none"
+        case bool() as switch:
+            on, off = (SETTINGS[field].option or "").removeprefix("--").split("/--")
+            return on if switch else off
+        case list() as several:
+            return ", ".join(several)
+        case default:
+            return str(default)
 
 
 @app.command(epilog="Example: forecaster client add acme --name 'Acme Foods' --timezone Europe/Berlin")
@@ -101,7 +118,7 @@ def list_() -> None:
     from orchestration.clients import read_registry
 
     registry = read_registry(warehouse)
-    slug = Column("client", no_wrap=True)
+    slug = Column("client", overflow="fold")
     table = Table(slug, "name", "time zone", "schedule", "grain", "horizon", "service", "models", "active")
     for client in registry.clients:
         table.add_row(
@@ -135,6 +152,42 @@ def show(client: Slug) -> None:
     table.add_row("[bold]landing folder[/]", escape(str(settings.client_landing_dir(client))))
     table.add_row("[bold]database role[/]", warehouse.roles.client(client))
     out.print(table)
+
+
+@app.command(epilog="Example: forecaster client check acme")
+def check(client: Slug) -> None:
+    """Show what was delivered, what is missing and what is odd.
+
+    Each thing that is missing is said with what it costs and with what to do; the last line is the next
+    command. Ends with status 1 where something keeps forecasts or orders from being computed.
+    """
+    _, warehouse = open_warehouse()
+    with waiting(f"Looking at {client}"):
+        from orchestration.clients import get_client
+        from orchestration.reporting.checklist import read_checklist
+        from orchestration.reporting.terminal import print_checklist
+
+        entry = get_client(warehouse, client)
+        checklist = read_checklist(warehouse, entry)
+    print_checklist(out, entry, checklist)
+    if checklist.errors:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: forecaster client dismiss acme notes.txt")
+def dismiss(
+    client: Slug,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Its name below the landing folder.")],
+) -> None:
+    """Stop warning of a refused file that nobody needs."""
+    _, warehouse = open_warehouse()
+    from orchestration.clients import stored_fields
+    from orchestration.landing.records import dismiss as dismiss_file
+
+    stored_fields(warehouse, client)
+    if not dismiss_file(warehouse, client, file):
+        raise typer.BadParameter(f"no refused file {printable(file)!r} of {client} needs a look")
+    out.print(f"[green]Dismissed[/] {escape(file)} of {client}.")
 
 
 @app.command(epilog="Example: forecaster client remove acme --yes")

@@ -117,7 +117,7 @@ def status() -> None:
             ]
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     for title in ("client", "delivered", "demand", "forecast", "by", "scored", "urgent"):
-        table.add_column(title, no_wrap=True)
+        table.add_column(title, overflow="fold")
     for state in states:
         table.add_row(
             state.client_id if state.is_active else f"{state.client_id} [dim](inactive)[/]",
@@ -126,14 +126,14 @@ def status() -> None:
             str(state.forecast_as_of or "-"),
             state.champion or "-",
             _day_of(state.last_scored_at),
-            f"{state.urgent_lines:,}",
+            state.planning.urgent,
         )
     out.print(table)
     for run_id, job_name, client_id, run_status in unfinished:
         out.print(f"{run_status.lower()}: {job_name} of {client_id}, run {run_id}")
     for problem in registry.problems:
         show_warning(problem.message)
-    for warning in state_warnings(states, datetime.now(UTC).date()):
+    for warning in state_warnings(states):
         show_warning(warning)
     show_what_needs_a_look(settings, warehouse)
     service = running_service(settings)

@@ -23,6 +23,8 @@ VOLUME_FACTOR = 3.0
 PRICE_FACTOR = 10.0
 GRACE_DAYS: Mapping[Grain, int] = {Grain.DAY: 3, Grain.WEEK: 10, Grain.MONTH: 40}
 """Age of the last day, or of the date of the last total, that is never late."""
+OUTLIER_FACTOR = 50.0
+DISTANT_DAYS = 180
 _SHOWN = 10
 
 
@@ -185,6 +187,52 @@ def unknown_items(warehouse: Warehouse, client_id: str) -> list[str]:
             {"client": client_id},
         ).fetchall()
     return _named("items", [row[0] for row in rows], "stock, orders or promotions, and no sale or product")
+
+
+def outlying_days(warehouse: Warehouse, client_id: str) -> list[str]:
+    """Days on which a series sold fifty times its mean of other days, and a hundred units or more."""
+    with warehouse.transaction() as connection:
+        rows = connection.execute(
+            """
+            select item_id, location_id, date, units, usual
+            from (
+                select
+                    item_id, location_id, date, units_sold::float8 as units,
+                    ((sum(units_sold) over series - units_sold) / nullif(count(*) over series - 1, 0))::float8
+                        as usual,
+                    row_number() over (series order by units_sold desc, date) as place
+                from staging.sales
+                where client_id = %(client)s and units_sold > 0
+                window series as (partition by item_id, location_id)
+            ) as days
+            where place = 1 and units >= 100 and units >= %(factor)s * usual
+            order by units / usual desc, item_id, location_id
+            """,
+            {"client": client_id, "factor": OUTLIER_FACTOR},
+        ).fetchall()
+    said = [
+        f"{item} at {location} sold {units:,.0f} on {day}; on other days with a sale it sells {usual:,.1f}."
+        for item, location, day, units, usual in rows[:_SHOWN]
+    ]
+    return said + ([f"{len(rows) - _SHOWN:,} more series have such a day."] if len(rows) > _SHOWN else [])
+
+
+def distant_days(warehouse: Warehouse, client_id: str) -> list[str]:
+    """Long stretches without a single sale of any item: most often a date that was mistyped."""
+    with warehouse.transaction() as connection:
+        rows = connection.execute(
+            """
+            select before, date
+            from (
+                select date, lag(date) over (order by date) as before
+                from (select distinct date from staging.sales where client_id = %s) as days
+            ) as steps
+            where date - before > %s
+            order by date
+            """,
+            (client_id, DISTANT_DAYS),
+        ).fetchall()
+    return [f"Nothing at all was sold between {before} and {after}." for before, after in rows[:_SHOWN]]
 
 
 def _named(what: str, names: Sequence[str], problem: str) -> list[str]:

@@ -29,6 +29,9 @@ from orchestration.warehouse.tables import metadata
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
 
+WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+"""Suffixes of files that people export and that are not read."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Kind(Contract):
@@ -334,9 +337,7 @@ STAGING_TABLES: dict[str, sa.Table] = {kind.table: metadata.tables[f"staging.{ki
 def kind_of(path: str) -> Kind | None:
     """The kind a file's name says, or None. Upper and lower case are the same."""
     stem = _stem(path)
-    if stem is None:
-        return None
-    return next((kind for kind in KINDS if any(fnmatchcase(stem, p) for p in kind.patterns)), None)
+    return None if stem is None else _of_stem(stem)
 
 
 def is_snapshot(path: str, kind: Kind) -> bool:
@@ -357,6 +358,21 @@ def _stem(path: str) -> str | None:
         (suffix for suffix in sorted(SUFFIXES, key=len, reverse=True) if name.endswith(suffix)), None
     )
     return None if suffix is None else name.removesuffix(suffix)
+
+
+def is_workbook(path: str) -> bool:
+    """Whether a file's name says that it is a workbook."""
+    return path.casefold().endswith(WORKBOOKS)
+
+
+def meant_kind(path: str) -> Kind | None:
+    """The kind a file's name says, be it a workbook or not: what is missing while it is refused."""
+    name = PurePosixPath(path).name.casefold()
+    return _of_stem(name.rpartition(".")[0]) if is_workbook(path) else kind_of(path)
+
+
+def _of_stem(stem: str) -> Kind | None:
+    return next((kind for kind in KINDS if any(fnmatchcase(stem, p) for p in kind.patterns)), None)
 
 
 def known_names() -> str:

@@ -18,6 +18,7 @@ import psycopg
 from orchestration.clients import Client, client_in
 from orchestration.foreign_text import printable
 from orchestration.landing.batches import Table
+from orchestration.landing.date_formats import raise_if_of_another_format
 from orchestration.landing.delivery import Delivery
 from orchestration.landing.discovery import content_hash, unopened_hash
 from orchestration.landing.folder import (
@@ -28,7 +29,15 @@ from orchestration.landing.folder import (
     open_named,
 )
 from orchestration.landing.grains import judge_grain
-from orchestration.landing.kinds import Kind, is_snapshot, kind_of, kinds_of_table, known_names
+from orchestration.landing.kinds import (
+    Kind,
+    is_snapshot,
+    is_workbook,
+    kind_of,
+    kinds_of_table,
+    known_names,
+    meant_kind,
+)
 from orchestration.landing.publishing import changes_nothing, publish
 from orchestration.landing.reader import open_delivery
 from orchestration.landing.reasons import FileRefusedError, Reason, Refusal
@@ -169,7 +178,7 @@ def _raise_if_changed(identity: Identity, content: BinaryIO) -> None:
 
 
 def _kind_name(path: str) -> str | None:
-    kind = kind_of(path)
+    kind = meant_kind(path)
     return kind.name if kind else None
 
 
@@ -216,10 +225,9 @@ def stage(
     """
     kind = kind_of(identity.path)
     if kind is None:
-        refusal = FileRefusedError(
-            Refusal.UNKNOWN_KIND, f"{identity.path} has no known name; known are {known_names()}"
+        return record_refusal(
+            connection, identity, _kind_name(identity.path), _no_kind(identity.path), rows_read=0
         )
-        return record_refusal(connection, identity, None, refusal, rows_read=0)
     earlier = earlier_delivery(connection, identity, kinds_of_table(kind.table))
     if earlier and earlier.is_latest:
         return record_duplicate(connection, identity, kind.name, earlier)
@@ -248,6 +256,13 @@ def stage(
     outcome = publish(delivery, rows.described(), rows_read, rejected, notes)
     record_audit(connection, identity, outcome)
     return outcome
+
+
+def _no_kind(path: str) -> FileRefusedError:
+    """Why a file is refused whose name says no kind that is read."""
+    if is_workbook(path):
+        return FileRefusedError(Refusal.WORKBOOK, f"{path} is a workbook")
+    return FileRefusedError(Refusal.UNKNOWN_KIND, f"{path} has no known name; known are {known_names()}")
 
 
 def _rules(delivery: Delivery, table: Table) -> Rules:
@@ -285,6 +300,8 @@ def _rejected_in_bounds(delivery: Delivery, rows_read: int) -> int:
     allowed = delivery.identity.client.max_reject_rate
     if rejected > allowed * rows_read:
         reason, count, line = counts[0]
+        if reason == Reason.BAD_DATE:
+            raise_if_of_another_format(delivery, count, rows_read)
         raise FileRefusedError(
             Refusal.TOO_MANY_BAD_ROWS,
             f"{delivery.identity.path}: {rejected:,} of {rows_read:,} rows are bad, more than the "

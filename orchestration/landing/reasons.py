@@ -65,6 +65,7 @@ class Refusal(StrEnum):
     """Why a whole file was refused. Each has one piece of advice, which ends the file's message."""
 
     UNKNOWN_KIND = "unknown_kind"
+    WORKBOOK = "workbook"
     UNSAFE_NAME = "unsafe_name"
     UNREADABLE = "unreadable"
     EMPTY = "empty"
@@ -82,6 +83,7 @@ class Refusal(StrEnum):
     DUPLICATE_HEADER = "duplicate_header"
     MISSING_COLUMN = "missing_column"
     BAD_DATE_FORMAT = "bad_date_format"
+    OTHER_DATE_FORMAT = "other_date_format"
     UNKNOWN_DAY = "unknown_day"
     DAY_OUT_OF_RANGE = "day_out_of_range"
     TOO_MANY_BAD_ROWS = "too_many_bad_rows"
@@ -96,12 +98,13 @@ class Refusal(StrEnum):
 
 
 REFUSAL_ADVICE = {
-    Refusal.UNKNOWN_KIND: "Rename the file to one of the known names.",
-    Refusal.UNSAFE_NAME: "Deliver a plain file with a plain name.",
-    Refusal.UNREADABLE: "Let the pipeline's user read the file, then ingest it again.",
-    Refusal.EMPTY: "Export the file again.",
+    Refusal.UNKNOWN_KIND: "Rename the file to one of the known names, or take it out of the folder.",
+    Refusal.WORKBOOK: "Export the sheet as CSV in UTF-8 and deliver that; workbooks are not read yet.",
+    Refusal.UNSAFE_NAME: "Deliver a plain file, no link, whose name has letters, digits, - and _ only.",
+    Refusal.UNREADABLE: "Let the pipeline's user read the file, then load it with 'forecaster ingest'.",
+    Refusal.EMPTY: "Export the file again; this one was cut off or never written.",
     Refusal.NO_ROWS: "Export the file again with its rows; a day without sales needs no file.",
-    Refusal.NOT_UTF8: "Export the file as UTF-8.",
+    Refusal.NOT_UTF8: "Export the file as UTF-8 and deliver it again.",
     Refusal.NUL_BYTE: "Export the file again as plain CSV text.",
     Refusal.LINE_TOO_LONG: "Export the file again with one short record a line and every quote closed.",
     Refusal.NOT_GZIP: "Compress the file with gzip, or name it .csv.",
@@ -110,13 +113,17 @@ REFUSAL_ADVICE = {
     Refusal.EXPANDS_TOO_MUCH: "Deliver the data uncompressed, if it is meant to be this large.",
     Refusal.BAD_PARQUET: "Write the file again, or deliver CSV.",
     Refusal.UNREADABLE_COLUMN: "Write the column as text, numbers, dates or booleans, or deliver CSV.",
-    Refusal.BAD_QUOTING: "Close every quote and double the quotes inside a text.",
-    Refusal.DUPLICATE_HEADER: "Give every column a name of its own.",
-    Refusal.MISSING_COLUMN: "Add the column, or map the client's own name to it in column_map.",
-    Refusal.BAD_DATE_FORMAT: "Correct date_format with 'forecaster client update'.",
-    Refusal.UNKNOWN_DAY: "Deliver a calendar.csv that covers the file's days, then ingest the file again.",
-    Refusal.DAY_OUT_OF_RANGE: "Check the calendar.csv of the delivery and the client's max_gap_days.",
-    Refusal.TOO_MANY_BAD_ROWS: "Correct the rows in ops.rejected_rows and deliver the file again.",
+    Refusal.BAD_QUOTING: "Export the file again with every quote closed and quotes inside a text doubled.",
+    Refusal.DUPLICATE_HEADER: "Give every column a name of its own and deliver the file again.",
+    Refusal.MISSING_COLUMN: "Add the column, or name yours with "
+    "'forecaster client update CLIENT --map KIND.COLUMN=YOURS'.",
+    Refusal.BAD_DATE_FORMAT: "Correct it with 'forecaster client update CLIENT --date-format FORMAT'.",
+    Refusal.OTHER_DATE_FORMAT: "Then run the client again: the file is tried once more.",
+    Refusal.UNKNOWN_DAY: "Deliver a calendar.csv that covers the file's days, then load the file with "
+    "'forecaster ingest'.",
+    Refusal.DAY_OUT_OF_RANGE: "Correct the calendar.csv of the delivery, or allow the gap with "
+    "'forecaster client update CLIENT --max-gap-days DAYS'.",
+    Refusal.TOO_MANY_BAD_ROWS: "Correct the rows that ops.rejected_rows names and deliver the file again.",
     Refusal.REMOVES_TOO_MUCH: (
         "Deliver everything of these days in one file; "
         "'forecaster delivery withdraw' takes an earlier delivery back."

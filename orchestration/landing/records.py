@@ -17,6 +17,7 @@ import psycopg
 from orchestration import audit
 from orchestration.clients import Client
 from orchestration.landing.reasons import FileRefusedError
+from orchestration.warehouse.client_facts import publish_feeds
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables.vocabulary import FileStatus
 
@@ -42,8 +43,8 @@ class Outcome:
         rows_restated: of the rows loaded, those that replaced another value.
         rows_removed: rows that a snapshot took out of its days.
         units_loaded: sum of ``units_sold`` over the rows loaded; None for other kinds.
-        first_date: earliest day of the accepted rows.
-        last_date: latest day of the accepted rows.
+        first_date: earliest day of the accepted rows, of a refused file of those that were read.
+        last_date: latest day likewise.
     """
 
     path: str
@@ -231,7 +232,9 @@ def record_duplicate(connection: Connection, identity: Identity, kind: str, earl
     ).fetchone()
     if latest == (identity.sha256,):
         return outcome
-    return replace(outcome, file_id=record(connection, identity, outcome))
+    outcome = replace(outcome, file_id=record(connection, identity, outcome))
+    publish_feeds(connection, identity.client.client_id)
+    return outcome
 
 
 def record_refusal(
@@ -247,6 +250,7 @@ def record_refusal(
     counted = connection.execute("select count(*) from pg_temp.refused").fetchone() if has_rows else (0,)
     rejected = int(counted[0]) if counted else 0
     message = str(refusal)
+    first, last = _days_read(connection)
     if rejected > KEPT_ROWS_OF_A_REFUSED_FILE:
         message += f" The first {KEPT_ROWS_OF_A_REFUSED_FILE:,} of {rejected:,} rejected rows are kept."
     outcome = Outcome(
@@ -256,6 +260,8 @@ def record_refusal(
         message=message,
         rows_read=rows_read,
         rows_rejected=rejected,
+        first_date=first,
+        last_date=last,
     )
     file_id = record(connection, identity, outcome)
     if has_rows:
@@ -263,6 +269,43 @@ def record_refusal(
     outcome = replace(outcome, file_id=file_id)
     record_audit(connection, identity, outcome)
     return outcome
+
+
+def _days_read(connection: Connection) -> tuple[date | None, date | None]:
+    """First and last day of the rows that were read of a file before it was refused; None where none were."""
+    is_dated = connection.execute(
+        """
+        select exists (
+            select from pg_attribute
+            where attrelid = to_regclass('pg_temp.delivery') and attname = 'date' and not attisdropped
+        )
+        """
+    ).fetchone()
+    if is_dated != (True,):
+        return None, None
+    return connection.execute("select min(date), max(date) from pg_temp.delivery").fetchone() or (None, None)
+
+
+def dismiss(warehouse: Warehouse, client_id: str, path: str) -> int:
+    """Note that nobody needs a refused file any more; returns how many records of that name stood.
+
+    Args:
+        warehouse: where.
+        client_id: whose file it is.
+        path: its name, as ``ops.landing_files.path`` has it.
+    """
+    with warehouse.transaction() as connection:
+        dismissed = connection.execute(
+            """
+            update ops.landing_files set dismissed_at = now()
+            where client_id = %s and path = %s and status = 'rejected' and dismissed_at is null
+            """,
+            (client_id, path),
+        ).rowcount
+        if dismissed:
+            publish_feeds(connection, client_id)
+            audit.record(connection, "dismiss", path, row_count=dismissed, client_id=client_id)
+    return dismissed
 
 
 def keep_rejected(connection: Connection, client_id: str, file_id: int, *, limit: int | None) -> None:
@@ -281,6 +324,8 @@ def keep_rejected(connection: Connection, client_id: str, file_id: int, *, limit
 
 
 def record_audit(connection: Connection, identity: Identity, outcome: Outcome) -> None:
+    """Write what became of a file to the audit log, and let its client know."""
+    publish_feeds(connection, identity.client.client_id)
     about: dict[str, Any] = {"file_id": outcome.file_id, "sha256": identity.sha256, "kind": outcome.kind}
     client_id, run_id = identity.client.client_id, identity.run_id
     if outcome.status == "rejected":

@@ -62,7 +62,7 @@ def read_value(column: Column, contract: Contract, rules: Rules) -> pl.Expr:
             return pl.when(lower.is_in(_TRUE)).then(True).when(lower.is_in(_FALSE)).then(False)
         case ColumnType.DATE:
             date_format = None if contract.iso_dates else rules.date_format
-            return _as_date(text, date_format)
+            return as_date(text, date_format)
         case ColumnType.ID | ColumnType.TEXT:
             return text
 
@@ -82,12 +82,12 @@ def is_usable(date_format: str) -> bool:
     moment = datetime(2001, 12, 31, 13, 5, 7)  # noqa: DTZ001 - a local time of the client
     try:
         written = pl.DataFrame({"text": [moment.strftime(date_format)]})
-        return bool(written.select(_as_date(pl.col("text"), date_format)).item() == moment.date())
+        return bool(written.select(as_date(pl.col("text"), date_format)).item() == moment.date())
     except pl.exceptions.PolarsError:
         return False
 
 
-def _as_date(text: pl.Expr, date_format: str | None) -> pl.Expr:
+def as_date(text: pl.Expr, date_format: str | None) -> pl.Expr:
     """The day of a date or of a local time; null where it is neither."""
     if date_format is None:
         iso = pl.when(text.str.contains(_ISO_DATE)).then(text.str.slice(0, 10))

@@ -28,6 +28,7 @@ from orchestration.landing.folder import NotOpenedError, open_listed, scan
 from orchestration.landing.kinds import KINDS, kinds_of_table
 from orchestration.landing.load import stage
 from orchestration.landing.records import Connection, Identity, Outcome, record
+from orchestration.warehouse.client_facts import publish_feeds
 from orchestration.warehouse.locks import Purpose, ignore, lock_transaction
 from orchestration.warehouse.server import Warehouse
 
@@ -120,6 +121,7 @@ def withdraw(
             withdrawal_id=file_id,
             loaded_again=[outcome.file_id for outcome in again],
         )
+        publish_feeds(connection, client.client_id)
         return Withdrawal(target, file_id, again)
 
 

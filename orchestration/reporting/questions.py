@@ -156,6 +156,7 @@ def chosen_series(warehouse: Warehouse, client_id: str) -> pl.DataFrame:
                 metrics.dir_days,
                 metrics.dir_censored,
                 metrics.stockout_date,
+                metrics.as_of_date,
                 metrics.abc_class,
                 metrics.xyz_class
             from analytics.dim_series as series

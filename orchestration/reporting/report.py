@@ -20,6 +20,8 @@ from orchestration.clients import Client
 from orchestration.errors import UserError
 from orchestration.foreign_text import printable
 from orchestration.reading.accuracy import latest_accuracy
+from orchestration.reading.gaps import of_severity
+from orchestration.reporting.checklist import Checklist, read_checklist
 from orchestration.reporting.numbers import number, percent
 from orchestration.reporting.plots import accuracy_plot, forecast_plot, stock_plot
 from orchestration.reporting.questions import (
@@ -63,10 +65,9 @@ def write_report(warehouse: Warehouse, client: Client, path: Path) -> None:
         ReportError: the client has no forecast yet.
     """
     models = latest_models(warehouse, client.client_id)
+    checklist = read_checklist(warehouse, client)
     if models.is_empty():
-        raise ReportError(
-            f"{client.client_id} has no forecast yet; run 'forecaster run --client {client.client_id}' first."
-        )
+        raise ReportError(f"There is no forecast of {client.client_id} to report on. {_why(checklist)}")
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -85,6 +86,7 @@ def write_report(warehouse: Warehouse, client: Client, path: Path) -> None:
     html = environment.get_template("report.html.j2").render(
         client=client,
         about=about,
+        checklist=checklist,
         models=models.to_dicts(),
         accuracy=accuracy.to_dicts(),
         accuracy_plot=accuracy_plot(accuracy) if accuracy.height else None,
@@ -96,6 +98,12 @@ def write_report(warehouse: Warehouse, client: Client, path: Path) -> None:
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(html, encoding="utf-8")
+
+
+def _why(checklist: Checklist) -> str:
+    """The first thing that stands in the way of a forecast, and what to do."""
+    in_the_way = of_severity(checklist.gaps, "error") or list(checklist.gaps)
+    return in_the_way[0].advice if in_the_way else f"Next: {checklist.next_command}"
 
 
 def _shown(value: Any) -> Any:
@@ -137,6 +145,24 @@ def series_pages(
     return pages
 
 
+def _stockout(row: dict[str, Any]) -> str:
+    """The day of the stock-out; what is not known is not far away."""
+    if row["on_hand_qty"] is None:
+        return "unknown: no stock"
+    if row["stockout_date"] is not None and row["stockout_date"] <= row["as_of_date"]:
+        return f"today, {row['stockout_date']}"
+    return str(row["stockout_date"] or "not within the horizon")
+
+
+def _order(row: dict[str, Any], units: str) -> str:
+    """The units of all lines; without a line, whether none is due or none can be known."""
+    if row["on_hand_qty"] is None:
+        return "unknown: no stock"
+    if row["lead_time_days"] is None:
+        return "unknown: no lead time"
+    return "none due" if row["order_qty"] is None else units
+
+
 def _facts(row: dict[str, Any]) -> list[tuple[str, str]]:
     """The figures a planner asks for first, with their units."""
 
@@ -154,7 +180,7 @@ def _facts(row: dict[str, Any]) -> list[tuple[str, str]]:
         ("Reorder point", units(row["reorder_point_qty"])),
         ("Lead time", lead_time),
         ("Cover", cover),
-        ("Stock-out", str(row["stockout_date"] or "not within the horizon")),
-        ("Order now", units(row["order_qty"])),
+        ("Stock-out", _stockout(row)),
+        ("Order", _order(row, units(row["order_qty"]))),
         ("Class", " ".join(filter(None, (row["abc_class"], row["xyz_class"]))) or "-"),
     ]

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import dagster as dg
 
+from orchestration.reading.gaps import find_gaps, of_severity
 from orchestration.reading.histories import demand_grain, last_demand_day
 from orchestration.warehouse.server import Warehouse
 
@@ -25,7 +26,9 @@ def chosen_as_of(warehouse: Warehouse, client_id: str, wanted: str | None) -> da
     """
     last = last_demand_day(warehouse, client_id)
     if last is None:
-        raise dg.Failure(f"{client_id} has no demand yet: deliver a sales file first.", allow_retries=False)
+        gaps = of_severity(find_gaps(warehouse, client_id), "error")
+        why = gaps[0].advice if gaps else "Deliver a sales file first."
+        raise dg.Failure(f"{client_id} has no demand yet. {why}", allow_retries=False)
     if wanted is None:
         return last
     try:

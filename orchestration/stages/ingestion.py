@@ -21,8 +21,11 @@ from orchestration.landing.kinds import KINDS, STAGING_TABLES
 from orchestration.landing.load import Progress, load_file, load_unless_done
 from orchestration.landing.reasons import FileRefusedError, Refusal
 from orchestration.landing.records import Outcome, known_files, last_delivered_day
+from orchestration.reading.gaps import find_gaps
 from orchestration.resources import DATABASE_RETRIES, Installation
+from orchestration.stages.gap_checks import gap_check
 from orchestration.table_assets import table_key, table_spec
+from orchestration.warehouse.gap_vocabulary import Gap
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import staging
 
@@ -40,6 +43,7 @@ WARNINGS = {
 
 ITEMS_KNOWN = "items_are_known"
 GRAIN_KNOWN = "grain_is_known"
+DELIVERIES_COMPLETE = "deliveries_are_complete"
 FILES_ACCEPTED = "files_accepted"
 
 
@@ -136,21 +140,29 @@ def table_result(table: str, row_count: int, outcomes: Sequence[Outcome]) -> dg.
 
 
 def acceptance(outcomes: Sequence[Outcome]) -> dg.AssetCheckResult:
-    """Whether every new file was accepted; the description tells the operator what to do."""
+    """Whether every new file was accepted; the description tells the operator what to do.
+
+    A refused file of a known kind is a part of the delivery that is missing: the run stops. A stray, whose
+    name says no kind, is none: it is warned of, and the run goes on.
+    """
     refused = [outcome for outcome in outcomes if outcome.status == "rejected"]
+    missing = [outcome for outcome in refused if outcome.kind is not None]
     loaded = sum(outcome.status == "loaded" for outcome in outcomes)
+    said = f"{len(refused)} file(s) refused; {loaded} other(s) loaded and kept. " + " ".join(
+        outcome.message or "" for outcome in refused
+    )
     return dg.AssetCheckResult(
         check_name=FILES_ACCEPTED,
         asset_key=SALES_KEY,
         passed=not refused,
-        severity=dg.AssetCheckSeverity.ERROR,
+        severity=dg.AssetCheckSeverity.ERROR if missing else dg.AssetCheckSeverity.WARN,
         description=(
-            f"{len(refused)} file(s) refused; {loaded} other(s) loaded and kept. "
-            + " ".join(outcome.message or "" for outcome in refused)
-            + " Deliver what is corrected, or run the client again to go on without it: "
+            f"{loaded} new file(s) loaded, none refused."
+            if not refused
+            else f"{said} Deliver what is corrected, or run the client again to go on without it: "
             "a refused file is not tried twice."
-            if refused
-            else f"{loaded} new file(s) loaded, none refused."
+            if missing
+            else f"{said} The run goes on without."
         ),
         metadata={"refused": len(refused), "loaded": loaded},
     )
@@ -208,13 +220,19 @@ _COUNTS = {name: f"select count(*) from staging.{name} where client_id = %s" for
             FILES_ACCEPTED,
             asset=SALES_KEY,
             blocking=True,
-            description="No file of this run was refused whole. The other files were loaded either way.",
+            description="No file of this run was refused whole; one whose name says no kind only warns. "
+            "The other files were loaded either way.",
         ),
         *(dg.AssetCheckSpec(name, asset=SALES_KEY, description=text) for name, text in WARNINGS.items()),
         dg.AssetCheckSpec(
             GRAIN_KNOWN,
             asset=SALES_KEY,
             description="It was known before whether sales are totals of days, weeks or months.",
+        ),
+        dg.AssetCheckSpec(
+            DELIVERIES_COMPLETE,
+            asset=SALES_KEY,
+            description="Sales were delivered, and no file, row or location of them is missing.",
         ),
         dg.AssetCheckSpec(
             ITEMS_KNOWN,
@@ -244,4 +262,6 @@ def landing_files(
         yield table_result(table, row_count, outcomes)
     yield warning(GRAIN_KNOWN, SALES_KEY, what_was_found(warehouse, client))
     yield from delivery_warnings(warehouse, get_client(warehouse, client.client_id))
+    gaps = find_gaps(warehouse, client.client_id)
+    yield gap_check(DELIVERIES_COMPLETE, SALES_KEY, gaps, {"deliveries"}, but={Gap.FEED_LATE})
     yield acceptance(outcomes)

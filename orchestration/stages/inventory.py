@@ -11,9 +11,11 @@ import dagster as dg
 
 from forecasting_lib.inventory import plan_inventory
 from orchestration.clients import CLIENT_PARTITIONS, get_client
+from orchestration.reading.gaps import find_gaps
 from orchestration.reading.histories import current_champion
 from orchestration.resources import DATABASE_RETRIES, Installation
 from orchestration.stages.as_of import AsOf, chosen_as_of
+from orchestration.stages.gap_checks import gap_check
 from orchestration.stages.inventory_runs import (
     InventoryRun,
     PlanSummary,
@@ -23,6 +25,7 @@ from orchestration.stages.inventory_runs import (
 )
 from orchestration.stages.publishing import standing_run
 from orchestration.table_assets import table_key, table_spec
+from orchestration.warehouse.gap_vocabulary import GAP_MEANINGS, Gap
 from orchestration.warehouse.tables import analytics, staging
 
 FORECASTS_KEY = table_key(analytics.forecast_results)
@@ -53,6 +56,11 @@ SUPPLY_KEYS = [table_key(t) for t in (staging.stock_levels, staging.purchase_ord
             asset=METRICS_KEY,
             description="Every forecast item has a lead time: receipts, its supplier's or the default.",
         ),
+        dg.AssetCheckSpec(
+            "nothing_else_is_missing",
+            asset=METRICS_KEY,
+            description="Nothing else keeps orders from being right, such as old stock or unknown orders.",
+        ),
     ],
 )
 def inventory(
@@ -78,21 +86,32 @@ def inventory(
         run_id = run.run_id
     else:
         context.log.info(f"Run {run_id} was made from the same inputs; it stands.")
-    yield from _report(run_id, read_summary(warehouse, client.client_id, run_id))
+    yield from _report(client.client_id, run_id, read_summary(warehouse, client.client_id, run_id))
+    yield gap_check(
+        "nothing_else_is_missing",
+        METRICS_KEY,
+        find_gaps(warehouse, client.client_id),
+        {"orders", "values"},
+        but={Gap.NO_STOCK, Gap.NO_LEAD_TIME},
+    )
 
 
-def _report(run_id: str, summary: PlanSummary) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+def _report(
+    client_id: str, run_id: str, summary: PlanSummary
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     """What the UI shows of a plan."""
-    for check, missing in (
-        ("stock_is_known", summary.without_stock),
-        ("lead_time_is_known", summary.without_lead_time),
+    for check, missing, gap, what in (
+        ("stock_is_known", summary.without_stock, Gap.NO_STOCK, "a stock level"),
+        ("lead_time_is_known", summary.without_lead_time, Gap.NO_LEAD_TIME, "a lead time"),
     ):
         yield dg.AssetCheckResult(
             asset_key=METRICS_KEY,
             check_name=check,
             passed=missing == 0,
             severity=dg.AssetCheckSeverity.WARN,
-            description=f"{missing} of {summary.series} series are without.",
+            description=GAP_MEANINGS[gap].advice(client_id, missing, summary.series)
+            if missing
+            else f"All {summary.series:,} series have {what}.",
             metadata={"series": missing},
         )
     metadata: dict[str, dict[str, Any]] = {

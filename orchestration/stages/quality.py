@@ -35,6 +35,9 @@ the upper limit for the other.
 """
 
 
+_UNSCORED = ["Unknown: no forecast has been scored yet, since none of the days forecast is known."]
+
+
 def bias_problems(accuracy: pl.DataFrame) -> list[str]:
     """Sentences about champions whose forecast misses the total by more than ``BIAS_BAND``.
 
@@ -106,8 +109,8 @@ def forecast_quality(context: dg.AssetExecutionContext, installation: Installati
             **_accuracy_metadata(accuracy),
         },
         check_results=[
-            _warning("bias_within_band", bias_problems(accuracy)),
-            _warning("interval_90_covers", coverage_problems(accuracy)),
+            _warning("bias_within_band", _UNSCORED if accuracy.is_empty() else bias_problems(accuracy)),
+            _warning("interval_90_covers", _UNSCORED if accuracy.is_empty() else coverage_problems(accuracy)),
         ],
     )
 

@@ -18,7 +18,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from forecasting_lib.inventory import FLAG_VOCABULARY
-from orchestration.warehouse import comments, limits, tenancy
+from orchestration.warehouse import client_facts, comments, limits, tenancy
 from orchestration.warehouse.ddl import LOCK_TIMEOUT_MS, change_structure, until_unlocked
 from orchestration.warehouse.locks import LockedError, Purpose, ignore, lock_transaction, provide
 from orchestration.warehouse.public_rights import restrict_everybody
@@ -188,7 +188,7 @@ def alembic_config(connection: Connection, scripts: Path) -> Config:
 
 
 def _secure(warehouse: Warehouse, on_wait: Callable[[str], None]) -> None:
-    """Policies and grants, the flag vocabulary, the locks, the audit log for its owner, the comments."""
+    """Policies and grants, the vocabularies, what clients know of themselves, the locks, the comments."""
 
     def secure(connection: psycopg.Connection[Any]) -> None:
         tenancy.secure(connection, warehouse.roles)
@@ -202,6 +202,9 @@ def _secure(warehouse: Warehouse, on_wait: Callable[[str], None]) -> None:
                 """,
                 (str(flag), description.severity, description.meaning),
             )
+        client_facts.publish_meanings(connection)
+        client_facts.publish_clients(connection)
+        client_facts.publish_feeds(connection)
 
     def describe() -> None:
         with warehouse.connect_admin() as connection:

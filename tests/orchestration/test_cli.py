@@ -62,7 +62,7 @@ def test_every_command_of_the_readme_exists() -> None:
         *("model", "doctor", "backup", "restore"),
     }
     assert {command[1] for command in ALL_COMMANDS if command[0] == "client"} == {
-        *("add", "list", "show", "update", "remove", "password")
+        *("add", "list", "show", "update", "remove", "password", "check", "dismiss")
     }
 
 
@@ -332,7 +332,7 @@ def test_status_names_what_needs_a_look(new_client: NewClient) -> None:
     client_id = new_client().client_id
     result = forecaster("status")
     assert result.exit_code == 0, result.output
-    assert f"{client_id}: no sales delivered yet." in result.stdout
+    assert f"{client_id}: Nothing was delivered yet. Deliver `sales*.csv`" in result.stdout
 
 
 def test_psql_works_under_the_pipelines_role_and_a_client_sees_analytics_only(

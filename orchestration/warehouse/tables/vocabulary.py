@@ -13,6 +13,7 @@ FileStatus = Literal["loaded", "rejected", "duplicate", "withdrawn", "withdrawal
 AuditAction = Literal[
     "load",
     "reject",
+    "dismiss",
     "restate",
     "withdraw",
     "publish",

@@ -248,7 +248,7 @@ def test_negative_stock_is_owed_or_a_booking_error_as_the_client_chooses() -> No
     assert owed["flags"] == [Flag.BACKORDER.value]
     policy = InventoryPolicy(service_target=0.95, negative_stock="zero")
     zeroed = metrics_of(plan_one(TEN_A_DAY, with_stock(-8.0), policy=policy))
-    assert (zeroed["on_hand_qty"], zeroed["stockout_date"]) == (0.0, day(1))
+    assert (zeroed["on_hand_qty"], zeroed["stockout_date"]) == (0.0, AS_OF)
     assert zeroed["shortage_qty"] == pytest.approx(50.0)
     assert zeroed["flags"] == [Flag.NEGATIVE_STOCK_ZEROED.value]
 
@@ -476,3 +476,30 @@ def test_without_receipts_the_stock_runs_out_on_the_day_after_its_cover(
     elif on_hand > 1e-6:
         expected = None if row["dir_days"] is None else day(int(row["dir_days"] + 1e-6) + 1)
         assert row["stockout_date"] == expected
+
+
+def test_a_stocked_out_series_without_a_lead_time_is_a_line_that_a_person_decides() -> None:
+    plan = plan_one(TEN_A_DAY, {**STOCKED, "on_hand_qty": 0.0, "lead_time_days": None})
+    row = metrics_of(plan)
+    assert (row["stockout_date"], row["reorder_point_qty"]) == (AS_OF, None)
+    (line,) = plan.replenishment.to_dicts()
+    assert (line["action"], line["urgency"], line["priority_rank"]) == ("decide", "stocked_out", 1)
+    assert line["order_qty"] is None
+    assert line["order_value"] is None
+    assert line["order_date"] == day(1)
+    assert line["reason"] == "stocked out; no lead time known, so no quantity can be proposed"
+
+
+@pytest.mark.parametrize(
+    ("forecast", "supply"),
+    [
+        (TEN_A_DAY, {"on_hand_qty": 50.0, "lead_time_days": None}),
+        ([0.0] * 14, {"on_hand_qty": 0.0, "lead_time_days": None}),
+        (TEN_A_DAY, {"on_hand_qty": None, "lead_time_days": None}),
+    ],
+    ids=["there is stock", "nothing is forecast", "the stock is unknown"],
+)
+def test_nobody_has_to_decide_where_nothing_is_known_to_be_short(
+    forecast: list[float], supply: dict[str, float | None]
+) -> None:
+    assert plan_one(forecast, {**STOCKED, **supply}).replenishment.is_empty()

@@ -3,7 +3,7 @@
 import io
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from forecasting_lib.grain import Grain
 from orchestration.clients import Client
 from orchestration.reporting.questions import SERIES_SHOWN, latest_models, urgent_lines, volumes
 from orchestration.reporting.report import ReportError, series_pages, write_report
-from orchestration.reporting.states import ClientState, client_states, state_warnings
+from orchestration.reporting.states import client_states, state_warnings
 from orchestration.reporting.terminal import print_summary
 from orchestration.resources import Installation
 from orchestration.settings import Settings
@@ -24,6 +24,7 @@ from orchestration.stages.forecasting import forecasts
 from orchestration.stages.inventory import inventory
 from orchestration.stages.quality import forecast_quality
 from orchestration.warehouse.bulk import insert_frame
+from orchestration.warehouse.gap_vocabulary import Gap
 from orchestration.warehouse.server import Warehouse
 
 LAST_DAY = date(2026, 3, 31)
@@ -211,57 +212,15 @@ def test_the_summary_says_models_accuracy_and_the_most_urgent_lines(
 def test_the_state_of_a_client_follows_its_tables(warehouse: Warehouse, client: Client) -> None:
     (state,) = [s for s in client_states(warehouse) if s.client_id == client.client_id]
     assert (state.last_demand_date, state.forecast_as_of, state.champion) == (LAST_DAY, LAST_DAY, "ma7")
-    assert state.skipped is not None
-    assert state.skipped.startswith("chronos2 - Skipped:")
+    (skipped,) = [gap for gap in state.gaps if gap.gap == Gap.MODEL_SKIPPED]
+    assert "1 of 3 models were skipped: chronos2: Skipped:" in skipped.sentence
+    assert any(skipped.sentence in warning for warning in state_warnings([state]))
     assert state.last_scored_at is not None
-    assert state.urgent_lines > 0
-    assert state.urgent_lines == len(
+    assert state.planning.urgent_lines
+    assert state.planning.urgent_lines == len(
         [
             u
             for u in urgent_lines(warehouse, client.client_id, 99)["urgency"]
             if u in ("stocked_out", "late", "today")
         ]
     )
-
-
-def state(**changes: object) -> ClientState:
-    sound: dict[str, object] = {
-        "client_id": "acme",
-        "is_active": True,
-        "last_delivery_at": datetime(2026, 3, 31, tzinfo=UTC),
-        "refused_files": 0,
-        "last_demand_date": LAST_DAY,
-        "forecast_as_of": LAST_DAY,
-        "champion": "ma7",
-        "skipped": None,
-        "last_scored_at": None,
-        "urgent_lines": 0,
-    }
-    return ClientState(**{**sound, **changes})  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("changes", "warning"),
-    [
-        ({}, None),
-        ({"refused_files": 2}, "2 file(s) refused"),
-        ({"last_demand_date": None}, "no sales delivered yet"),
-        ({"last_demand_date": None, "is_active": False}, None),
-        ({"forecast_as_of": LAST_DAY - timedelta(days=1)}, "newer demand than forecasts"),
-        ({"forecast_as_of": None}, "newer demand than forecasts"),
-        ({"skipped": "chronos2 - no weights"}, "chronos2 - no weights"),
-    ],
-)
-def test_only_what_needs_a_look_is_warned_of(changes: dict[str, object], warning: str | None) -> None:
-    warnings = state_warnings([state(**changes)], LAST_DAY + timedelta(days=1))
-    if warning is None:
-        assert warnings == []
-    else:
-        assert len(warnings) == 1
-        assert warning in warnings[0]
-
-
-def test_a_silent_feed_is_warned_of_after_a_week() -> None:
-    assert state_warnings([state()], LAST_DAY + timedelta(days=7)) == []
-    (warning,) = state_warnings([state()], LAST_DAY + timedelta(days=8))
-    assert "8 days ago" in warning

@@ -39,7 +39,7 @@ def materialize(client_id: str) -> tuple[Mapping[str, Mapping[str, Any]], list[t
         if event.asset_key
     }
     checks = result.get_asset_check_evaluations()
-    return tables, [(check.check_name, check.passed, check.metadata["series"].value) for check in checks]
+    return tables, [(check.check_name, check.passed, check.description) for check in checks]
 
 
 @pytest.fixture

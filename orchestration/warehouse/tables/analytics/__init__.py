@@ -9,6 +9,7 @@ from orchestration.warehouse.tables.analytics.demand import (
     ts_demand_daily,
     ts_demand_periods,
 )
+from orchestration.warehouse.tables.analytics.feeds import dim_client, feeds, gap_meanings
 from orchestration.warehouse.tables.analytics.forecasts import (
     forecast_results,
     forecast_runs,
@@ -29,13 +30,16 @@ PARTITIONED = (ts_demand_daily, forecast_results, stock_projection)
 
 __all__ = [
     "PARTITIONED",
+    "dim_client",
     "dim_item",
     "dim_location",
     "dim_series",
+    "feeds",
     "forecast_quality",
     "forecast_results",
     "forecast_runs",
     "forecast_series",
+    "gap_meanings",
     "inventory_flags",
     "inventory_metrics",
     "inventory_runs",

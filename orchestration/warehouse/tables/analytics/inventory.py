@@ -143,7 +143,10 @@ inventory_metrics = Table(
         default=None,
     ),
     model("dir_lower_bound_days", "Cover is at least this, where censored."),
-    day("stockout_date", "First day the projected balance falls below zero."),
+    day(
+        "stockout_date",
+        "First day the projected balance falls below zero; the as-of date where nothing is left already.",
+    ),
     day("stockout_date_p10", "The same on the 90th-percentile path."),
     model("stockout_prob_lt", "Probability of a stock-out within the lead time."),
     model("min_projected_qty", "Lowest projected balance over the horizon."),
@@ -183,7 +186,7 @@ replenishment_plan = Table(
     book("net_need_qty", "Units missing to the order-up-to level."),
     book("moq_qty", "Minimum order quantity applied."),
     book("order_multiple_qty", "Order multiple applied."),
-    book("order_qty", "Units to order.", nullable=False),
+    book("order_qty", "Units to order; NULL where they cannot be proposed and a person has to decide."),
     Column(
         "rounding_qty",
         BOOK_QUANTITY,

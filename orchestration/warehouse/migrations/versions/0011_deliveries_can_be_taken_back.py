@@ -1,7 +1,7 @@
 """Deliveries can be taken back: whole rows that were replaced are kept, the same content may come again.
 
-Revision ID: 0012
-Revises: 0009
+Revision ID: 0011
+Revises: 0010
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0012"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 
 STATUSES = "status in ('loaded', 'rejected', 'duplicate', 'withdrawn', 'withdrawal')"
 STATUSES_BEFORE = "status in ('loaded', 'rejected', 'duplicate')"

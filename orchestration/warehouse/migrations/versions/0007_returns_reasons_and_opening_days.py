@@ -2,7 +2,7 @@
 
 What moved on a day is unknown until a client's demand is built the next time.
 
-Revision ID: 0008
+Revision ID: 0007
 Revises: 0006
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0008"
+revision = "0007"
 down_revision = "0006"
 
 MOVEMENTS = {

@@ -1,7 +1,7 @@
 """The mean of a series as it is without the guard of the tail, beside the one that is published.
 
-Revision ID: 0011
-Revises: 0012
+Revision ID: 0010
+Revises: 0009
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0011"
-down_revision = "0012"
+revision = "0010"
+down_revision = "0009"
 
 COMMENT = "Mean of mean_qty over the horizon without the guard of the tail; NULL where it changed nothing."
 

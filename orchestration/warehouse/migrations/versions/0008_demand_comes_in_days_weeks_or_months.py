@@ -3,8 +3,8 @@
 Everything there was before is daily. A horizon and a review period that nobody chose are no longer stored: they
 follow the grain. What becomes of demand without stock is a setting.
 
-Revision ID: 0009
-Revises: 0008
+Revision ID: 0008
+Revises: 0007
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0008"
+down_revision = "0007"
 
 GRAINS = "grain in ('day', 'week', 'month')"
 QUANTITY = sa.Numeric(precision=18, scale=4)
