@@ -10,9 +10,10 @@ import hashlib
 from collections.abc import Collection, Iterable
 from typing import BinaryIO
 
+from orchestration.landing.file_names import kind_of
 from orchestration.landing.folder import LandingFile
-from orchestration.landing.kinds import KINDS, kind_of
-from orchestration.landing.records import KnownFile
+from orchestration.landing.kinds import KINDS
+from orchestration.landing.known_files import KnownFile
 
 _BLOCK = 1 << 20
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from pathlib import PurePosixPath
 
 import polars as pl
 import sqlalchemy as sa
@@ -26,11 +24,6 @@ from orchestration.landing.reasons import Reason
 from orchestration.landing.values import Rules
 from orchestration.landing.whole_file import keep_all, refuse_repeated, totals_or_orders
 from orchestration.warehouse.tables import metadata
-
-SUFFIXES = (".csv", ".csv.gz", ".parquet")
-
-WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
-"""Suffixes of files that people export and that are not read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -334,47 +327,6 @@ STAGING_TABLES: dict[str, sa.Table] = {kind.table: metadata.tables[f"staging.{ki
 """The tables that deliveries fill, by name."""
 
 
-def kind_of(path: str) -> Kind | None:
-    """The kind a file's name says, or None. Upper and lower case are the same."""
-    stem = _stem(path)
-    return None if stem is None else _of_stem(stem)
-
-
-def is_snapshot(path: str, kind: Kind) -> bool:
-    """Whether a file's name says that what it lacks is taken out of its days."""
-    stem = _stem(path)
-    return stem is not None and any(fnmatchcase(stem, pattern) for pattern in kind.snapshots)
-
-
 def kinds_of_table(table: str) -> list[str]:
     """The names of the kinds that fill a staging table."""
     return [kind.name for kind in KINDS if kind.table == table]
-
-
-def _stem(path: str) -> str | None:
-    """A file's name without its suffix, in lower case; None where the suffix is no kind's."""
-    name = PurePosixPath(path).name.casefold()
-    suffix = next(
-        (suffix for suffix in sorted(SUFFIXES, key=len, reverse=True) if name.endswith(suffix)), None
-    )
-    return None if suffix is None else name.removesuffix(suffix)
-
-
-def is_workbook(path: str) -> bool:
-    """Whether a file's name says that it is a workbook."""
-    return path.casefold().endswith(WORKBOOKS)
-
-
-def meant_kind(path: str) -> Kind | None:
-    """The kind a file's name says, be it a workbook or not: what is missing while it is refused."""
-    name = PurePosixPath(path).name.casefold()
-    return _of_stem(name.rpartition(".")[0]) if is_workbook(path) else kind_of(path)
-
-
-def _of_stem(stem: str) -> Kind | None:
-    return next((kind for kind in KINDS if any(fnmatchcase(stem, p) for p in kind.patterns)), None)
-
-
-def known_names() -> str:
-    """The file names there are, for a message."""
-    return ", ".join(f"{pattern}.csv" for kind in KINDS for pattern in kind.patterns)

@@ -21,6 +21,7 @@ from orchestration.landing.batches import Table
 from orchestration.landing.date_formats import raise_if_of_another_format
 from orchestration.landing.delivery import Delivery
 from orchestration.landing.discovery import content_hash, unopened_hash
+from orchestration.landing.file_names import is_snapshot, is_workbook, kind_of, known_names, meant_kind
 from orchestration.landing.folder import (
     FileChangedError,
     LandingFile,
@@ -29,15 +30,8 @@ from orchestration.landing.folder import (
     open_named,
 )
 from orchestration.landing.grains import judge_grain
-from orchestration.landing.kinds import (
-    Kind,
-    is_snapshot,
-    is_workbook,
-    kind_of,
-    kinds_of_table,
-    known_names,
-    meant_kind,
-)
+from orchestration.landing.kinds import Kind, kinds_of_table
+from orchestration.landing.known_files import earlier_delivery
 from orchestration.landing.publishing import changes_nothing, publish
 from orchestration.landing.reader import open_delivery
 from orchestration.landing.reasons import FileRefusedError, Reason, Refusal
@@ -47,7 +41,6 @@ from orchestration.landing.records import (
     Connection,
     Identity,
     Outcome,
-    earlier_delivery,
     note_state,
     record_audit,
     record_duplicate,
@@ -230,7 +223,7 @@ def stage(
         )
     earlier = earlier_delivery(connection, identity, kinds_of_table(kind.table))
     if earlier and earlier.is_latest:
-        return record_duplicate(connection, identity, kind.name, earlier)
+        return record_duplicate(connection, identity, kind.name, earlier.path)
     delivery = Delivery(connection, identity, kind, is_snapshot=is_snapshot(identity.path, kind))
     rows_read = 0
     try:
@@ -250,7 +243,7 @@ def stage(
         recall_text(delivery, content, KEPT_ROWS_OF_A_REFUSED_FILE)
         return record_refusal(connection, identity, kind.name, refusal, rows_read=rows_read)
     if earlier and changes_nothing(delivery):
-        return record_duplicate(connection, identity, kind.name, earlier)
+        return record_duplicate(connection, identity, kind.name, earlier.path)
     recall_text(delivery, content, None)
     notes = [*remarks, *_unused_columns(kind, table)]
     outcome = publish(delivery, rows.described(), rows_read, rejected, notes)

@@ -18,9 +18,10 @@ from orchestration.landing.discovery import finished, pending, settled
 from orchestration.landing.folder import FileChangedError, listed, name_problem, scan
 from orchestration.landing.grains import what_was_found
 from orchestration.landing.kinds import KINDS, STAGING_TABLES
+from orchestration.landing.known_files import known_files
 from orchestration.landing.load import Progress, load_file, load_unless_done
 from orchestration.landing.reasons import FileRefusedError, Refusal
-from orchestration.landing.records import Outcome, known_files, last_delivered_day
+from orchestration.landing.records import Outcome, last_delivered_day
 from orchestration.reading.gaps import find_gaps
 from orchestration.resources import DATABASE_RETRIES, Installation
 from orchestration.stages.gap_checks import gap_check

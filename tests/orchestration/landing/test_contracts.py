@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.landing.kinds import KINDS, M5_SALES, STAGING_TABLES, Kind, kind_of
+from orchestration.landing.file_names import kind_of
+from orchestration.landing.kinds import KINDS, M5_SALES, STAGING_TABLES, Kind
 from orchestration.landing.reasons import Reason, Refusal
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "data-contracts.md"

@@ -6,7 +6,7 @@ import pytest
 
 from orchestration.landing.discovery import finished, pending, settled, unopened_hash
 from orchestration.landing.folder import LandingFile
-from orchestration.landing.records import KnownFile
+from orchestration.landing.known_files import KnownFile
 
 
 def file(path: str, modified_ns: int = 0) -> LandingFile:

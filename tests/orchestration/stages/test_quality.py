@@ -36,7 +36,8 @@ from orchestration.stages.quality import (
     coverage_problems,
     forecast_quality,
 )
-from orchestration.stages.scoring import Delivery, PublishedRun, runs_due, score_due_runs
+from orchestration.stages.runs_due import Delivery, PublishedRun, runs_due
+from orchestration.stages.scoring import score_due_runs
 from orchestration.warehouse.bulk import insert_frame, read_frame, render
 from orchestration.warehouse.server import Warehouse
 
