@@ -167,7 +167,7 @@ def within_reach(forecast: Forecast, ceiling: FloatArray) -> tuple[Forecast, Boo
     quantiles[rows, days] = np.minimum(quantiles[rows, days], ceiling[rows, None])
     mean[rows, days] = np.minimum(mean[rows, days], grid_mean(quantiles[rows, days]))
     point[rows, days] = np.minimum(point[rows, days], ceiling[rows])
-    return replace(forecast, quantiles=quantiles, mean=mean, point=point), cut.any(axis=1)
+    return replace(forecast, quantiles=quantiles, mean=mean, point=point), np.asarray(cut.any(axis=1))
 
 
 @dataclass(frozen=True)
