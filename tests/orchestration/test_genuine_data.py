@@ -33,8 +33,9 @@ REFERENCE = {
 TOLERANCE = {"wape": 5e-4, "mae_qty": 5e-4, "rmse_qty": 5e-4, "bias": 5e-4, "mase": 5e-3, "rmsse": 5e-3}
 
 
+@pytest.mark.slow
 @pytest.mark.shared_data
-@pytest.mark.parametrize("data_set", ["m5_280x1941", pytest.param("m5_ca1_3049x447", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("data_set", ["m5_280x1941", "m5_ca1_3049x447"])
 def test_quality_equals_the_reference_figures(
     data_set: str,
     shared_data: Path,

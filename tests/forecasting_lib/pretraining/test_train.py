@@ -87,6 +87,7 @@ def test_the_loss_is_the_mean_of_the_models_own_over_the_draws() -> None:
     assert after == alone[1], "and only within the block"
 
 
+@pytest.mark.slow
 def test_two_processes_resume_like_one(tmp_path: Path) -> None:
     """Both hold the same weights: resumed from the leader's, they end where an unbroken run does."""
     import torch

@@ -60,6 +60,7 @@ def deeds(warehouse: Warehouse, client_id: str) -> list[tuple[str, int]]:
         ).fetchall()
 
 
+@pytest.mark.slow
 def test_a_restored_installation_goes_on_where_the_other_stood(
     pipeline_client: Client,
     warehouse: Warehouse,

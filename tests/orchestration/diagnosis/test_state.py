@@ -55,6 +55,7 @@ def test_the_file_of_a_killed_ui_is_named(elsewhere: Settings) -> None:
         (GENUINE.format(pid=os.getpid(), data_dir="/srv/postgres"), "is of a server that was killed"),
         (GENUINE.format(pid=999999999, data_dir="/srv/postgres"), "is of a server that was killed"),
     ],
+    ids=["empty", "torn", "a stranger's number", "nobody's number"],
 )
 def test_a_server_file_without_its_server_is_named_and_left_to_the_next_start(
     tmp_path: Path, content: str, what: str
