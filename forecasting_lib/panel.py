@@ -221,11 +221,11 @@ class Forecast:
         quantiles: (n, h, 21) at ``QUANTILE_LEVELS``.
         reasons: one per series: None where the model's own numbers stand, else the reason code of the
             guard that replaced them.
+        grain: what a period is.
         notes: one per series: what the guards say of numbers that are the model's; None where nothing, and
             None for all where no guard was there.
         raw_mean: (n, h); the mean without the guard of the tail, NaN where it changed nothing or nothing is
             known; None where it changed no series.
-        grain: what a period is.
 
     Raises:
         ValueError: the arrays' shapes do not agree with the ids, the horizon and the grid, or no period
@@ -238,9 +238,9 @@ class Forecast:
     mean: FloatArray
     quantiles: FloatArray
     reasons: tuple[str | None, ...]
+    grain: Grain = Grain.DAY
     notes: tuple[str | None, ...] | None = None
     raw_mean: FloatArray | None = None
-    grain: Grain = Grain.DAY
 
     def __post_init__(self) -> None:
         _require_period_end(self.as_of_date, self.grain)

@@ -2,7 +2,7 @@
 
 Everything that people read asks here: the report, the terminal, the status of all clients, the checks. SQL
 asks the same views, ``planning_gaps`` and ``planning_state``. Belongs here: asking them. Does not belong
-here: what a gap says (``warehouse.gap_vocabulary``), when there is one (the views, in ``dbt_project``).
+here: what a gap says (``warehouse.gap_meanings``), when there is one (the views, in ``dbt_project``).
 """
 
 from __future__ import annotations

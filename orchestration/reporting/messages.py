@@ -13,7 +13,8 @@ from pathlib import Path
 from forecasting_lib.inventory import FLAG_VOCABULARY
 from orchestration.landing.reasons import Reason, Refusal
 from orchestration.settings import RESOURCES
-from orchestration.warehouse.gap_vocabulary import GAP_MEANINGS, MISSING_KINDS
+from orchestration.warehouse.gap_meanings import GAP_MEANINGS
+from orchestration.warehouse.gap_vocabulary import MISSING_KINDS
 
 PAGE = RESOURCES / "docs" / "messages.md"
 

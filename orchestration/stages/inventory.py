@@ -25,7 +25,8 @@ from orchestration.stages.inventory_runs import (
 )
 from orchestration.stages.publishing import standing_run
 from orchestration.table_assets import table_key, table_spec
-from orchestration.warehouse.gap_vocabulary import GAP_MEANINGS, Gap
+from orchestration.warehouse.gap_meanings import GAP_MEANINGS
+from orchestration.warehouse.gap_vocabulary import Gap
 from orchestration.warehouse.tables import analytics, staging
 
 FORECASTS_KEY = table_key(analytics.forecast_results)

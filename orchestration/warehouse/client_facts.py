@@ -5,7 +5,7 @@ everything was refused, that nobody runs the client. Whoever changes ``ops.clien
 calls this in the same transaction, and ``migrate`` calls it for everybody.
 
 Belongs here: the two tables, and when a refused file no longer needs a look. Does not belong here: what
-follows from them (``gap_vocabulary`` and the view ``planning_gaps``).
+follows from them (``gap_meanings`` and the view ``planning_gaps``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import psycopg
 
-from orchestration.warehouse.gap_vocabulary import GAP_MEANINGS
+from orchestration.warehouse.gap_meanings import GAP_MEANINGS
 
 Connection = psycopg.Connection[Any]
 

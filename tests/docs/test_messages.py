@@ -9,7 +9,8 @@ import pytest
 
 from orchestration.landing.reasons import Refusal
 from orchestration.reporting.messages import PAGE, main, message_page
-from orchestration.warehouse.gap_vocabulary import GAP_MEANINGS, Gap
+from orchestration.warehouse.gap_meanings import GAP_MEANINGS
+from orchestration.warehouse.gap_vocabulary import Gap
 
 DEEDS = (
     *(

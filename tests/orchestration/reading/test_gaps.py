@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from orchestration.clients import Client
 from orchestration.reading.gaps import find_gaps, planning_states
-from orchestration.warehouse.gap_vocabulary import GAP_MEANINGS, Gap
+from orchestration.warehouse.gap_meanings import GAP_MEANINGS
+from orchestration.warehouse.gap_vocabulary import Gap
 from orchestration.warehouse.server import Warehouse
 
 

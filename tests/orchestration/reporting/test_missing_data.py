@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -30,7 +31,7 @@ from tests.conftest import deliver
 from tests.orchestration.reporting.situations import DELIVERED, LAST_DAY, TODAY, Situation, erase
 
 REFUSED = tuple((path, kind, "rejected", rows) for path, kind, _, rows in DELIVERED)
-NO_DEMAND: dict[str, None] = {"series": None, "run": None}
+NO_DEMAND: dict[str, Any] = {"series": None, "run": None}
 OUT = {"on_hand_qty": 0, "lead_time_days": None, "stockout_date": LAST_DAY, "flags": ["MISSING_LEAD_TIME"]}
 WITHOUT_STOCK = {"on_hand_qty": None, "snapshot_date": None, "flags": ["MISSING_STOCK"]}
 WITHOUT_LEAD_TIME = {"lead_time_days": None, "flags": ["MISSING_LEAD_TIME"]}
