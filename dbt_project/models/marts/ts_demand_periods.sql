@@ -52,7 +52,7 @@ sales as (
         coalesce(
             sum(sold_qty * unit_price) / nullif(sum(sold_qty) filter (where unit_price is not null), 0),
             max(unit_price)
-        ) as unit_price
+        )::numeric(18, 4) as unit_price
     from sold_days
     group by item_id, location_id, first_date
 
@@ -79,7 +79,7 @@ counted as (
         select
             stock.item_id,
             stock.location_id,
-            stock.date,
+            stock.date as count_date,
             {{ period_start("stock.date", "client.grain") }} as first_date,
             stock.on_hand_qty,
             1 as preference
@@ -91,14 +91,14 @@ counted as (
         select
             item_id,
             location_id,
-            date,
+            date as count_date,
             first_date,
             on_hand_qty,
             2 as preference
         from sold_days
         where on_hand_qty is not null
     ) as counts
-    order by item_id, location_id, first_date, date desc, preference
+    order by item_id, location_id, first_date, count_date desc, preference
 
 ),
 
@@ -108,7 +108,7 @@ weekly_prices as (
         prices.item_id,
         prices.location_id,
         {{ period_start("calendar.date", "client.grain") }} as date,
-        avg(prices.unit_price) as unit_price
+        avg(prices.unit_price)::numeric(18, 4) as unit_price
     from {{ ref('stg_prices') }} as prices
     inner join {{ ref('stg_calendar') }} as calendar on prices.price_week = calendar.price_week
     cross join client
