@@ -112,7 +112,7 @@ models as (
         count(*) as models,
         count(*) filter (where runs.status = 'skipped') as skipped,
         string_agg(runs.model || ': ' || runs.reason, ' ' order by runs.model)
-            filter (where runs.status = 'skipped') as why_skipped,
+        filter (where runs.status = 'skipped') as why_skipped,
         max(runs.model) filter (where runs.is_champion) as champion
     from latest_runs as latest
     inner join {{ source('analytics', 'forecast_runs') }} as runs using (client_id, run_id)
@@ -133,8 +133,8 @@ judged as (
     from models
     inner join {{ source('analytics', 'forecast_series') }} as forecasts
         on
-            models.client_id = forecasts.client_id and models.run_id = forecasts.run_id
-            and models.champion = forecasts.model
+        models.client_id = forecasts.client_id and models.run_id = forecasts.run_id
+        and models.champion = forecasts.model
     group by forecasts.client_id
 
 ),
@@ -203,160 +203,179 @@ found as (
     left join judged using (client_id)
     left join plans using (client_id)
     left join planned using (client_id)
-    cross join lateral (
-        select
-            coalesce(series.series, 0) as n_series,
-            coalesce(series.series, 0) - coalesce(series.never_sold, 0) as n_sold,
-            coalesce(delivered.files_loaded, 0) as n_loaded,
-            coalesce(delivered.files_refused, 0) as n_refused,
-            coalesce(planned.without_stock, 0) as n_without_stock,
-            planned.without_stock > 0 and planned.without_stock = planned.series as is_all_without_stock,
-            plans.client_id is not null as is_planned,
-            models.champion is not null as is_forecast,
-            coalesce(freshness.last_demand_date, delivered.sales_through) as last_day,
-            delivered.sales_through - clients.intraday_feed::int as complete_through
-    ) as known
-    cross join lateral (
-        values
-        ('CLIENT_INACTIVE', not clients.is_active, null::bigint, null::bigint, null::date, null::text),
-        (
-            'NOTHING_DELIVERED', known.n_series = 0 and known.n_loaded + known.n_refused = 0,
-            null, null, null, null
-        ),
-        (
-            'EVERYTHING_REFUSED', known.n_series = 0 and known.n_loaded = 0 and known.n_refused > 0,
-            known.n_refused, known.n_refused, null, delivered.refusal
-        ),
-        (
-            'NO_SALES', known.n_series = 0 and known.n_loaded > 0 and coalesce(delivered.sales_files, 0) = 0,
-            null, null, null, delivered.kinds
-        ),
-        (
-            'NOT_RUN_YET', known.n_series = 0 and delivered.sales_files > 0,
-            delivered.sales_rows, null, delivered.sales_through, null
-        ),
-        (
-            'NO_DEMAND', known.n_series > 0 and known.n_sold = 0,
-            known.n_series, known.n_series, null, null
-        ),
-        (
-            'NO_FORECAST', known.n_sold > 0 and models.client_id is null,
-            known.n_sold, known.n_series, null, null
-        ),
-        (
-            'NO_LEADING_MODEL', models.client_id is not null and not known.is_forecast,
-            models.models, models.models, models.as_of_date, coalesce(models.why_skipped, 'none was chosen.')
-        ),
-        ('NO_PLAN', known.is_forecast and not known.is_planned, null, null, models.as_of_date, null),
-        (
-            'STOCKED_OUT_UNDECIDED', planned.undecided > 0,
-            planned.undecided, planned.series, null, null
-        ),
-        (
-            'NO_STOCK',
-            known.n_without_stock > 0 and not (known.is_all_without_stock and delivered.stock_rows > 0),
-            planned.without_stock, planned.series, null, null
-        ),
-        (
-            'STOCK_OF_OTHERS',
-            known.is_all_without_stock and delivered.stock_rows > 0
-            and not coalesce(delivered.stock_from > plans.as_of_date, false),
-            planned.without_stock, planned.series, null,
-            to_char(delivered.stock_rows, 'FM999,999,999,999')
-        ),
-        (
-            'STOCK_TOO_LATE',
-            known.is_all_without_stock and delivered.stock_rows > 0
-            and delivered.stock_from > plans.as_of_date,
-            planned.without_stock, planned.series, delivered.stock_from, plans.as_of_date::text
-        ),
-        (
-            'NO_LEAD_TIME',
-            planned.without_lead_time > 0
-            and not (delivered.supplier_files > 0 and coalesce(items.with_supplier, 0) = 0),
-            planned.without_lead_time, planned.series, null, null
-        ),
-        (
-            'SUPPLIERS_UNLINKED',
-            planned.without_lead_time > 0
-            and delivered.supplier_files > 0 and coalesce(items.with_supplier, 0) = 0,
-            planned.without_lead_time, planned.series, null, null
-        ),
-        (
-            'FILES_REFUSED', known.n_refused > 0 and (known.n_loaded > 0 or known.n_series > 0),
-            known.n_refused, known.n_loaded + known.n_refused, null, delivered.refusal
-        ),
-        (
-            'FEED_LATE', known.last_day < clients.today - 7,
-            clients.today - known.last_day, null, known.last_day, null
-        ),
-        (
-            'DEMAND_BEHIND', known.complete_through > freshness.last_demand_date,
-            null, null, known.complete_through, freshness.last_demand_date::text
-        ),
-        (
-            'FORECAST_BEHIND', models.as_of_date < freshness.last_demand_date,
-            null, null, models.as_of_date, freshness.last_demand_date::text
-        ),
-        (
-            'PLAN_BEHIND',
-            known.is_forecast and known.is_planned
-            and plans.as_of_date <= models.as_of_date and plans.forecast_run_id <> models.run_id,
-            null, null, plans.as_of_date, models.as_of_date::text
-        ),
-        (
-            'MODEL_SKIPPED', known.is_forecast and models.skipped > 0,
-            models.skipped, models.models, null, models.why_skipped
-        ),
-        (
-            'SERIES_NOT_FORECAST', judged.excluded > 0,
-            judged.excluded, judged.series, null, judged.why_excluded
-        ),
-        ('STALE_STOCK', planned.stale > 0, planned.stale, planned.series, planned.stale_from, null),
-        ('NEGATIVE_STOCK', planned.below_zero > 0, planned.below_zero, planned.series, null, null),
-        (
-            'NO_PURCHASE_ORDERS', known.is_planned and coalesce(delivered.order_files, 0) = 0,
-            null, null, null, null
-        ),
-        ('OVERDUE_ORDERS', planned.overdue > 0, planned.overdue, planned.series, null, null),
-        ('UNDATED_ORDERS', planned.undated > 0, planned.undated, planned.series, null, null),
-        ('HORIZON_TOO_SHORT', planned.past_horizon > 0, planned.past_horizon, planned.series, null, null),
-        ('SILENT_LOCATIONS', places.silent > 0, places.silent, places.places, null, places.first_silent),
-        (
-            'ROWS_REJECTED', delivered.rows_rejected > 0,
-            delivered.rows_rejected, delivered.rows_read, null, null
-        ),
-        (
-            'NEVER_SOLD', series.never_sold > 0 and known.n_sold > 0,
-            series.never_sold, series.series, null, null
-        ),
-        (
-            'NOT_SCORED', known.is_forecast and freshness.last_scored_at is null,
-            null, null, freshness.last_demand_date - models.horizon_days, null
-        ),
-        ('FORECAST_REPLACED', judged.replaced > 0, judged.replaced, judged.series, null, null),
-        ('SHORT_HISTORY', planned.short_history > 0, planned.short_history, planned.series, null, null),
-        ('LEAD_TIME_ASSUMED', planned.assumed > 0, planned.assumed, planned.series, null, null),
-        (
-            'LEAD_TIME_SPREAD_UNKNOWN', planned.without_spread > 0,
-            planned.without_spread, planned.series, null, null
-        ),
-        ('NO_SUPPLIER', planned.without_supplier > 0, planned.without_supplier, planned.series, null, null),
-        ('NO_COST', planned.without_cost > 0, planned.without_cost, planned.series, null, null),
-        ('NO_PRICE', planned.without_price > 0, planned.without_price, planned.series, null, null),
-        ('NO_PRODUCTS', items.undescribed > 0, items.undescribed, items.items, null, null),
-        ('NO_LOCATIONS', places.undescribed > 0, places.undescribed, places.places, null, null),
-        (
-            'NO_PROMOTIONS',
-            known.n_sold > 0 and coalesce(delivered.promotion_files, 0) = 0 and promoted.client_id is null,
-            null, null, null, null
-        ),
-        (
-            'NO_HOLIDAYS',
-            known.n_sold > 0 and clients.country is null and coalesce(places.with_holidays, 0) = 0,
-            null, null, null, null
+    cross join
+        lateral (
+            values
+            (
+                coalesce(series.series, 0),
+                coalesce(series.series, 0) - coalesce(series.never_sold, 0),
+                coalesce(delivered.files_loaded, 0),
+                coalesce(delivered.files_refused, 0),
+                coalesce(
+                    delivered.stock_rows > 0 and planned.without_stock > 0
+                    and planned.without_stock = planned.series, false
+                ),
+                coalesce(delivered.supplier_files > 0 and coalesce(items.with_supplier, 0) = 0, false),
+                plans.client_id is not null,
+                models.champion is not null,
+                coalesce(freshness.last_demand_date, delivered.sales_through),
+                delivered.sales_through - clients.intraday_feed::int
+            )
+        ) as known (
+            n_series, n_sold, n_loaded, n_refused, is_stock_unused, is_supplier_unused,
+            is_planned, is_forecast, last_day, complete_through
         )
-    ) as gap (code, is_there, affected, total, day, detail)
+    cross join
+        lateral (
+            values
+            ('CLIENT_INACTIVE', not clients.is_active, null::bigint, null::bigint, null::date, null::text),
+            (
+                'NOTHING_DELIVERED', known.n_series = 0 and known.n_loaded + known.n_refused = 0,
+                null, null, null, null
+            ),
+            (
+                'EVERYTHING_REFUSED', known.n_series = 0 and known.n_loaded = 0 and known.n_refused > 0,
+                known.n_refused, known.n_refused, null, delivered.refusal
+            ),
+            (
+                'NO_SALES',
+                known.n_series = 0 and known.n_loaded > 0 and coalesce(delivered.sales_files, 0) = 0,
+                null, null, null, delivered.kinds
+            ),
+            (
+                'NOT_RUN_YET', known.n_series = 0 and delivered.sales_files > 0,
+                delivered.sales_rows, null, delivered.sales_through, null
+            ),
+            (
+                'NO_DEMAND', known.n_series > 0 and known.n_sold = 0,
+                known.n_series, known.n_series, null, null
+            ),
+            (
+                'NO_FORECAST', known.n_sold > 0 and models.client_id is null,
+                known.n_sold, known.n_series, null, null
+            ),
+            (
+                'NO_LEADING_MODEL', models.client_id is not null and not known.is_forecast,
+                models.models,
+                models.models,
+                models.as_of_date,
+                coalesce(models.why_skipped, 'none was chosen.')
+            ),
+            ('NO_PLAN', known.is_forecast and not known.is_planned, null, null, models.as_of_date, null),
+            (
+                'STOCKED_OUT_UNDECIDED', planned.undecided > 0,
+                planned.undecided, planned.series, null, null
+            ),
+            (
+                'NO_STOCK',
+                planned.without_stock > 0 and not known.is_stock_unused,
+                planned.without_stock, planned.series, null, null
+            ),
+            (
+                'STOCK_OF_OTHERS',
+                known.is_stock_unused and not coalesce(delivered.stock_from > plans.as_of_date, false),
+                planned.without_stock, planned.series, null,
+                to_char(delivered.stock_rows, 'FM999,999,999,999')
+            ),
+            (
+                'STOCK_TOO_LATE',
+                known.is_stock_unused and delivered.stock_from > plans.as_of_date,
+                planned.without_stock, planned.series, delivered.stock_from, plans.as_of_date::text
+            ),
+            (
+                'NO_LEAD_TIME',
+                planned.without_lead_time > 0 and not known.is_supplier_unused,
+                planned.without_lead_time, planned.series, null, null
+            ),
+            (
+                'SUPPLIERS_UNLINKED',
+                planned.without_lead_time > 0 and known.is_supplier_unused,
+                planned.without_lead_time, planned.series, null, null
+            ),
+            (
+                'FILES_REFUSED', known.n_refused > 0 and (known.n_loaded > 0 or known.n_series > 0),
+                known.n_refused, known.n_loaded + known.n_refused, null, delivered.refusal
+            ),
+            (
+                'FEED_LATE', known.last_day < clients.today - 7,
+                clients.today - known.last_day, null, known.last_day, null
+            ),
+            (
+                'DEMAND_BEHIND', known.complete_through > freshness.last_demand_date,
+                null, null, known.complete_through, freshness.last_demand_date::text
+            ),
+            (
+                'FORECAST_BEHIND', models.as_of_date < freshness.last_demand_date,
+                null, null, models.as_of_date, freshness.last_demand_date::text
+            ),
+            (
+                'PLAN_BEHIND',
+                known.is_forecast and known.is_planned
+                and plans.as_of_date <= models.as_of_date and plans.forecast_run_id <> models.run_id,
+                null, null, plans.as_of_date, models.as_of_date::text
+            ),
+            (
+                'MODEL_SKIPPED', known.is_forecast and models.skipped > 0,
+                models.skipped, models.models, null, models.why_skipped
+            ),
+            (
+                'SERIES_NOT_FORECAST', judged.excluded > 0,
+                judged.excluded, judged.series, null, judged.why_excluded
+            ),
+            ('STALE_STOCK', planned.stale > 0, planned.stale, planned.series, planned.stale_from, null),
+            ('NEGATIVE_STOCK', planned.below_zero > 0, planned.below_zero, planned.series, null, null),
+            (
+                'NO_PURCHASE_ORDERS', known.is_planned and coalesce(delivered.order_files, 0) = 0,
+                null, null, null, null
+            ),
+            ('OVERDUE_ORDERS', planned.overdue > 0, planned.overdue, planned.series, null, null),
+            ('UNDATED_ORDERS', planned.undated > 0, planned.undated, planned.series, null, null),
+            ('HORIZON_TOO_SHORT', planned.past_horizon > 0, planned.past_horizon, planned.series, null, null),
+            ('SILENT_LOCATIONS', places.silent > 0, places.silent, places.places, null, places.first_silent),
+            (
+                'ROWS_REJECTED', delivered.rows_rejected > 0,
+                delivered.rows_rejected, delivered.rows_read, null, null
+            ),
+            (
+                'NEVER_SOLD', series.never_sold > 0 and known.n_sold > 0,
+                series.never_sold, series.series, null, null
+            ),
+            (
+                'NOT_SCORED', known.is_forecast and freshness.last_scored_at is null,
+                null, null, freshness.last_demand_date - models.horizon_days, null
+            ),
+            ('FORECAST_REPLACED', judged.replaced > 0, judged.replaced, judged.series, null, null),
+            ('SHORT_HISTORY', planned.short_history > 0, planned.short_history, planned.series, null, null),
+            ('LEAD_TIME_ASSUMED', planned.assumed > 0, planned.assumed, planned.series, null, null),
+            (
+                'LEAD_TIME_SPREAD_UNKNOWN', planned.without_spread > 0,
+                planned.without_spread, planned.series, null, null
+            ),
+            (
+                'NO_SUPPLIER',
+                planned.without_supplier > 0,
+                planned.without_supplier,
+                planned.series,
+                null,
+                null
+            ),
+            ('NO_COST', planned.without_cost > 0, planned.without_cost, planned.series, null, null),
+            ('NO_PRICE', planned.without_price > 0, planned.without_price, planned.series, null, null),
+            ('NO_PRODUCTS', items.undescribed > 0, items.undescribed, items.items, null, null),
+            ('NO_LOCATIONS', places.undescribed > 0, places.undescribed, places.places, null, null),
+            (
+                'NO_PROMOTIONS',
+                known.n_sold > 0
+                and coalesce(delivered.promotion_files, 0) = 0
+                and promoted.client_id is null,
+                null, null, null, null
+            ),
+            (
+                'NO_HOLIDAYS',
+                known.n_sold > 0 and clients.country is null and coalesce(places.with_holidays, 0) = 0,
+                null, null, null, null
+            )
+        ) as gap (code, is_there, affected, total, day, detail)
     where gap.is_there
 
 )
@@ -370,16 +389,9 @@ select
     found.affected,
     found.total,
     found.day,
-    {% for column in ("sentence", "costs", "remedy", "command") -%}
-        replace(replace(replace(replace(replace(
-            meanings.{{ column }},
-            '{affected}', coalesce(to_char(found.affected, 'FM999,999,999,999'), '')),
-            '{total}', coalesce(to_char(found.total, 'FM999,999,999,999'), '')),
-            '{day}', coalesce(found.day::text, '')),
-            '{client}', found.client_id),
-            '{detail}', coalesce(found.detail, '')
-        ) as {{ column }}{{ "," if not loop.last }}
-    {% endfor -%}
+{% for column in ("sentence", "costs", "remedy", "command") -%}
+    {{ filled("meanings." ~ column) }} as {{ column }}{{ "," if not loop.last }}
+{% endfor -%}
 from found
 inner join {{ source('analytics', 'gap_meanings') }} as meanings on found.code = meanings.gap
 order by found.client_id, meanings.place

@@ -77,19 +77,19 @@ select
     case
         when state = 'unknown' and lines > 0
             then format(
-                'As of %s, %s stocked-out series need a decision, and no orders can be proposed. %s',
-                as_of_date, lines, first_error
-            )
+                    'As of %s, %s stocked-out series need a decision, and no orders can be proposed. %s',
+                    as_of_date, lines, first_error
+                )
         when state = 'unknown' then concat('No orders can be proposed. ', first_error)
         when lines = 0
             then format(
-                'As of %s, no order is due for the %s series whose stock and lead time are known.',
-                as_of_date, to_char(decided, 'FM999,999,999,999')
-            ) || case when state <> 'sound' then ' ' || coalesce(first_error, first_warning) else '' end
+                    'As of %s, no order is due for the %s series whose stock and lead time are known.',
+                    as_of_date, to_char(decided, 'FM999,999,999,999')
+                ) || case when state <> 'sound' then ' ' || coalesce(first_error, first_warning) else '' end
         else format(
-            'As of %s, %s lines are proposed, %s of them urgent.',
-            as_of_date, to_char(lines, 'FM999,999,999,999'), to_char(urgent_lines, 'FM999,999,999,999')
-        ) || case when state <> 'sound' then ' ' || coalesce(first_error, first_warning) else '' end
+                'As of %s, %s lines are proposed, %s of them urgent.',
+                as_of_date, to_char(lines, 'FM999,999,999,999'), to_char(urgent_lines, 'FM999,999,999,999')
+            ) || case when state <> 'sound' then ' ' || coalesce(first_error, first_warning) else '' end
     end as sentence,
     remedy,
     command

@@ -14,9 +14,11 @@ from typing import Any
 import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
+from sqlalchemy import Double, Integer
 
 from orchestration.warehouse.client_facts import publish_clients, publish_feeds
 from orchestration.warehouse.server import Warehouse
+from orchestration.warehouse.tables.analytics import forecast_quality
 from orchestration.warehouse.tenancy import erase_client_rows
 
 TODAY = datetime.now(UTC).date()
@@ -177,10 +179,16 @@ class Situation:
             self._plan(connection, client, {"forecast_run_id": run_id, **self.plan})
 
     def _score(self, connection: psycopg.Connection[Any], client: str, run_id: str) -> None:
+        sums = {
+            column.name: 0
+            for column in forecast_quality.columns
+            if isinstance(column.type, Double | Integer) and not column.nullable
+        }
         _insert(
             connection,
             "analytics.forecast_quality",
             {
+                **sums,
                 "client_id": client,
                 "scoring_id": str(uuid.uuid4()),
                 "grain": "client",
@@ -189,6 +197,8 @@ class Situation:
                 "run_id": run_id,
                 "model": "ma7",
                 "as_of_date": LAST_DAY - timedelta(days=28),
+                "scored_at": datetime.now(UTC),
+                "actuals_through": LAST_DAY,
                 "is_current": True,
             },
         )

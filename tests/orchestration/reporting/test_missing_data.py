@@ -274,11 +274,19 @@ def states(warehouse: Warehouse, clients: dict[str, str]) -> dict[str, ClientSta
     return {state.client_id: state for state in client_states(warehouse)}
 
 
+@pytest.fixture(scope="module")
+def checklists(warehouse: Warehouse, clients: dict[str, str]) -> dict[str, Checklist]:
+    """What ``forecaster client check`` is made of, by case."""
+    return {
+        case: read_checklist(warehouse, get_client(warehouse, client_id))
+        for case, client_id in clients.items()
+    }
+
+
 @pytest.fixture
-def checklist(warehouse: Warehouse, clients: dict[str, str], request: pytest.FixtureRequest) -> Checklist:
-    """What ``forecaster client check`` is made of, of the case of the test."""
-    client = get_client(warehouse, clients[request.node.callspec.params["name"]])
-    return read_checklist(warehouse, client)
+def checklist(checklists: dict[str, Checklist], name: str) -> Checklist:
+    """That of the case of the test."""
+    return checklists[name]
 
 
 def found(gaps: list[FoundGap] | Checklist | ClientState, gap: Gap) -> FoundGap:
@@ -349,8 +357,14 @@ def test_the_check_of_its_answer_does_not_pass(checklist: Checklist, name: str) 
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_report_says_it_at_its_head_or_why_there_is_none(
-    warehouse: Warehouse, clients: dict[str, str], name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    warehouse: Warehouse,
+    clients: dict[str, str],
+    checklist: Checklist,
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(report, "read_checklist", lambda *_: checklist)
     monkeypatch.setattr(report, "series_pages", lambda *_: [])
     monkeypatch.setattr(report, "accuracy_plot", lambda *_: "")
     case, client = CASES[name], get_client(warehouse, clients[name])
@@ -370,10 +384,10 @@ def test_the_report_says_it_at_its_head_or_why_there_is_none(
 
 
 def test_of_a_client_without_a_gap_nothing_is_said_but_that_no_order_is_due(
-    warehouse: Warehouse, clients: dict[str, str], states: dict[str, ClientState]
+    clients: dict[str, str], states: dict[str, ClientState], checklists: dict[str, Checklist]
 ) -> None:
     client_id = clients["nothing missing"]
-    checklist = read_checklist(warehouse, get_client(warehouse, client_id))
+    checklist = checklists["nothing missing"]
     assert checklist.gaps == []
     assert state_warnings([states[client_id]]) == []
     assert checklist.state == PlanningState(
