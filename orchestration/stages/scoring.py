@@ -212,11 +212,7 @@ def _published_runs(
                 and run.is_current
                 and run.n_series > 0
                 and run.grain = coalesce(
-                    (
-                        select max(series.grain) from analytics.dim_series as series
-                        where series.client_id = run.client_id
-                    ),
-                    'day'
+                    (select max(grain) from analytics.dim_series where client_id = %(client)s), 'day'
                 )
             order by run.as_of_date, run.model
             """,

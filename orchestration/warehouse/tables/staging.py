@@ -197,7 +197,7 @@ opening_days = Table(
     metadata,
     client_key(),
     key("location_id", "Location; main where the file names none."),
-    key("date", "Day, past or planned.", Date),
+    key("date", "The day, past or planned.", Date),
     yes_no("is_open", "Whether the location opens that day.", nullable=False, default=None),
     _file_id(),
     schema="staging",

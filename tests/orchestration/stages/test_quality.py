@@ -23,6 +23,7 @@ from sklearn.metrics import (
 from utilsforecast import losses
 
 from forecasting_lib.accuracy.metrics import mase_scale, rmsse_scale
+from forecasting_lib.grain import Grain
 from forecasting_lib.models.guards import guarded_predict
 from forecasting_lib.models.registry import create_model
 from forecasting_lib.panel import QUANTILE_COLUMNS, QUANTILE_LEVELS, Panel
@@ -188,7 +189,10 @@ def add_forecast(
             connection,
             "analytics.forecast_results",
             rows.with_columns(
-                *identity, (pl.lit(as_of) + pl.duration(days=pl.col("lag_days"))).cast(pl.Date).alias("date")
+                *identity,
+                pl.col("date")
+                if "date" in rows.columns
+                else (pl.lit(as_of) + pl.duration(days=pl.col("lag_days"))).cast(pl.Date).alias("date"),
             ),
         )
     return run_id
@@ -344,23 +348,12 @@ def sorted_grid(point: Sequence[float], anchors: dict[str, list[int]]) -> dict[s
 
 def add_weekly_forecast(warehouse: Warehouse, client_id: str, as_of: date, weeks: int) -> str:
     """A forecast of three units in each week; returns the run's id."""
-    run_id = add_forecast(warehouse, client_id, forecast_rows("a", [3.0] * weeks), as_of=as_of)
+    rows = forecast_rows("a", [3.0] * weeks).with_columns(
+        pl.col("lag_days") * 7, pl.Series("date", Grain.WEEK.starts_after(as_of, weeks))
+    )
+    run_id = add_forecast(warehouse, client_id, rows, as_of=as_of)
     with warehouse.transaction() as connection:
-        connection.execute(
-            """
-            update analytics.forecast_runs set grain = 'week', horizon_days = 7 * horizon_days
-            where run_id = %s
-            """,
-            (run_id,),
-        )
-        connection.execute(
-            """
-            update analytics.forecast_results
-            set lag_days = 7 * lag_days, date = (%s::date + 1 + 7 * (lag_days - 1))
-            where run_id = %s
-            """,
-            (as_of, run_id),
-        )
+        connection.execute("update analytics.forecast_runs set grain = 'week' where run_id = %s", (run_id,))
     return run_id
 
 
@@ -948,7 +941,7 @@ def test_the_asset_scores_and_shows_what_a_person_looks_for(
     assert event.metadata["rows_scored"].value == scores(warehouse, client_id).height
     assert event.metadata["ma7_wape"] == dg.MetadataValue.float(1.0)
     assert event.metadata["ma7_bias"] == dg.MetadataValue.float(1.0)
-    assert "| ma7 | 2026-01-10 | 2 of 2 | 2 | 1.0000 |" in str(event.metadata["accuracy"].value)
+    assert "| ma7 | 2026-01-10 | 2 of 2 days | 2 | 1.0000 |" in str(event.metadata["accuracy"].value)
     checks = {c.check_name: c for c in result.get_asset_check_evaluations()}
     assert not checks["bias_within_band"].passed
     assert checks["bias_within_band"].severity is dg.AssetCheckSeverity.WARN
