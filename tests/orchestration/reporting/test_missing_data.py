@@ -21,6 +21,7 @@ from orchestration.clients import Client, get_client
 from orchestration.reading.gaps import FoundGap, PlanningState
 from orchestration.reporting import report
 from orchestration.reporting.checklist import Checklist, read_checklist
+from orchestration.reporting.questions import volumes
 from orchestration.reporting.states import ClientState, client_states, state_warnings
 from orchestration.running.runs import find_job, run_job
 from orchestration.settings import Settings
@@ -283,6 +284,12 @@ def checklists(warehouse: Warehouse, clients: dict[str, str]) -> dict[str, Check
     }
 
 
+@pytest.fixture(scope="module")
+def about(warehouse: Warehouse, clients: dict[str, str]) -> dict[str, Any]:
+    """How much there is, which no case is about."""
+    return volumes(warehouse, clients["nothing missing"])
+
+
 @pytest.fixture
 def checklist(checklists: dict[str, Checklist], name: str) -> Checklist:
     """That of the case of the test."""
@@ -360,6 +367,7 @@ def test_the_report_says_it_at_its_head_or_why_there_is_none(
     warehouse: Warehouse,
     clients: dict[str, str],
     checklist: Checklist,
+    about: dict[str, Any],
     name: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -367,6 +375,7 @@ def test_the_report_says_it_at_its_head_or_why_there_is_none(
     monkeypatch.setattr(report, "read_checklist", lambda *_: checklist)
     monkeypatch.setattr(report, "series_pages", lambda *_: [])
     monkeypatch.setattr(report, "accuracy_plot", lambda *_: "")
+    monkeypatch.setattr(report, "volumes", lambda *_: about)
     case, client = CASES[name], get_client(warehouse, clients[name])
     path = tmp_path / "report.html"
     if case.situation.run is None:
