@@ -12,8 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-import polars as pl
+if TYPE_CHECKING:
+    import polars as pl
 
 _FIRST_MONDAY = date(1, 1, 1).toordinal()
 _EPOCH = date(1970, 1, 1)
@@ -55,6 +57,8 @@ class Grain(StrEnum):
 
     def number_of(self, day: pl.Expr) -> pl.Expr:
         """:meth:`number` of a column of dates, up to a constant."""
+        import polars as pl
+
         if self is Grain.MONTH:
             return 12 * day.dt.year() + day.dt.month().cast(pl.Int32)
         since_epoch = day.cast(pl.Date).to_physical()

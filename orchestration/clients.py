@@ -207,6 +207,7 @@ def set_grain_found(
         (str(grain), client_id),
     ).rowcount
     if changed:
+        publish_clients(connection, client_id)
         audit.record(
             connection,
             "registry_change",

@@ -128,7 +128,8 @@ REFUSAL_ADVICE = {
         "Deliver everything of these days in one file; "
         "'forecaster delivery withdraw' takes an earlier delivery back."
     ),
-    Refusal.COARSER_GRAIN: "Set the grain with 'forecaster client update', or deliver shorter periods.",
+    Refusal.COARSER_GRAIN: "Set it with 'forecaster client update CLIENT --grain GRAIN', or deliver shorter "
+    "periods.",
     Refusal.NOT_STORABLE: "Check the file for numbers that overflow when summed, then deliver it again.",
 }
 

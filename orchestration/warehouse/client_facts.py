@@ -68,15 +68,17 @@ def publish_clients(connection: Connection, client_id: str | None = None) -> Non
     connection.execute(
         """
         insert into analytics.dim_client (
-            client_id, name, timezone, country, horizon_days, default_lead_time_days, intraday_feed, is_active
+            client_id, name, timezone, country, grain, horizon_days, default_lead_time_days, intraday_feed,
+            is_active
         )
         select
-            client_id, name, timezone, country, horizon_days, default_lead_time_days, intraday_feed, is_active
+            client_id, name, timezone, country, grain, horizon_days, default_lead_time_days, intraday_feed,
+            is_active
         from ops.clients
         where %(client)s::text is null or client_id = %(client)s
         on conflict (client_id) do update set
             name = excluded.name, timezone = excluded.timezone, country = excluded.country,
-            horizon_days = excluded.horizon_days,
+            grain = excluded.grain, horizon_days = excluded.horizon_days,
             default_lead_time_days = excluded.default_lead_time_days,
             intraday_feed = excluded.intraday_feed, is_active = excluded.is_active
         """,

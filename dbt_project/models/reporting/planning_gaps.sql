@@ -3,7 +3,10 @@ with clients as (
 
     select
         *,
-        (now() at time zone timezone)::date as today
+        (now() at time zone timezone)::date as today,
+        -- sales of a period come after its end, and the days of one that is not over wait for it
+        case grain when 'week' then 17 when 'month' then 47 else 7 end as grace_days,
+        case grain when 'week' then 6 when 'month' then 30 else 0 end as unfinished_days
     from {{ source('analytics', 'dim_client') }}
 
 ),
@@ -297,11 +300,12 @@ found as (
                 known.n_refused, known.n_loaded + known.n_refused, null, delivered.refusal
             ),
             (
-                'FEED_LATE', known.last_day < clients.today - 7,
+                'FEED_LATE', known.last_day < clients.today - clients.grace_days,
                 clients.today - known.last_day, null, known.last_day, null
             ),
             (
-                'DEMAND_BEHIND', known.complete_through > freshness.last_demand_date,
+                'DEMAND_BEHIND',
+                known.complete_through > freshness.last_demand_date + clients.unfinished_days,
                 null, null, known.complete_through, freshness.last_demand_date::text
             ),
             (

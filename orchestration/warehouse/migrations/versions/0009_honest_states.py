@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("timezone", sa.Text(), nullable=False),
         sa.Column("country", sa.Text()),
+        sa.Column("grain", sa.Text()),
         sa.Column("horizon_days", sa.Integer()),
         sa.Column("default_lead_time_days", sa.Integer()),
         sa.Column("intraday_feed", sa.Boolean(), server_default=sa.text("false"), nullable=False),

@@ -27,6 +27,7 @@ dim_client = Table(
     words("name", "Name people use.", nullable=False),
     words("timezone", "IANA time zone of its days.", nullable=False),
     words("country", "ISO country code of the holiday calendar; NULL for none."),
+    words("grain", "Period it is planned by: day, week or month; NULL until its first sales tell."),
     whole("horizon_days", "Days every forecast reaches ahead; NULL for 28 days, 13 weeks or 6 months."),
     whole("default_lead_time_days", "Lead time where nothing else gives one; NULL where there is none."),
     yes_no("intraday_feed", "The last delivered day is incomplete and not used yet."),
