@@ -48,7 +48,7 @@ _ANSWER_GAPS: dict[Gap, GapMeaning] = {
         "No model leads the forecast of {day}: {detail}",
         "No orders can be proposed.",
         "Choose models that can run, and run the pipeline again.",
-        "forecaster client update {client} --model ma7",
+        "forecaster client update {client} --model hist_q",
     ),
     Gap.NO_PLAN: GapMeaning(
         _ERROR,

@@ -18,12 +18,6 @@ from forecasting_lib.inventory import Severity
 Concern = Literal["deliveries", "forecast", "accuracy", "orders", "values"]
 """Which answer a gap is about."""
 
-STALE_DAYS = 7
-"""Age from which the last day of sales, or the stock a plan was made with, is worth a look."""
-
-SILENT_DAYS = 28
-"""Days without a sale after which a location is called silent."""
-
 
 class Gap(StrEnum):
     """The codes, in the order in which people read them: what stands in the way of the rest comes first."""
