@@ -207,6 +207,7 @@ def test_the_text_of_accepted_rows_stays_out_of_the_database(warehouse: Warehous
         "units_sold",
         "location_id",
         "order_id",
+        "reason",
         "line_number",
     ]
     assert refused == [(3, "2024-03-01,jam,x")]
