@@ -10,6 +10,7 @@ import pytest
 
 from orchestration.clients import Client
 from orchestration.landing.folder import FileChangedError, LandingFile, NotOpenedError, open_listed, scan
+from orchestration.landing.reasons import Refusal
 from orchestration.settings import Settings
 from orchestration.stages.ingestion import ingest_files, ingest_folder
 from orchestration.warehouse.server import Warehouse
@@ -232,7 +233,7 @@ def test_a_file_swapped_during_a_run_brings_nothing_of_another_client_and_holds_
     problem = "is not a regular file" if put == "pipe" else "is a link that leads out of the landing folder"
     assert (refused.status, refused.message) == (
         "rejected",
-        f"products.csv {problem}. Deliver a plain file with a plain name.",
+        f"products.csv {problem}. {Refusal.UNSAFE_NAME.advice}",
     )
     assert products(warehouse, client) == [("item_0",)]
     assert ingest_folder(warehouse, client, folder, 0) == []

@@ -114,7 +114,8 @@ def test_a_client_delivers_its_own_names_and_dates(
     assert sales(warehouse, client) == [("2023-12-31", "tee", "main", "", 2.0)]
     assert missing.message == (
         "sales_2.csv: the column 'item_id' (the client's 'Artikel') is missing; the columns found are "
-        "Datum, Menge, item_id. Add the column, or map the client's own name to it in column_map."
+        "Datum, Menge, item_id. Add the column, or name yours with "
+        "'forecaster client update CLIENT --map KIND.COLUMN=YOURS'."
     )
 
 

@@ -959,7 +959,9 @@ def test_the_asset_of_a_client_without_a_forecast_says_that_nothing_is_scored(
         result = materialize(new_client().client_id, instance)
     (event,) = result.asset_materializations_for_node(QUALITY_KEY.to_python_identifier())
     assert str(event.metadata["accuracy"].value).startswith("Nothing is scored yet")
-    assert all(check.passed for check in result.get_asset_check_evaluations())
+    unknown = [check for check in result.get_asset_check_evaluations() if not check.passed]
+    assert {check.check_name for check in unknown} == {"bias_within_band", "interval_90_covers"}
+    assert {check.severity for check in unknown} == {dg.AssetCheckSeverity.WARN}
 
 
 def test_an_undefined_metric_is_an_empty_cell_of_the_table() -> None:

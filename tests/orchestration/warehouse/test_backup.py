@@ -97,7 +97,7 @@ def file(source: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def moved(warehouse: Warehouse) -> Iterator[Warehouse]:
     """Where to restore on the same server: an installation of another name, which is not there yet."""
-    house = renamed(warehouse, "moved")
+    house = renamed(warehouse, "moved_house")
     yield house
     clean_up(house)
 
