@@ -118,7 +118,7 @@ def list_() -> None:
     from orchestration.clients import read_registry
 
     registry = read_registry(warehouse)
-    slug = Column("client", overflow="fold")
+    slug = Column("client", no_wrap=True, overflow="fold")
     table = Table(slug, "name", "time zone", "schedule", "grain", "horizon", "service", "models", "active")
     for client in registry.clients:
         table.add_row(

@@ -22,6 +22,7 @@ from orchestration.landing.judging import LongRows
 from orchestration.landing.kinds import SALES
 from orchestration.landing.load import load_file, load_unless_done
 from orchestration.landing.reader import open_table
+from orchestration.landing.reasons import Refusal
 from orchestration.landing.records import Identity
 from orchestration.landing.values import Rules
 from orchestration.settings import Settings
@@ -157,10 +158,7 @@ def test_a_file_that_cannot_be_opened_is_refused_once_and_tried_every_time(
 
     refused = load_unless_done(warehouse, client, tmp_path, gone, [])
     assert refused is not None
-    assert (
-        refused.message
-        == f"sales.csv {problem}. Let the pipeline's user read the file, then ingest it again."
-    )
+    assert refused.message == f"sales.csv {problem}. {Refusal.UNREADABLE.advice}"
     done = [unopened_hash(gone.path, problem)]
     assert load_unless_done(warehouse, client, tmp_path, gone, done) is None
     assert noted(warehouse, client) == [("sales.csv", "rejected", None)]

@@ -23,6 +23,7 @@ from orchestration.warehouse.tables.analytics import ts_demand_daily
 
 MARTS = {
     "ts_demand_daily",
+    "ts_demand_periods",
     "promoted_days",
     "location_calendar",
     "dim_item",
@@ -49,10 +50,9 @@ def test_models_have_the_keys_of_their_tables() -> None:
 
 
 def test_sources_link_to_the_assets_that_fill_them() -> None:
-    (spec,) = [spec for spec in demand.demand.specs if spec.key.path[-1] == "ts_demand_daily"]
-    upstream = {dep.asset_key for dep in spec.deps}
-    assert demand.HOLIDAYS_KEY in upstream
-    assert dg.AssetKey(["staging", "sales"]) in upstream
+    upstream = {spec.key.path[-1]: {dep.asset_key for dep in spec.deps} for spec in demand.demand.specs}
+    assert demand.HOLIDAYS_KEY in upstream["location_calendar"]
+    assert dg.AssetKey(["staging", "sales"]) in upstream["ts_demand_daily"]
 
 
 def test_a_marts_columns_are_documented_by_its_table() -> None:
