@@ -35,6 +35,7 @@ from orchestration.running.instance import (
 from orchestration.schedules import registered_clients
 from orchestration.sensors import client_registry, new_files
 from orchestration.settings import Settings, load_settings
+from orchestration.stages.dbt import build_views
 from orchestration.warehouse.migrate import migrate
 from orchestration.warehouse.server import Warehouse, libpq_spelling, locate_warehouse
 
@@ -231,7 +232,7 @@ def installation_of_two(
         environment.setenv("DAGSTER_HOME", str(tmp_path))
         environment.setenv(STORAGE_URL_VARIABLE, "set by whoever opens the instance")
         own = locate_warehouse(load_settings())
-        migrate(own, lambda: None)
+        migrate(own, lambda: build_views(own))
         create_storage(load_settings(), own)
         for client_id in ("sound", "spoilt"):
             add_client(own, validated(client_id=client_id, name=client_id, models=["ma7"]))
