@@ -213,7 +213,7 @@ def test_the_state_of_a_client_follows_its_tables(warehouse: Warehouse, client: 
     (state,) = [s for s in client_states(warehouse) if s.client_id == client.client_id]
     assert (state.last_demand_date, state.forecast_as_of, state.champion) == (LAST_DAY, LAST_DAY, "ma7")
     (skipped,) = [gap for gap in state.gaps if gap.gap == Gap.MODEL_SKIPPED]
-    assert "1 of 3 models were skipped: chronos2: Skipped:" in skipped.sentence
+    assert "1 of 4 models were skipped: chronos2: Skipped:" in skipped.sentence
     assert any(skipped.sentence in warning for warning in state_warnings([state]))
     assert state.last_scored_at is not None
     assert state.planning.urgent_lines
