@@ -12,7 +12,7 @@ from orchestration.warehouse.tables import metadata
 RUN = frozenset({"run_id", "scoring_id", "forecast_run_id", "dagster_run_id", "file_id", "replaced_file_id"})
 """Columns that name a run or a delivery."""
 
-MOMENT = frozenset({"published_at", "scored_at", "duration_seconds", "input_watermark"})
+MOMENT = frozenset({"published_at", "scored_at", "last_loaded_at", "duration_seconds", "input_watermark"})
 """Columns that say when something was done, in time or in the order of deliveries."""
 
 OWNER = frozenset({"client_id", "grain_key", "input_digest"})
@@ -21,8 +21,10 @@ OWNER = frozenset({"client_id", "grain_key", "input_digest"})
 IDENTITY = RUN | MOMENT | OWNER
 """What may differ between two clients with the same work; every other column is compared."""
 
-KEPT_APART = frozenset({"ops.landing_files", "ops.audit_log", "ops.clients"})
-"""Tables whose rows are about events rather than about what is known."""
+KEPT_APART = frozenset(
+    {"ops.landing_files", "ops.replaced_rows", "ops.audit_log", "ops.clients", "analytics.dim_client"}
+)
+"""Tables whose rows are about events, or say who a client is, rather than about what is known."""
 
 _RUNS_OF = {
     **dict.fromkeys(("forecast_series", "forecast_results"), "forecast_runs"),

@@ -29,9 +29,9 @@ AS_OF = SMALL_RETAILER.end_date - timedelta(days=28)
 
 NOT_OF_THIS_RETAILER = {
     *("ops.rejected_rows", "ops.restated_sales"),
-    *("staging.calendar", "staging.prices"),
+    *("staging.calendar", "staging.prices", "staging.opening_days", "analytics.ts_demand_periods"),
 }
-"""Tables that stay empty: its rows are good and final, and the last two are M5's."""
+"""Tables that stay empty: its rows are good and final, it is planned by day and delivers no opening days."""
 
 FOLLOWS_A_FORECAST = [
     f"analytics.{table}"
