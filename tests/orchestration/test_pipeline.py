@@ -149,6 +149,8 @@ def test_no_output_holds_a_number_that_is_none(warehouse: Warehouse, pipeline_cl
         for table in metadata.sorted_tables:
             if table.schema != "analytics" or "client_id" not in table.columns:
                 continue
+            if f"analytics.{table.name}" in NOT_OF_THIS_RETAILER:
+                continue
             numbers = [column.name for column in table.columns if isinstance(column.type, NUMBER)]
             rows = connection.execute(
                 sql.SQL("select {columns} from {table} where client_id = {client}").format(
@@ -203,9 +205,10 @@ def test_the_same_files_again_change_no_row(
 ) -> None:
     before = fingerprints(warehouse, twin.client.client_id)
     folder = settings.client_landing_dir(twin.client.client_id)
-    files = list(folder.glob("*_later.csv"))
-    assert len(files) == len(LATER)
-    for file in files:
+    by_age = sorted(folder.glob("*_*.csv"), key=lambda file: file.stat().st_mtime_ns)
+    latest = {file.stem.rpartition("_")[0]: file for file in by_age}
+    assert len(latest) >= len(LATER)
+    for file in latest.values():
         shutil.copyfile(file, folder / f"{file.stem}_again.csv")
     run(twin.client)
     assert fingerprints(warehouse, twin.client.client_id) == before
