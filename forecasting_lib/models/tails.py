@@ -165,7 +165,8 @@ def within_reach(forecast: Forecast, ceiling: FloatArray) -> tuple[Forecast, Boo
         return forecast, np.zeros(len(ceiling), dtype=np.bool_)
     quantiles, mean, point = forecast.quantiles.copy(), forecast.mean.copy(), forecast.point.copy()
     quantiles[rows, days] = np.minimum(quantiles[rows, days], ceiling[rows, None])
-    mean[rows, days] = np.minimum(mean[rows, days], grid_mean(quantiles[rows, days]))
+    integral = np.minimum(grid_mean(quantiles[rows, days]), ceiling[rows])  # rounding may lift it above
+    mean[rows, days] = np.minimum(mean[rows, days], integral)
     point[rows, days] = np.minimum(point[rows, days], ceiling[rows])
     return replace(forecast, quantiles=quantiles, mean=mean, point=point), np.asarray(cut.any(axis=1))
 
