@@ -335,7 +335,7 @@ def test_a_restore_interrupted_after_the_step_is_finished_by_the_next(
     assert (tmp_path / "other" / MODELS / "backed_a" / "abc" / "tuning.json").exists()
     with moved.connect_admin() as connection:
         left = connection.execute("select datname from pg_database where datname like 'moved%'").fetchall()
-    assert sorted(left) == [("moved",), ("moved_dagster",)]
+    assert sorted(left) == [("moved_house",), ("moved_house_dagster",)]
 
 
 def test_a_restore_is_refused_while_somebody_works(file: Path, moved: Warehouse, models: Path) -> None:
@@ -348,12 +348,12 @@ def test_a_database_that_a_restore_did_not_make_is_not_dropped(
     file: Path, moved: Warehouse, models: Path
 ) -> None:
     with Place(moved.admin_url).connect() as connection:
-        connection.execute("create database moved_restoring")
+        connection.execute("create database moved_house_restoring")
         try:
             with pytest.raises(RestoreError, match="rename that one"):
                 bring_back(moved, file, models)
         finally:
-            connection.execute("drop database moved_restoring")
+            connection.execute("drop database moved_house_restoring")
 
 
 # --- tenants during a restore -------------------------------------------------------------------------
