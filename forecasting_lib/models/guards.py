@@ -247,9 +247,9 @@ def _ask_both(
     mean = answer.mean[:n].copy()
     mean[struck] = answer.mean[n:]
     mean = np.where(np.isfinite(mean), np.maximum(mean, 0.0) + 0.0, np.nan)
-    own = Forecast(
+    own = replace(
+        answer,
         series_ids=visible.series_ids,
-        as_of_date=visible.as_of_date,
         point=answer.point[:n],
         mean=answer.mean[:n],
         quantiles=answer.quantiles[:n],
@@ -262,9 +262,9 @@ def _followed_by(panel: Panel, again: Panel) -> Panel:
     """Both panels in one, the series of the second under ids of their own."""
     if not len(again):
         return panel
-    return Panel(
+    return replace(
+        panel,
         series_ids=(*panel.series_ids, *(f"{series_id}\0unguarded" for series_id in again.series_ids)),
-        as_of_date=panel.as_of_date,
         history=(*panel.history, *again.history),
         past_covariates={k: (*v, *again.past_covariates[k]) for k, v in panel.past_covariates.items()},
         future_covariates={k: (*v, *again.future_covariates[k]) for k, v in panel.future_covariates.items()},

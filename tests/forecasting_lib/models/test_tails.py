@@ -271,3 +271,13 @@ def test_a_model_is_told_of_the_covariates_of_the_series_it_is_asked_about_twice
     assert [prices[0] for prices in seen[0].future_covariates["price"]] == [1.0, 2.0, 2.0]
     assert forecast.series_ids == panel.series_ids
     assert forecast.notes == (None, Note.TAIL_SHRUNK)
+
+
+@pytest.mark.parametrize("grain", [Grain.WEEK, Grain.MONTH])
+def test_beside_an_outlier_a_model_is_asked_in_the_grain_of_the_panel(grain: Grain) -> None:
+    quiet = regular(3 * YEARS[grain].length)
+    alone = guarded_predict(SeasonalNaive(), replace(panel_of(quiet), grain=grain), 13)
+    both = guarded_predict(SeasonalNaive(), replace(panel_of(quiet, struck(quiet, -20)), grain=grain), 13)
+    assert both.notes == (None, Note.TAIL_SHRUNK)
+    np.testing.assert_array_equal(both.mean[0], alone.mean[0])
+    np.testing.assert_array_equal(both.quantiles[0], alone.quantiles[0])
