@@ -120,9 +120,8 @@ def column_list(columns: Sequence[str]) -> sql.Composed:
     return sql.SQL(", ").join(map(sql.Identifier, columns))
 
 
-def same_key(delivery: Delivery, staged: str) -> sql.Composed:
-    """Whether a row of the delivery and one of a row source have the same key."""
+def same_key(row: str, key: Sequence[str]) -> sql.Composed:
+    """Whether a row of another source and one of the delivery have the same values in these columns."""
     return sql.SQL(" and ").join(
-        sql.SQL("{0}.{1} = delivery.{1}").format(sql.Identifier(staged), sql.Identifier(name))
-        for name in delivery.contract.key
+        sql.SQL("{0}.{1} = delivery.{1}").format(sql.Identifier(row), sql.Identifier(name)) for name in key
     )

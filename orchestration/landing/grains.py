@@ -104,10 +104,12 @@ def what_was_found(warehouse: Warehouse, client: Client) -> list[str]:
     """
     if client.grain is not None:
         return []
-    rows = _staged_by_date(warehouse, client.client_id)
     with warehouse.transaction() as connection:
         grain = stored_grain(connection, client.client_id)
-    return [decision(client.client_id, grain, rows)] if rows and grain is not Grain.DAY else []
+    if grain is Grain.DAY:
+        return []
+    rows = _staged_by_date(warehouse, client.client_id)
+    return [decision(client.client_id, grain, rows)] if rows else []
 
 
 def _staged_by_date(warehouse: Warehouse, client_id: str) -> dict[date, int]:

@@ -50,6 +50,18 @@ def known_files(warehouse: Warehouse, client_id: str) -> list[KnownFile]:
         ]
 
 
+def newest_delivery(connection: Connection, client_id: str) -> int | None:
+    """The highest number of a delivery or withdrawal that a client's tables follow; None before the first."""
+    row = connection.execute(
+        """
+        select max(file_id) from ops.landing_files
+        where client_id = %s and status in ('loaded', 'withdrawal')
+        """,
+        (client_id,),
+    ).fetchone()
+    return row[0] if row else None
+
+
 @dataclass(frozen=True)
 class Earlier:
     """The last delivery of a content that comes again.

@@ -95,7 +95,7 @@ def changes_nothing(delivery: Delivery) -> bool:
         ).format(
             table=sql.Identifier("staging", delivery.contract.table),
             client=sql.Literal(delivery.client_id),
-            same_key=same_key(delivery, "staged"),
+            same_key=same_key("staged", delivery.contract.key),
             differs=differs or sql.SQL(""),
         )
     )
@@ -118,7 +118,7 @@ def _keep_replaced(delivery: Delivery, file_id: int) -> None:
             file_id=sql.Literal(file_id),
             table_name=sql.Literal(delivery.contract.table),
             table=sql.Identifier("staging", delivery.contract.table),
-            same_key=same_key(delivery, "staged"),
+            same_key=same_key("staged", delivery.contract.key),
             differs=_differs("staged", "delivery", delivery.values),
         )
     )
@@ -143,7 +143,7 @@ def _keep_restated(delivery: Delivery, file_id: int) -> None:
         ).format(
             file_id=sql.Literal(file_id),
             client=sql.Literal(delivery.client_id),
-            same_key=same_key(delivery, "sales"),
+            same_key=same_key("sales", delivery.contract.key),
             differs=_differs("sales", "delivery", delivery.values),
         )
     )

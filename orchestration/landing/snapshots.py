@@ -114,7 +114,7 @@ def take_out(delivery: Delivery, file_id: int) -> int:
         ).format(
             client=sql.Literal(delivery.client_id),
             file_id=sql.Literal(file_id),
-            same_key=same_key(delivery, "sales"),
+            same_key=same_key("sales", delivery.contract.key),
         )
     )
     return int(removed)

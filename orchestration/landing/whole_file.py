@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from psycopg import sql
 
 from orchestration.landing.batches import LINE
-from orchestration.landing.delivery import Delivery, column_list
+from orchestration.landing.delivery import Delivery, column_list, same_key
 from orchestration.landing.reasons import Reason
 
 
@@ -28,7 +28,7 @@ def totals_or_orders(delivery: Delivery) -> None:
     """Sales: a day is a total or order lines, which are added up; a second total is refused."""
     [has_orders] = delivery.row("select count(*) > 0 from delivery where order_id <> ''")
     if not delivery.is_snapshot:
-        _refuse_mixed(delivery, has_orders)
+        _refuse_mixed_orders(delivery, has_orders)
         _refuse_mixed_reasons(delivery)
     if has_orders:
         _add_up_order_lines(delivery)
@@ -53,38 +53,14 @@ def _refuse_repeated(delivery: Delivery, named: Sequence[str], advice: str) -> N
     delivery.refuse(query, Reason.DUPLICATE_KEY_IN_FILE, delivery.contract.key[0], message)
 
 
-def _refuse_mixed(delivery: Delivery, has_orders: bool) -> None:
+def _refuse_mixed_orders(delivery: Delivery, has_orders: bool) -> None:
     """A day is a daily total or order lines, never both: the two would be added."""
-    same_day = sql.SQL(
-        """
-        sales.client_id = {client} and sales.item_id = delivery.item_id
-        and sales.location_id = delivery.location_id and sales.date = delivery.date
-        """
-    ).format(client=sql.Literal(delivery.client_id))
-    if has_orders:
-        query = sql.SQL(
-            """
-            select delivery.line_number
-            from delivery
-            inner join staging.sales as sales on {same_day} and sales.order_id = ''
-            where delivery.order_id <> '' and not exists (
-                select from delivery as total
-                where total.order_id = '' and total.item_id = delivery.item_id
-                    and total.location_id = delivery.location_id and total.date = delivery.date
-            )
-            """
-        ).format(same_day=same_day)
-        message = "The day was delivered as a daily total before; order lines would count on top of it."
-    else:
-        query = sql.SQL(
-            """
-            select distinct delivery.line_number
-            from delivery
-            inner join staging.sales as sales on {same_day} and sales.order_id <> ''
-            """
-        ).format(same_day=same_day)
-        message = "The day was delivered as order lines before; a daily total would count on top of them."
-    delivery.refuse(query, Reason.MIXED_GRAIN, "order_id", message)
+    message = (
+        "The day was delivered as a daily total before; order lines would count on top of it."
+        if has_orders
+        else "The day was delivered as order lines before; a daily total would count on top of them."
+    )
+    _refuse_mixed(delivery, "order_id", ("item_id", "location_id", "date"), has_orders, message)
 
 
 def _refuse_mixed_reasons(delivery: Delivery) -> None:
@@ -94,38 +70,53 @@ def _refuse_mixed_reasons(delivery: Delivery) -> None:
     only where there is something to explain.
     """
     [has_reasons] = delivery.row("select count(*) > 0 from delivery where reason <> ''")
-    same_key = sql.SQL(
+    message = (
+        "The units were delivered without a reason before; those with one would count on top."
+        if has_reasons
+        else "The units were delivered by reason before; those without one would count on top."
+    )
+    _refuse_mixed(delivery, "reason", ("item_id", "location_id", "date", "order_id"), has_reasons, message)
+
+
+def _refuse_mixed(
+    delivery: Delivery, column: str, whole: Sequence[str], is_split: bool, message: str
+) -> None:
+    """Refuse parts of what was delivered whole before, or the whole of what was delivered in parts.
+
+    Parts whose whole is in the file, too, replace it.
+
+    Args:
+        delivery: its rows.
+        column: what tells the parts apart; empty in the whole.
+        whole: the columns that the parts share.
+        is_split: whether the file has parts.
+        message: of the rows refused.
+    """
+    template = (
         """
-        sales.client_id = {client} and sales.item_id = delivery.item_id
-        and sales.location_id = delivery.location_id and sales.date = delivery.date
-        and sales.order_id = delivery.order_id
+        select delivery.line_number
+        from delivery
+        inner join staging.sales as sales
+            on sales.client_id = {client} and {same_as_staged} and sales.{column} = ''
+        where delivery.{column} <> '' and not exists (
+            select from delivery as total where total.{column} = '' and {same_in_file}
+        )
         """
-    ).format(client=sql.Literal(delivery.client_id))
-    if has_reasons:
-        query = sql.SQL(
-            """
-            select delivery.line_number
-            from delivery
-            inner join staging.sales as sales on {same_key} and sales.reason = ''
-            where delivery.reason <> '' and not exists (
-                select from delivery as plain
-                where plain.reason = '' and plain.item_id = delivery.item_id
-                    and plain.location_id = delivery.location_id and plain.date = delivery.date
-                    and plain.order_id = delivery.order_id
-            )
-            """
-        ).format(same_key=same_key)
-        message = "The units were delivered without a reason before; those with one would count on top."
-    else:
-        query = sql.SQL(
-            """
-            select distinct delivery.line_number
-            from delivery
-            inner join staging.sales as sales on {same_key} and sales.reason <> ''
-            """
-        ).format(same_key=same_key)
-        message = "The units were delivered by reason before; those without one would count on top."
-    delivery.refuse(query, Reason.MIXED_GRAIN, "reason", message)
+        if is_split
+        else """
+        select distinct delivery.line_number
+        from delivery
+        inner join staging.sales as sales
+            on sales.client_id = {client} and {same_as_staged} and sales.{column} <> ''
+        """
+    )
+    query = sql.SQL(template).format(
+        client=sql.Literal(delivery.client_id),
+        column=sql.Identifier(column),
+        same_as_staged=same_key("sales", whole),
+        same_in_file=same_key("total", whole),
+    )
+    delivery.refuse(query, Reason.MIXED_GRAIN, column, message)
 
 
 def _add_up_order_lines(delivery: Delivery) -> None:

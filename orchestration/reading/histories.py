@@ -15,6 +15,7 @@ import polars as pl
 
 from forecasting_lib.grain import Grain
 from forecasting_lib.panel import QUANTILE_COLUMNS, FloatArray, Forecast, Panel
+from orchestration.landing.known_files import newest_delivery
 from orchestration.warehouse.bulk import read_frame, render
 from orchestration.warehouse.server import Warehouse
 
@@ -102,11 +103,13 @@ def read_history(warehouse: Warehouse, client_id: str, as_of_date: date) -> Dema
     sold = Panel.from_frame(
         demand.join(keys, on=SERIES_COLUMNS).select("series_id", "date", "target"), as_of_date, grain=grain
     )
+    with warehouse.transaction() as connection:
+        input_watermark = newest_delivery(connection, client_id)
     return DemandHistory(
         panel=_with_unsold(sold, keys["series_id"].to_list()),
         keys=keys,
         ended=listed.filter("has_ended").select(SERIES_COLUMNS),
-        input_watermark=_input_watermark(warehouse, client_id),
+        input_watermark=input_watermark,
     )
 
 
@@ -201,19 +204,3 @@ def _with_unsold(panel: Panel, series_ids: list[str]) -> Panel:
         history=tuple(panel.history[position[s]] if s in position else nothing for s in series_ids),
         grain=panel.grain,
     )
-
-
-def _input_watermark(warehouse: Warehouse, client_id: str) -> int | None:
-    frame = read_frame(
-        warehouse,
-        render(
-            """
-            select max(file_id) as file_id
-            from ops.landing_files
-            where client_id = {c} and status in ('loaded', 'withdrawal')
-            """,
-            c=client_id,
-        ),
-    )
-    value = frame["file_id"][0]
-    return None if value is None else int(value)

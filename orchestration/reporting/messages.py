@@ -15,6 +15,7 @@ from orchestration.landing.reasons import Reason, Refusal
 from orchestration.settings import RESOURCES
 from orchestration.warehouse.gap_meanings import GAP_MEANINGS
 from orchestration.warehouse.gap_vocabulary import MISSING_KINDS
+from orchestration.warehouse.tables.generated_page import print_or_write
 
 PAGE = RESOURCES / "docs" / "messages.md"
 
@@ -109,14 +110,7 @@ def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def main(arguments: list[str], page: Path = PAGE) -> int:
     """Print the page, or write it; returns the exit status."""
-    if arguments == ["--write"]:
-        page.write_text(message_page(), encoding="utf-8")
-    elif arguments:
-        sys.stderr.write("usage: python -m orchestration.reporting.messages [--write]\n")
-        return 2
-    else:
-        sys.stdout.write(message_page())
-    return 0
+    return print_or_write("orchestration.reporting.messages", arguments, page, message_page)
 
 
 if __name__ == "__main__":

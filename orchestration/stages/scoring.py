@@ -20,6 +20,7 @@ from psycopg.rows import class_row
 
 from forecasting_lib.grain import Grain
 from orchestration.landing.kinds import KINDS
+from orchestration.landing.known_files import newest_delivery
 from orchestration.stages.publishing import claimed, supersede
 from orchestration.stages.runs_due import Delivery, PublishedRun, runs_due
 from orchestration.warehouse.formulas import render_formulas
@@ -75,7 +76,7 @@ def score_due_runs(warehouse: Warehouse, client_id: str, dagster_run_id: str) ->
     with claimed(warehouse, Purpose.SCORE, client_id) as connection:
         _retire_superseded_runs(connection, client_id)
         # The watermark before the actuals: a file that lands in between is scored again, not forgotten.
-        input_watermark = _input_watermark(connection, client_id)
+        input_watermark = newest_delivery(connection, client_id) or 0
         actuals_through = _last_demand_day(connection, client_id)
         _retire_scores_without_actuals(connection, client_id, actuals_through)
         _digest_actuals(connection, client_id)
@@ -127,18 +128,6 @@ def _retire_scores_without_actuals(
         """,
         {"client_id": client_id, "actuals_through": actuals_through},
     )
-
-
-def _input_watermark(connection: Connection, client_id: str) -> int:
-    row = connection.execute(
-        """
-        select coalesce(max(file_id), 0)
-        from ops.landing_files
-        where client_id = %s and status in ('loaded', 'withdrawal')
-        """,
-        (client_id,),
-    ).fetchone()
-    return int(row[0]) if row else 0
 
 
 def _last_demand_day(connection: Connection, client_id: str) -> date | None:

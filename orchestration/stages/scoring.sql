@@ -3,9 +3,9 @@
 -- those sums. Definitions: docs/data-model.md; e is forecast less actual.
 --
 -- Reads the temporary table "actual" (item_id, location_id, date, actual_qty, is_masked), which holds the known
--- days, or weeks or months by their first day. A series has no row there before its first sale, where its demand is zero, or unknown if the location
--- was closed, as it is before it first sells anything. A masked day's actual is null, and null drops out of
--- every sum.
+-- days, or weeks or months by their first day. A series has no row there before its first sale, where its
+-- demand is zero, or unknown if the location was closed, as it is before it first sells anything. A masked
+-- day's actual is null, and null drops out of every sum.
 --
 -- A template: the formulas are dbt_project/macros/accuracy.sql, the columns those of the table.
 {% from "accuracy.sql" import accuracy_metric, coverage, decile_losses, is_inside, is_on_bound, stored_metrics %}

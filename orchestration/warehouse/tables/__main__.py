@@ -20,6 +20,7 @@ from forecasting_lib.inventory import FLAG_VOCABULARY
 from orchestration.settings import RESOURCES
 from orchestration.warehouse.tables import SCHEMAS, metadata
 from orchestration.warehouse.tables.analytics import PARTITIONED
+from orchestration.warehouse.tables.generated_page import print_or_write
 
 PAGE = RESOURCES / "docs" / "columns.md"
 
@@ -103,14 +104,7 @@ def _cell(text: str | None) -> str:
 
 def main(arguments: list[str], page: Path = PAGE) -> int:
     """Print the page, or write it; returns the exit status."""
-    if arguments == ["--write"]:
-        page.write_text(column_page(), encoding="utf-8")
-    elif arguments:
-        sys.stderr.write("usage: python -m orchestration.warehouse.tables [--write]\n")
-        return 2
-    else:
-        sys.stdout.write(column_page())
-    return 0
+    return print_or_write("orchestration.warehouse.tables", arguments, page, column_page)
 
 
 if __name__ == "__main__":
