@@ -21,8 +21,8 @@ from pydantic import ValidationError
 from forecasting_lib.grain import Grain
 from orchestration import audit
 from orchestration.errors import UserError
+from orchestration.fields import NOT_TYPED, option_name
 from orchestration.registry import Client as Client  # noqa: PLC0414 - offered with what is done to one
-from orchestration.registry import option_name
 from orchestration.table_assets import table_spec
 from orchestration.warehouse import tenancy
 from orchestration.warehouse.client_facts import publish_clients
@@ -81,7 +81,7 @@ def validated(**fields: Any) -> Client:
     try:
         return Client(**fields)
     except ValidationError as error:
-        raise ClientError(f"Not a valid client: {_clauses(error)}.") from error
+        raise ClientError(f"Not a valid client: {clauses(error)}.") from error
 
 
 def read_registry(warehouse: Warehouse, *, active_only: bool = False) -> Registry:
@@ -296,15 +296,26 @@ def _checked(row: dict[str, Any]) -> Client | RegistryProblem:
         return Client(**row)
     except ValidationError as error:
         client_id = row["client_id"]
-        options = " ".join(dict.fromkeys(f"{option_name(str(p['loc'][0]))} ..." for p in error.errors()))
         return RegistryProblem(
             client_id,
-            f"The registry entry of {client_id!r} is not valid: {_clauses(error)}. "
-            f"Mend it with 'forecaster client update {client_id} {options}'.",
+            f"The registry entry of {client_id!r} is not valid: {clauses(error)}. {_cure(client_id, error)}",
         )
 
 
-def _clauses(error: ValidationError) -> str:
+def _cure(client_id: str, error: ValidationError) -> str:
+    """What a person runs to make a registry entry valid."""
+    places = [problem["loc"] for problem in error.errors()]
+    feeds = dict.fromkeys(str(place[1]) for place in places if place[0] == "feeds" and len(place) > 1)
+    options = dict.fromkeys(
+        f"{option} ..." for place in places if (option := option_name(Client, str(place[0]))) != NOT_TYPED
+    )
+    commands = [f"'forecaster feed remove {client_id} {name}'" for name in feeds]
+    if options:
+        commands.append(f"'forecaster client update {client_id} {' '.join(options)}'")
+    return f"Mend it with {' and '.join(commands)}." if commands else "Restore the field 'feeds' of its row."
+
+
+def clauses(error: ValidationError) -> str:
     """What is wrong with each field, a clause each."""
     return "; ".join(
         f"{'.'.join(map(str, problem['loc']))}: {problem['msg'].removeprefix('Value error, ')}"

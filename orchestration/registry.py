@@ -1,9 +1,9 @@
 """What a client is: the fields of its registry entry, each said once.
 
-A field's lines carry its type, its limits, its default and its sentence. From them come the column of
-``ops.clients`` (``warehouse.tables.registry_columns``) and the option of ``forecaster client add`` and
-``update`` (``commands.clients``). Belongs here: the fields, what is valid, what follows from one entry alone.
-Does not belong here: reading and writing entries (``clients``).
+A field's lines carry its type, its limits, its default and its sentence (``fields``). From them come the
+column of ``ops.clients`` (``warehouse.tables.registry_columns``) and the option of ``forecaster client add``
+and ``update`` (``commands.clients``). Belongs here: the fields, what is valid, what follows from one entry
+alone. Does not belong here: reading and writing entries (``clients``), a feed's own settings (``feeds``).
 """
 
 from __future__ import annotations
@@ -12,55 +12,20 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from forecasting_lib.grain import Grain
+from orchestration.feeds import Feed
+from orchestration.fields import NOT_TYPED, Setting
 
 _ADVERBS = {"daily": "day", "weekly": "week", "monthly": "month"}
 
 _HORIZONS: Mapping[Grain, int] = {Grain.DAY: 28, Grain.WEEK: 13, Grain.MONTH: 6}
 """Periods that a forecast reaches ahead where nobody says how many."""
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What table and command line have to know of a field beside its type, limits and default.
-
-    Attributes:
-        sentence: what the field means, without the full stop where ``empty`` follows.
-        empty: what no value means, of a text that may be missing: '' on the command line, NULL in the table.
-        option: the option's name where it is not the field's.
-        one_piece: the option's own sentence, where it takes a piece of the value and may be repeated.
-        check: name of the table's constraint, where the database enforces the limits, too.
-        is_exact: a fraction that is kept as a person wrote it, not in binary.
-        in_every_row: False where the table neither demands a value nor fills in the default.
-    """
-
-    sentence: str
-    empty: str | None = None
-    option: str | None = None
-    one_piece: str | None = None
-    check: str | None = None
-    is_exact: bool = False
-    in_every_row: bool = True
-
-    @property
-    def help(self) -> str:
-        """The option's help."""
-        return self.one_piece or self._with_empty("''")
-
-    @property
-    def comment(self) -> str:
-        """The column's comment."""
-        return self._with_empty("NULL")
-
-    def _with_empty(self, nothing: str) -> str:
-        return self.sentence if self.empty is None else f"{self.sentence}; {nothing} for {self.empty}."
 
 
 class Client(BaseModel):
@@ -132,6 +97,10 @@ class Client(BaseModel):
         ),
     ] = {}
     date_format: Annotated[str | None, Setting("Format of its dates, such as %d.%m.%Y", empty="ISO")] = None
+    feeds: Annotated[
+        dict[str, Feed],
+        Setting("name -> how the files of one source are read, where it is not as above.", option=NOT_TYPED),
+    ] = {}
     returns_policy: Annotated[
         Literal["net", "net_back", "drop"],
         Setting(
@@ -231,42 +200,6 @@ class Client(BaseModel):
         relevant = self.model_dump(include={"column_map", "date_format", "max_reject_rate", "max_gap_days"})
         if self.grain not in (None, Grain.DAY):
             relevant["grain"] = self.grain
+        if self.feeds:
+            relevant["feeds"] = {name: feed.model_dump() for name, feed in self.feeds.items()}
         return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()
-
-
-def _setting(field: str) -> Setting:
-    """What was said of a field; every field must say it."""
-    (setting,) = (note for note in Client.model_fields[field].metadata if isinstance(note, Setting))
-    return setting
-
-
-SETTINGS: Mapping[str, Setting] = {field: _setting(field) for field in Client.model_fields}
-"""Field -> what table and command line have to know of it, in the order of the fields."""
-
-
-def option_name(field: str) -> str:
-    """The option by which a field is set; of a switch, the one that sets it to True."""
-    return (SETTINGS[field].option or f"--{field.replace('_', '-')}").split("/", maxsplit=1)[0]
-
-
-def may_be_missing(field: str) -> bool:
-    """Whether None is a value of the field."""
-    return type(None) in get_args(Client.model_fields[field].annotation)
-
-
-def plain_type(field: str) -> type:
-    """str, int, float, bool, list or dict: what decides how a field is stored and how it is typed in."""
-    annotation: Any = Client.model_fields[field].annotation
-    if may_be_missing(field):
-        (annotation,) = set(get_args(annotation)) - {type(None)}
-    outer = get_origin(annotation) or annotation
-    return str if outer is Literal else outer
-
-
-def choices(field: str) -> tuple[str, ...]:
-    """The words a field may hold; none where it is not one of a few."""
-    annotations = get_args(Client.model_fields[field].annotation) if may_be_missing(field) else ()
-    for annotation in (*annotations, Client.model_fields[field].annotation):
-        if get_origin(annotation) is Literal:
-            return get_args(annotation)
-    return ()

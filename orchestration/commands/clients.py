@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Column, Table
 
 from forecasting_lib.grain import Grain
+from orchestration.commands.field_options import given, option_per_field
 from orchestration.commands.terminal import err, open_warehouse, out, show_waiting, show_warning, waiting
 from orchestration.foreign_text import escape, printable
-from orchestration.registry import SETTINGS, Client, plain_type
+from orchestration.registry import Client
 
 if TYPE_CHECKING:
     from orchestration.settings import Settings
@@ -23,66 +22,17 @@ app = typer.Typer(no_args_is_help=True, help="Add, show, change and remove clien
 
 PASSWORD_VARIABLE = "FORECASTER_CLIENT_PASSWORD"
 
-Command = TypeVar("Command", bound=Callable[..., None])
-
 Slug = Annotated[str, typer.Argument(metavar="CLIENT", help="The client's slug.")]
 
 
-def _option_per_field(*, demand_the_required: bool) -> Callable[[Command], Command]:
-    """Give a command an option for each field of the registry in the place of its ``**fields``."""
-
-    def decorate(command: Command) -> Command:
-        signature = inspect.signature(command, eval_str=True)
-        options = [
-            _option(field, demand_the_required) for field in Client.model_fields if field != "client_id"
-        ]
-        vars(command)["__signature__"] = signature.replace(
-            parameters=[signature.parameters["client"], *options]
-        )
-        return command
-
-    return decorate
-
-
-def _option(field: str, demand_the_required: bool) -> inspect.Parameter:
-    """A field as an option; one that is not named on the command line arrives as None."""
-    setting, kind = SETTINGS[field], plain_type(field)
-    typed_in = list[str] if kind in {list, dict} else kind
-    is_demanded = demand_the_required and Client.model_fields[field].is_required()
-    shown = setting.help
-    if demand_the_required and not is_demanded:
-        shown += f"  [default: {_shown_default(field)}]"
-    option = typer.Option(*([setting.option] if setting.option else []), help=shown)
-    return inspect.Parameter(
-        field,
-        inspect.Parameter.KEYWORD_ONLY,
-        default=inspect.Parameter.empty if is_demanded else None,
-        annotation=Annotated[typed_in if is_demanded else typed_in | None, option],
-    )
-
-
-def _shown_default(field: str) -> str:
-    """What a field is where its option is not named, as the help shows it."""
-    match Client.model_fields[field].default:
-        case None | {}:
-            return "none"
-        case bool() as switch:
-            on, off = (SETTINGS[field].option or "").removeprefix("--").split("/--")
-            return on if switch else off
-        case list() as several:
-            return ", ".join(several)
-        case default:
-            return str(default)
-
-
 @app.command(epilog="Example: forecaster client add acme --name 'Acme Foods' --timezone Europe/Berlin")
-@_option_per_field(demand_the_required=True)
+@option_per_field(Client, but={"client_id"}, demand_the_required=True)
 def add(client: Slug, **fields: Any) -> None:
     """Register a client: its settings, its partition, its database role and its landing folder."""
     settings, warehouse = open_warehouse()
     from orchestration.clients import add_client, validated
 
-    entry = validated(client_id=client, **_with_column_map(_given(fields), {}))
+    entry = validated(client_id=client, **_with_column_map(given(Client, fields), {}))
     add_client(warehouse, entry, on_wait=show_waiting)
     folder = settings.client_landing_dir(client)
     folder.mkdir(parents=True, exist_ok=True)
@@ -91,10 +41,10 @@ def add(client: Slug, **fields: Any) -> None:
 
 
 @app.command(epilog="Example: forecaster client update acme --service-level 0.98 --map sales.item_id=SKU")
-@_option_per_field(demand_the_required=False)
+@option_per_field(Client, but={"client_id"}, demand_the_required=False)
 def update(client: Slug, **fields: Any) -> None:
     """Change settings of a client; what is not named stays as it is."""
-    changes = _given(fields)
+    changes = given(Client, fields)
     if not changes:
         raise typer.BadParameter("name at least one setting to change")
     settings, warehouse = open_warehouse()
@@ -237,15 +187,6 @@ def _horizon(client: Client) -> str:
     """How far a client's forecasts reach, in the periods of its grain."""
     grain = Grain(client.grain or Grain.DAY)
     return f"{client.horizon(grain)} {grain.periods}"
-
-
-def _given(fields: dict[str, Any]) -> dict[str, Any]:
-    """The registry fields named on the command line; an empty text clears a field that may be empty."""
-    return {
-        field: None if value == "" and SETTINGS[field].empty is not None else value
-        for field, value in fields.items()
-        if value is not None
-    }
 
 
 def _with_column_map(fields: dict[str, Any], before: object) -> dict[str, Any]:

@@ -32,8 +32,9 @@ class Batch:
     """Some rows of a file.
 
     Attributes:
-        rows: the contract's columns that the file has, under the contract's names, as text; then
-            ``line_number`` (the header is line 1) and ``raw``, the row as delivered, cut.
+        rows: the contract's columns that the file has, under the contract's names, as text; the further ones
+            of its layout under theirs; then ``line_number`` (the header of CSV is line 1) and ``raw``, the
+            row as delivered, cut.
         misshapen: ``line_number, reason, message, raw`` of rows whose number of fields is not the header's.
     """
 
@@ -51,9 +52,11 @@ class Table:
         unused: columns of the file that the contract does not know.
         decimal_comma: numbers have a comma before their decimals.
         batches: the rows, read as they are asked for; raises FileRefusedError where the file turns bad.
+        remarks: what the reader found out and nobody had said, a sentence each: an encoding, a sheet.
     """
 
     columns: tuple[str, ...]
     unused: tuple[str, ...]
     decimal_comma: bool
     batches: Iterator[Batch]
+    remarks: tuple[str, ...] = ()

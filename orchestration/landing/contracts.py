@@ -6,7 +6,6 @@ the kinds there are (``kinds``).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -88,8 +87,9 @@ class Contract:
         ordered: pairs of columns (start, end); the end may not come first.
         iso_dates: dates are ISO whatever the client's date_format says, because the layout is published.
         line_limit: bytes one line may have.
-        day_label: what the names of its day columns look like, in a layout with one column per day: any
-            subset of the days, at least one.
+        day_label: whether a name is that of a day or period, in a layout with one column for each: any
+            subset of them, at least one.
+        day_example: such a name, for a message.
         to_staging: accepted rows, typed and under their staging names, to rows of the table.
     """
 
@@ -101,7 +101,8 @@ class Contract:
     ordered: tuple[tuple[str, str], ...] = ()
     iso_dates: bool = False
     line_limit: int = LINE_LIMIT
-    day_label: re.Pattern[str] | None = None
+    day_label: Callable[[str], bool] | None = None
+    day_example: str = ""
     to_staging: Callable[[pl.DataFrame], pl.DataFrame] = as_delivered
 
     def column(self, name: str) -> Column:
@@ -109,4 +110,4 @@ class Contract:
 
     def is_day(self, column: str) -> bool:
         """Whether a column of a file is one of the layout's days."""
-        return self.day_label is not None and self.day_label.fullmatch(column) is not None
+        return self.day_label is not None and self.day_label(column)

@@ -18,6 +18,7 @@ from orchestration.landing.batches import LINE, MISSHAPEN_SCHEMA, RAW, RAW_LIMIT
 from orchestration.landing.contracts import Contract
 from orchestration.landing.expansion import LINES_A_BYTE, VALUES_A_BYTE, refuse_expansion
 from orchestration.landing.header import resolve_columns
+from orchestration.landing.layout import Layout
 from orchestration.landing.reasons import FileRefusedError, Reason, Refusal
 
 _BOM = b"\xef\xbb\xbf"
@@ -25,14 +26,12 @@ _BLOCK = 1 << 20
 _DELIMITERS = (",", ";", "\t")
 
 
-def open_csv(content: BinaryIO, path: str, contract: Contract, column_map: Mapping[str, str]) -> Table:
+def open_csv(content: BinaryIO, path: str, contract: Contract, layout: Layout) -> Table:
     """Read the header of CSV text; arguments and errors are those of ``reader.open_table``."""
-    return _open(_Lines(content, path, contract.line_limit), path, contract, column_map)
+    return _open(_Lines(content, path, contract.line_limit), path, contract, layout)
 
 
-def open_gzip(
-    content: BinaryIO, path: str, size_bytes: int, contract: Contract, column_map: Mapping[str, str]
-) -> Table:
+def open_gzip(content: BinaryIO, path: str, size_bytes: int, contract: Contract, layout: Layout) -> Table:
     """The same of CSV text compressed with gzip.
 
     It is decompressed to its end before the first row is read: what is damaged or expands too much holds
@@ -40,7 +39,7 @@ def open_gzip(
     """
     text = _Decompressed(content, path, size_bytes, has_days=contract.day_label is not None)
     text.measure()
-    return _open(_Lines(text, path, contract.line_limit), path, contract, column_map)
+    return _open(_Lines(text, path, contract.line_limit), path, contract, layout)
 
 
 def detect_delimiter(header: str) -> str:
@@ -155,7 +154,7 @@ class _Lines:
             ) from error
 
 
-def _open(lines: _Lines, path: str, contract: Contract, column_map: Mapping[str, str]) -> Table:
+def _open(lines: _Lines, path: str, contract: Contract, layout: Layout) -> Table:
     first: list[str] = []
     while (line := next(lines, None)) is not None:
         first.append(line)
@@ -166,16 +165,16 @@ def _open(lines: _Lines, path: str, contract: Contract, column_map: Mapping[str,
         raise FileRefusedError(
             Refusal.BAD_QUOTING, f"{path}: line 1 has a carriage return inside; lines must end with a newline"
         )
-    delimiter = detect_delimiter(header_line)
+    delimiter = layout.separator or detect_delimiter(header_line)
     records = _records(lines, first, delimiter)
     header = next(records, (0, [], ""))[1]
     if not any(name.strip() for name in header):
         raise FileRefusedError(Refusal.MISSING_COLUMN, f"{path} has no header")
-    picked, unused = resolve_columns(header, path, contract, column_map)
+    picked, unused = resolve_columns(header, path, contract, layout)
     return Table(
         columns=tuple(picked),
         unused=unused,
-        decimal_comma=delimiter == ";",
+        decimal_comma=delimiter == ";" if layout.decimal_comma is None else layout.decimal_comma,
         batches=_csv_batches(records, len(header), picked, path),
     )
 

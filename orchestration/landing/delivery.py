@@ -15,6 +15,7 @@ from psycopg import sql
 
 from orchestration.landing.batches import LINE, RAW
 from orchestration.landing.contracts import Contract
+from orchestration.landing.layout import Layout
 from orchestration.landing.reasons import Reason
 from orchestration.landing.records import Connection, Identity
 from orchestration.landing.values import BOOK
@@ -40,6 +41,7 @@ class Delivery:
         connection: inside the file's transaction; the tables end with it.
         identity: the file.
         contract: what it holds.
+        layout: how it is laid out, as far as somebody said.
         is_snapshot: the file is all there is of its days: what it lacks is taken out.
 
     Attributes:
@@ -47,11 +49,18 @@ class Delivery:
     """
 
     def __init__(
-        self, connection: Connection, identity: Identity, contract: Contract, *, is_snapshot: bool = False
+        self,
+        connection: Connection,
+        identity: Identity,
+        contract: Contract,
+        layout: Layout,
+        *,
+        is_snapshot: bool = False,
     ) -> None:
         self.connection = connection
         self.identity = identity
         self.contract = contract
+        self.layout = layout
         self.is_snapshot = is_snapshot
         self.columns: list[str] = []
         create_temporary(connection, "refused", "ops.rejected_rows", list(REJECTED_SCHEMA))

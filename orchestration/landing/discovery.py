@@ -7,9 +7,10 @@ belong here: listing a folder and opening a file (``folder``).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import BinaryIO
 
+from orchestration.feeds import Feed
 from orchestration.landing.file_names import kind_of
 from orchestration.landing.folder import LandingFile
 from orchestration.landing.kinds import KINDS
@@ -36,7 +37,9 @@ def finished(known: Iterable[KnownFile], reading_digest: str) -> list[KnownFile]
     return [entry for entry in latest if entry.status != "rejected" or entry.config_digest == reading_digest]
 
 
-def pending(files: Iterable[LandingFile], done: Collection[KnownFile]) -> list[LandingFile]:
+def pending(
+    files: Iterable[LandingFile], done: Collection[KnownFile], feeds: Mapping[str, Feed]
+) -> list[LandingFile]:
     """The files that have to be looked at, in the order they are loaded.
 
     A file whose size and time of change are those of a finished record of its name is not opened. Any other
@@ -45,6 +48,7 @@ def pending(files: Iterable[LandingFile], done: Collection[KnownFile]) -> list[L
     Args:
         files: as listed.
         done: the records that are ``finished``.
+        feeds: the client's, which may say what kind a file is.
     """
     states = {(entry.path, entry.size_bytes, entry.modified_ns) for entry in done}
     contents = {(entry.path, entry.sha256) for entry in done}
@@ -58,7 +62,7 @@ def pending(files: Iterable[LandingFile], done: Collection[KnownFile]) -> list[L
                 else (file.path, unopened_hash(file.path, file.problem)) not in contents
             )
         ),
-        key=lambda file: (_position(file.path), file.modified_ns, file.path),
+        key=lambda file: (_position(file.path, feeds), file.modified_ns, file.path),
     )
 
 
@@ -75,6 +79,6 @@ def content_hash(content: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def _position(path: str) -> int:
-    kind = kind_of(path)
+def _position(path: str, feeds: Mapping[str, Feed]) -> int:
+    kind = kind_of(path, feeds)
     return KINDS.index(kind) if kind else len(KINDS)

@@ -14,7 +14,7 @@ import polars as pl
 
 from orchestration.landing.contracts import MAX_ID_LENGTH, MAX_TEXT_LENGTH, Column, ColumnType, Contract
 from orchestration.landing.reasons import Reason
-from orchestration.landing.values import PLAIN_NUMBER, Rules, typed_name
+from orchestration.landing.values import PLAIN_NUMBER, Rules, typed_name, without_marks
 
 EARLIEST = date(1990, 1, 1)
 PLANNING_YEARS = 10
@@ -115,7 +115,7 @@ def _text_faults(column: Column) -> Iterator[Fault]:
 def _number_faults(column: Column, rules: Rules) -> Iterator[Fault]:
     text, number = pl.col(column.name), pl.col(typed_name(column.name))
     is_whole = column.type is ColumnType.WHOLE
-    readable = text.str.replace(",", ".", literal=True) if rules.decimal_comma else text
+    readable = without_marks(text, rules.marks)
     too_large = readable.str.contains(PLAIN_NUMBER) & (readable.cast(pl.Float64, strict=False).abs() >= 1e9)
     yield Fault(
         Reason.OUT_OF_RANGE,
@@ -123,8 +123,7 @@ def _number_faults(column: Column, rules: Rules) -> Iterator[Fault]:
         number.is_null() & too_large,
         _sentence(column, f"is larger than {'2 thousand million' if is_whole else '14 digits'}."),
     )
-    mark = "a decimal comma, as the file is delimited by ;," if rules.decimal_comma else "a decimal point"
-    shape = "a whole number." if is_whole else f"a number with {mark} and nothing else."
+    shape = "a whole number." if is_whole else f"a number with {_marks(rules)}."
     yield Fault(
         Reason.BAD_NUMBER,
         column.name,
@@ -145,6 +144,14 @@ def _number_faults(column: Column, rules: Rules) -> Iterator[Fault]:
             number > column.maximum,
             _sentence(column, f"is more than {column.maximum:g}."),
         )
+
+
+def _marks(rules: Rules) -> str:
+    """How numbers are written, for a message."""
+    decimal = "comma" if rules.marks.decimal == "," else "point"
+    if rules.marks.thousands is None:
+        return f"a decimal {decimal} and nothing else"
+    return f"a decimal {decimal} and {rules.marks.thousands!r} between thousands"
 
 
 def _date_faults(column: Column, contract: Contract, rules: Rules) -> Iterator[Fault]:

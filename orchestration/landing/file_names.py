@@ -1,14 +1,17 @@
-"""What a file's name says: its kind, whether it is a snapshot, whether it is a workbook.
+"""What a file's name says: its format, its kind, its feed, whether it is a snapshot.
 
-Belongs here: patterns of names. Does not belong here: what the kinds hold (``kinds``), which names are
-refused (``folder``).
+Belongs here: patterns of names. Does not belong here: what the kinds hold (``kinds``), what a feed may say
+(``feeds``), which names are refused (``folder``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
+from orchestration.feeds import Feed
 from orchestration.landing.kinds import KINDS, Kind
 
 SUFFIXES = (".csv", ".csv.gz", ".parquet")
@@ -17,20 +20,52 @@ WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 """Suffixes of files that people export and that are not read."""
 
 
-def kind_of(path: str) -> Kind | None:
-    """The kind a file's name says, or None. Upper and lower case are the same."""
-    stem = _stem(path)
-    return None if stem is None else _of_stem(stem)
+@dataclass(frozen=True)
+class Named:
+    """What a file's name says.
+
+    Attributes:
+        kind: what it holds.
+        feed: how it is read; every setting is as it is unless named, where the client has none for it.
+        is_snapshot: what it lacks is taken out of its days.
+    """
+
+    kind: Kind
+    feed: Feed
+    is_snapshot: bool
 
 
-def is_snapshot(path: str, kind: Kind) -> bool:
-    """Whether a file's name says that what it lacks is taken out of its days."""
+def named(path: str, feeds: Mapping[str, Feed]) -> Named | None:
+    """What a file's name says, or None. Upper and lower case are the same.
+
+    Args:
+        path: its name, with or without folders.
+        feeds: the client's; those that name their files are asked first, in their order.
+    """
     stem = _stem(path)
-    return stem is not None and any(fnmatchcase(stem, pattern) for pattern in kind.snapshots)
+    if stem is None:
+        return None
+    for feed in feeds.values():
+        if any(fnmatchcase(stem, pattern.casefold()) for pattern in feed.files):
+            kind = next((kind for kind in KINDS if kind.name == feed.kind), None)
+            return None if kind is None else Named(kind, feed, feed.snapshot)
+    kind = _of_stem(stem)
+    if kind is None:
+        return None
+    feed = next(
+        (feed for feed in feeds.values() if feed.kind == kind.name and not feed.files), Feed(kind=kind.name)
+    )
+    return Named(kind, feed, feed.snapshot or any(fnmatchcase(stem, name) for name in kind.snapshots))
+
+
+def kind_of(path: str, feeds: Mapping[str, Feed]) -> Kind | None:
+    """The kind a file's name says, or None."""
+    said = named(path, feeds)
+    return None if said is None else said.kind
 
 
 def _stem(path: str) -> str | None:
-    """A file's name without its suffix, in lower case; None where the suffix is no kind's."""
+    """A file's name without its suffix, in lower case; None where the suffix is no format's."""
     name = PurePosixPath(path).name.casefold()
     suffix = next(
         (suffix for suffix in sorted(SUFFIXES, key=len, reverse=True) if name.endswith(suffix)), None
@@ -38,21 +73,12 @@ def _stem(path: str) -> str | None:
     return None if suffix is None else name.removesuffix(suffix)
 
 
-def is_workbook(path: str) -> bool:
-    """Whether a file's name says that it is a workbook."""
-    return path.casefold().endswith(WORKBOOKS)
-
-
-def meant_kind(path: str) -> Kind | None:
-    """The kind a file's name says, be it a workbook or not: what is missing while it is refused."""
-    name = PurePosixPath(path).name.casefold()
-    return _of_stem(name.rpartition(".")[0]) if is_workbook(path) else kind_of(path)
-
-
 def _of_stem(stem: str) -> Kind | None:
     return next((kind for kind in KINDS if any(fnmatchcase(stem, p) for p in kind.patterns)), None)
 
 
-def known_names() -> str:
+def known_names(feeds: Mapping[str, Feed]) -> str:
     """The file names there are, for a message."""
-    return ", ".join(f"{pattern}.csv" for kind in KINDS for pattern in kind.patterns)
+    patterns = [*(name for feed in feeds.values() for name in feed.files)]
+    patterns += [pattern for kind in KINDS for pattern in kind.patterns]
+    return ", ".join(f"{pattern}.csv" for pattern in patterns)

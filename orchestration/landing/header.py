@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from orchestration.landing.contracts import Contract
+from orchestration.landing.layout import Layout, further_column
 from orchestration.landing.reasons import FileRefusedError, Refusal
 
 _SHOWN_COLUMNS = 40
 
 
 def resolve_columns(
-    header: Sequence[str], path: str, contract: Contract, column_map: Mapping[str, str]
+    header: Sequence[str], path: str, contract: Contract, layout: Layout
 ) -> tuple[dict[str, int], tuple[str, ...]]:
     """Find the contract's columns in a header; case and surrounding blanks do not matter.
 
@@ -23,13 +24,14 @@ def resolve_columns(
         header: the names as delivered. Nameless columns are left out.
         path: for the message.
         contract: what the file should hold.
-        column_map: our column -> the client's. A mapped column must be there under the client's name.
+        layout: under which names, and which columns are needed beside the contract's.
 
     Returns:
-        The contract's column -> its position, and the columns that are not used.
+        The contract's column -> its position, the further ones as ``further_column`` calls them, and the
+        columns that are not used.
 
     Raises:
-        FileRefusedError: a name appears twice, or a required or mapped column is missing.
+        FileRefusedError: a name appears twice, or a required, mapped or further column is missing.
     """
     positions: dict[str, int] = {}
     for index, name in enumerate(header):
@@ -43,18 +45,20 @@ def resolve_columns(
     found = _listed([name.strip() for name in header if name.strip()])
     picked: dict[str, int] = {}
     for column in contract.columns:
-        wanted = column_map.get(column.name, column.name)
+        if column.name in layout.supplied:
+            continue
+        wanted = layout.columns.get(column.name, column.name)
         position = positions.get(wanted.strip().casefold())
         if position is not None:
             picked[column.name] = position
-        elif column.required or column.name in column_map:
-            mapped = f" (the client's {wanted!r})" if column.name in column_map else ""
+        elif column.required or column.name in layout.columns:
+            mapped = f" (the client's {wanted!r})" if column.name in layout.columns else ""
             raise FileRefusedError(
                 Refusal.MISSING_COLUMN,
                 f"{path}: the column {column.name!r}{mapped} is missing; the columns found are {found}",
             )
     for group in contract.one_of:
-        if not any(name in picked for name in group):
+        if not any(name in picked or name in layout.supplied for name in group):
             names = " or ".join(repr(name) for name in group)
             raise FileRefusedError(
                 Refusal.MISSING_COLUMN,
@@ -65,12 +69,29 @@ def resolve_columns(
         if not days:
             raise FileRefusedError(
                 Refusal.MISSING_COLUMN,
-                f"{path}: a day column such as 'd_1' is missing; the columns found are {found}",
+                f"{path}: a column of a period, such as {contract.day_example!r}, is missing; "
+                f"the columns found are {found}",
             )
         picked |= days
+    picked |= _further(positions, path, layout, found)
     used = set(picked.values())
     unused = tuple(name.strip() for index, name in enumerate(header) if index not in used and name.strip())
     return picked, unused
+
+
+def _further(positions: Mapping[str, int], path: str, layout: Layout, found: str) -> dict[str, int]:
+    """Where the columns are that expressions are about."""
+    further: dict[str, int] = {}
+    for theirs in layout.further:
+        position = positions.get(theirs.strip().casefold())
+        if position is None:
+            raise FileRefusedError(
+                Refusal.MISSING_COLUMN,
+                f"{path}: the column {theirs!r}, which an expression is about, is missing; "
+                f"the columns found are {found}",
+            )
+        further[further_column(theirs)] = position
+    return further
 
 
 def _listed(names: Sequence[str]) -> str:

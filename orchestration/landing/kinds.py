@@ -7,7 +7,6 @@ compares the two. Does not belong here: how a rule is carried out (``judging``, 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,7 +18,7 @@ from orchestration.landing.batches import Table
 from orchestration.landing.contracts import Column, ColumnType, Contract
 from orchestration.landing.delivery import Delivery
 from orchestration.landing.judging import LongRows, Rows
-from orchestration.landing.m5 import WideRows
+from orchestration.landing.m5 import M5Rows, is_day_label
 from orchestration.landing.reasons import Reason
 from orchestration.landing.values import Rules
 from orchestration.landing.whole_file import keep_all, refuse_repeated, totals_or_orders
@@ -36,6 +35,7 @@ class Kind(Contract):
         rows: takes the file's batches apart into accepted and rejected rows.
         whole_file: what repeated keys mean, decided when all rows are there.
         changes_actuals: its rows change what is known of past demand, so that forecasts are scored again.
+        measure: what the cells of a table with one column per period are; None where there is no such table.
         totals_of: what its rows are totals of, where the layout says so and the dates need not tell.
         names_unused: columns that nobody asks for are named in the record; not where a published layout has
             some.
@@ -46,6 +46,7 @@ class Kind(Contract):
     rows: Callable[[Delivery, Table, Rules], Rows] = LongRows
     whole_file: Callable[[Delivery], None] = refuse_repeated
     changes_actuals: bool = False
+    measure: str | None = None
     totals_of: Grain | None = None
     names_unused: bool = True
 
@@ -167,8 +168,9 @@ M5_SALES = Kind(
     table="sales",
     key=("item_id", "location_id", "date", "order_id", "reason"),
     line_limit=16 << 20,
-    day_label=re.compile(r"d_[1-9]\d{0,5}"),
-    rows=WideRows,
+    day_label=is_day_label,
+    day_example="d_1",
+    rows=M5Rows,
     whole_file=keep_all,
     changes_actuals=True,
     totals_of=Grain.DAY,
@@ -191,6 +193,7 @@ SALES = Kind(
     key=("item_id", "location_id", "date", "order_id", "reason"),
     whole_file=totals_or_orders,
     changes_actuals=True,
+    measure="units_sold",
     columns=(
         Column("date", _DATE, "Day of the sale.", required=True, follows_last_day=True),
         _ITEM,
@@ -235,6 +238,7 @@ STOCK_LEVELS = Kind(
     table="stock_levels",
     key=("item_id", "location_id", "date"),
     changes_actuals=True,
+    measure="on_hand_qty",
     columns=(
         Column("date", _DATE, "Close of business of this day.", required=True, follows_last_day=True),
         _ITEM,

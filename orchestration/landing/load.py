@@ -16,12 +16,14 @@ from typing import BinaryIO
 import psycopg
 
 from orchestration.clients import Client, client_in
+from orchestration.feeds import Feed
 from orchestration.foreign_text import printable
 from orchestration.landing.batches import Table
 from orchestration.landing.date_formats import raise_if_of_another_format
 from orchestration.landing.delivery import Delivery
 from orchestration.landing.discovery import content_hash, unopened_hash
-from orchestration.landing.file_names import is_snapshot, is_workbook, kind_of, known_names, meant_kind
+from orchestration.landing.feed_rules import laid_out, layout_of, marks_of
+from orchestration.landing.file_names import kind_of, known_names, named
 from orchestration.landing.folder import (
     FileChangedError,
     LandingFile,
@@ -46,8 +48,9 @@ from orchestration.landing.records import (
     record_duplicate,
     record_refusal,
 )
+from orchestration.landing.shaping import Shaping
 from orchestration.landing.snapshots import refuse_large_removal
-from orchestration.landing.values import Rules, is_usable
+from orchestration.landing.values import Rules, Zones, is_usable
 from orchestration.warehouse.locks import Purpose, lock_transaction
 from orchestration.warehouse.server import Warehouse
 
@@ -149,7 +152,7 @@ def refuse_unopened(
         return record_refusal(
             connection,
             identity,
-            _kind_name(path),
+            _kind_name(identity),
             FileRefusedError(why.refusal, f"{path} {why.problem}"),
             rows_read=0,
         )
@@ -170,8 +173,8 @@ def _raise_if_changed(identity: Identity, content: BinaryIO) -> None:
         raise FileChangedError(identity.path)
 
 
-def _kind_name(path: str) -> str | None:
-    kind = meant_kind(path)
+def _kind_name(identity: Identity) -> str | None:
+    kind = kind_of(identity.path, identity.client.feeds)
     return kind.name if kind else None
 
 
@@ -193,7 +196,7 @@ def _load(
         )
         with warehouse.transaction() as connection:
             identity = _in_turn(connection, identity)
-            return record_refusal(connection, identity, _kind_name(identity.path), refusal, rows_read=0)
+            return record_refusal(connection, identity, _kind_name(identity), refusal, rows_read=0)
 
 
 def _in_turn(connection: Connection, identity: Identity) -> Identity:
@@ -216,24 +219,28 @@ def stage(
 
     Its temporary tables end with the transaction.
     """
-    kind = kind_of(identity.path)
-    if kind is None:
-        return record_refusal(
-            connection, identity, _kind_name(identity.path), _no_kind(identity.path), rows_read=0
-        )
+    client = identity.client
+    said = named(identity.path, client.feeds)
+    if said is None:
+        return record_refusal(connection, identity, None, _no_kind(identity), rows_read=0)
+    kind = laid_out(said.kind, said.feed)
     earlier = earlier_delivery(connection, identity, kinds_of_table(kind.table))
     if earlier and earlier.is_latest:
         return record_duplicate(connection, identity, kind.name, earlier.path)
-    delivery = Delivery(connection, identity, kind, is_snapshot=is_snapshot(identity.path, kind))
+    delivery = Delivery(
+        connection, identity, kind, layout_of(client, said.feed), is_snapshot=said.is_snapshot
+    )
     rows_read = 0
     try:
         table = open_delivery(delivery, content)
-        rows = kind.rows(delivery, table, _rules(delivery, table))
+        rules = _rules(delivery, said.feed, table)
+        shaping = Shaping(said.feed, kind, rules.marks, identity.path)
+        rows = kind.rows(delivery, shaping.shaped(table), rules)
         for judged in rows.judged():
             rows_read += judged.rows_read
             delivery.append(judged.accepted, judged.rejected)
             if on_progress:
-                on_progress(identity.path, rows_read)
+                on_progress(identity.path, rows_read + shaping.left_out.rows)
         connection.execute("analyze delivery")
         kind.whole_file(delivery)
         rejected = _rejected_in_bounds(delivery, rows_read)
@@ -245,38 +252,40 @@ def stage(
     if earlier and changes_nothing(delivery):
         return record_duplicate(connection, identity, kind.name, earlier.path)
     recall_text(delivery, content, None)
-    notes = [*remarks, *_unused_columns(kind, table)]
-    outcome = publish(delivery, rows.described(), rows_read, rejected, notes)
+    left_out = shaping.left_out
+    notes = [*table.remarks, *remarks, *_unused_columns(kind, table), *left_out.remark()]
+    outcome = publish(delivery, rows.described(), rows_read, rejected, left_out, notes)
     record_audit(connection, identity, outcome)
     return outcome
 
 
-def _no_kind(path: str) -> FileRefusedError:
+def _no_kind(identity: Identity) -> FileRefusedError:
     """Why a file is refused whose name says no kind that is read."""
-    if is_workbook(path):
-        return FileRefusedError(Refusal.WORKBOOK, f"{path} is a workbook")
-    return FileRefusedError(Refusal.UNKNOWN_KIND, f"{path} has no known name; known are {known_names()}")
+    known = known_names(identity.client.feeds)
+    return FileRefusedError(Refusal.UNKNOWN_KIND, f"{identity.path} has no known name; known are {known}")
 
 
-def _rules(delivery: Delivery, table: Table) -> Rules:
+def _rules(delivery: Delivery, feed: Feed, table: Table) -> Rules:
     """What the rows are judged by.
 
     Raises:
-        FileRefusedError: the client's date format does not give a day.
+        FileRefusedError: the date format does not give a day.
     """
     client = delivery.identity.client
-    if client.date_format and not delivery.contract.iso_dates and not is_usable(client.date_format):
+    date_format = feed.date_format or client.date_format
+    if date_format and not delivery.contract.iso_dates and not is_usable(date_format):
         raise FileRefusedError(
             Refusal.BAD_DATE_FORMAT,
-            f"{delivery.identity.path}: the client's date_format {client.date_format!r} does not give a day",
+            f"{delivery.identity.path}: the client's date_format {date_format!r} does not give a day",
         )
     [last_day] = delivery.row("select max(date) from staging.sales where client_id = %s", (client.client_id,))
     return Rules(
         today=client.today().date(),
         last_day=last_day,
         max_gap_days=client.max_gap_days,
-        date_format=client.date_format,
-        decimal_comma=table.decimal_comma,
+        date_format=date_format,
+        zones=Zones(client.timezone, feed.timezone),
+        marks=marks_of(feed, decimal_comma=table.decimal_comma),
     )
 
 

@@ -15,6 +15,7 @@ from orchestration.landing.batches import LINE, MISSHAPEN_SCHEMA, RAW, RAW_LIMIT
 from orchestration.landing.contracts import Contract
 from orchestration.landing.expansion import VALUES_A_BYTE, refuse_expansion
 from orchestration.landing.header import resolve_columns
+from orchestration.landing.layout import Layout
 from orchestration.landing.reasons import FileRefusedError, Refusal
 
 _MAGIC = b"PAR1"
@@ -32,9 +33,7 @@ _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
 _A_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
-def open_parquet(
-    content: BinaryIO, path: str, size_bytes: int, contract: Contract, column_map: Mapping[str, str]
-) -> Table:
+def open_parquet(content: BinaryIO, path: str, size_bytes: int, contract: Contract, layout: Layout) -> Table:
     """Read a file's schema; arguments and errors are those of ``reader.open_table``."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -48,7 +47,7 @@ def open_parquet(
     try:
         metadata = pq.read_metadata(content)
         schema = metadata.schema.to_arrow_schema()
-        picked, unused = resolve_columns(list(schema.names), path, contract, column_map)
+        picked, unused = resolve_columns(list(schema.names), path, contract, layout)
         used = {name: schema.names[index] for name, index in picked.items()}
         fields = [schema.field(index) for index in picked.values()]
         # Texts stay what the file holds once, whatever number of rows they stand in.
@@ -73,7 +72,7 @@ def open_parquet(
         metadata.num_rows * max(1, days),
         VALUES_A_BYTE,
     )
-    return Table(tuple(picked), unused, False, _parquet_batches(file, used, path))
+    return Table(tuple(picked), unused, bool(layout.decimal_comma), _parquet_batches(file, used, path))
 
 
 def _unreadable(kind: Any) -> str | None:

@@ -15,6 +15,7 @@ from psycopg import sql
 
 from orchestration.landing.delivery import Delivery, column_list, same_key
 from orchestration.landing.records import Outcome, keep_rejected, record
+from orchestration.landing.shaping import LeftOut
 from orchestration.landing.snapshots import lacking, take_out
 from orchestration.warehouse.bulk import copy_to_temporary
 
@@ -24,6 +25,7 @@ def publish(
     described: Mapping[str, pl.DataFrame],
     rows_read: int,
     rejected: int,
+    left_out: LeftOut,
     notes: Sequence[str],
 ) -> Outcome:
     """Write the accepted rows to staging, and everything that is recorded about them.
@@ -33,6 +35,7 @@ def publish(
         described: staging table -> entities that the file describes, where no file of their own does.
         rows_read: rows of the file.
         rejected: of these rejected.
+        left_out: rows beside them that the feed's rules left out.
         notes: remarks for the operator.
     """
     client_id, has_units = delivery.client_id, "units_sold" in delivery.columns
@@ -42,8 +45,10 @@ def publish(
         path=delivery.identity.path,
         kind=delivery.contract.name,
         status="loaded",
-        rows_read=rows_read,
+        rows_read=rows_read + left_out.rows,
         rows_rejected=rejected,
+        rows_left_out=left_out.rows,
+        units_left_out=left_out.units if has_units else None,
         first_date=first,
         last_date=last,
     )

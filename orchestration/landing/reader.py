@@ -5,22 +5,20 @@ Does not belong here: the formats (``csv_reader``, ``parquet_reader``) and what 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import BinaryIO
 
 from orchestration.landing.batches import Table
 from orchestration.landing.contracts import Contract
 from orchestration.landing.csv_reader import open_csv, open_gzip
 from orchestration.landing.delivery import Delivery
+from orchestration.landing.layout import Layout
 from orchestration.landing.parquet_reader import open_parquet
 from orchestration.landing.reasons import FileRefusedError, Refusal
 
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
-def open_table(
-    content: BinaryIO, path: str, size_bytes: int, contract: Contract, column_map: Mapping[str, str]
-) -> Table:
+def open_table(content: BinaryIO, path: str, size_bytes: int, contract: Contract, layout: Layout) -> Table:
     """Read a file's header and get ready to read its rows.
 
     Args:
@@ -28,7 +26,7 @@ def open_table(
         path: its name; the suffix says the format.
         size_bytes: its size, against which decompression is measured.
         contract: what the file should hold.
-        column_map: our column -> the client's.
+        layout: how it is laid out, as far as somebody said.
 
     Raises:
         FileRefusedError: no row of it can be read.
@@ -37,25 +35,24 @@ def open_table(
         raise FileRefusedError(Refusal.EMPTY, f"{path} is empty")
     name = path.casefold()
     if name.endswith(".parquet"):
-        return open_parquet(content, path, size_bytes, contract, column_map)
+        return open_parquet(content, path, size_bytes, contract, layout)
     magic = content.read(len(_GZIP_MAGIC))
     content.seek(0)
     if name.endswith(".gz"):
         if magic != _GZIP_MAGIC:
             raise FileRefusedError(Refusal.NOT_GZIP, f"{path} is named .gz but is not compressed")
-        return open_gzip(content, path, size_bytes, contract, column_map)
+        return open_gzip(content, path, size_bytes, contract, layout)
     if magic == _GZIP_MAGIC:
         raise FileRefusedError(Refusal.HIDDEN_GZIP, f"{path} is compressed with gzip but not named .gz")
-    return open_csv(content, path, contract, column_map)
+    return open_csv(content, path, contract, layout)
 
 
 def open_delivery(delivery: Delivery, content: BinaryIO) -> Table:
-    """Read a delivery's file from its start, under the column names of its client.
+    """Read a delivery's file from its start, in the layout that its feed says.
 
     Raises:
         FileRefusedError: no row of it can be read.
     """
     identity, contract = delivery.identity, delivery.contract
     content.seek(0)
-    column_map = identity.client.column_map.get(contract.name, {})
-    return open_table(content, identity.path, identity.size_bytes, contract, column_map)
+    return open_table(content, identity.path, identity.size_bytes, contract, delivery.layout)

@@ -84,6 +84,7 @@ class Refusal(StrEnum):
     MISSING_COLUMN = "missing_column"
     BAD_DATE_FORMAT = "bad_date_format"
     OTHER_DATE_FORMAT = "other_date_format"
+    BAD_EXPRESSION = "bad_expression"
     UNKNOWN_DAY = "unknown_day"
     DAY_OUT_OF_RANGE = "day_out_of_range"
     TOO_MANY_BAD_ROWS = "too_many_bad_rows"
@@ -119,6 +120,7 @@ REFUSAL_ADVICE = {
     "'forecaster client update CLIENT --map KIND.COLUMN=YOURS'.",
     Refusal.BAD_DATE_FORMAT: "Correct it with 'forecaster client update CLIENT --date-format FORMAT'.",
     Refusal.OTHER_DATE_FORMAT: "Then run the client again: the file is tried once more.",
+    Refusal.BAD_EXPRESSION: "Correct it with 'forecaster feed set CLIENT FEED --derive COLUMN=SQL'.",
     Refusal.UNKNOWN_DAY: "Deliver a calendar.csv that covers the file's days, then load the file with "
     "'forecaster ingest'.",
     Refusal.DAY_OUT_OF_RANGE: "Correct the calendar.csv of the delivery, or allow the gap with "

@@ -41,6 +41,8 @@ class Outcome:
         rows_rejected: rows of the file that were rejected.
         rows_restated: of the rows loaded, those that replaced another value.
         rows_removed: rows that a snapshot took out of its days.
+        rows_left_out: rows of items that the feed's rules leave out.
+        units_left_out: sum of their ``units_sold`` as far as it could be read; None for other kinds.
         units_loaded: sum of ``units_sold`` over the rows loaded; None for other kinds.
         first_date: earliest day of the accepted rows, of a refused file of those that were read.
         last_date: latest day likewise.
@@ -56,6 +58,8 @@ class Outcome:
     rows_rejected: int = 0
     rows_restated: int = 0
     rows_removed: int = 0
+    rows_left_out: int = 0
+    units_left_out: Decimal | None = None
     units_loaded: Decimal | None = None
     first_date: date | None = None
     last_date: date | None = None
@@ -106,9 +110,10 @@ def record(connection: Connection, identity: Identity, outcome: Outcome) -> int:
         """
         insert into ops.landing_files (
             client_id, path, sha256, size_bytes, kind, status, message, config_digest,
-            rows_read, rows_rejected, first_date, last_date, modified_ns, run_id
+            rows_read, rows_rejected, rows_left_out, units_left_out, first_date, last_date,
+            modified_ns, run_id
         )
-        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
         returning file_id
         """,
         (
@@ -122,6 +127,8 @@ def record(connection: Connection, identity: Identity, outcome: Outcome) -> int:
             identity.client.reading_digest(),
             outcome.rows_read,
             outcome.rows_rejected,
+            outcome.rows_left_out,
+            outcome.units_left_out,
             outcome.first_date,
             outcome.last_date,
             identity.modified_ns,

@@ -26,15 +26,30 @@ def refuse_repeated(delivery: Delivery) -> None:
 
 def totals_or_orders(delivery: Delivery) -> None:
     """Sales: a day is a total or order lines, which are added up; a second total is refused."""
+    if _refuse_mixed_days(delivery):
+        _add_up_lines(delivery)
+    else:
+        day = [name for name in delivery.contract.key if name not in {"order_id", "reason"}]
+        _refuse_repeated(
+            delivery,
+            day,
+            " If rows are transactions, add an order_id column or set the feed to --lines transactions.",
+        )
+
+
+def add_up(delivery: Delivery) -> None:
+    """Sales whose rows are transactions, with an order or without: what shares a key is added up."""
+    _refuse_mixed_days(delivery)
+    _add_up_lines(delivery)
+
+
+def _refuse_mixed_days(delivery: Delivery) -> bool:
+    """Refuse what would count twice; returns whether the file has orders."""
     [has_orders] = delivery.row("select count(*) > 0 from delivery where order_id <> ''")
     if not delivery.is_snapshot:
         _refuse_mixed_orders(delivery, has_orders)
         _refuse_mixed_reasons(delivery)
-    if has_orders:
-        _add_up_order_lines(delivery)
-    else:
-        day = [name for name in delivery.contract.key if name not in {"order_id", "reason"}]
-        _refuse_repeated(delivery, day, " Add an order_id column if rows are transaction lines.")
+    return bool(has_orders)
 
 
 def _refuse_repeated(delivery: Delivery, named: Sequence[str], advice: str) -> None:
@@ -119,7 +134,7 @@ def _refuse_mixed(
     delivery.refuse(query, Reason.MIXED_GRAIN, column, message)
 
 
-def _add_up_order_lines(delivery: Delivery) -> None:
+def _add_up_lines(delivery: Delivery) -> None:
     """One row per order, item, location and day: units added, the price their weighted mean.
 
     Prices are weighted by the size of the line, returns included; the stock is the last line's.

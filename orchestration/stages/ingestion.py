@@ -69,7 +69,7 @@ def ingest_folder(
         time.sleep(quiet_seconds)
     done = finished(known_files(warehouse, client.client_id), client.reading_digest())
     outcomes = []
-    for file in pending(settled(scan(folder), time.time(), quiet_seconds), done):
+    for file in pending(settled(scan(folder), time.time(), quiet_seconds), done, client.feeds):
         try:
             known = {entry.sha256 for entry in done if entry.path == file.path}
             outcomes.append(
@@ -115,7 +115,7 @@ def ingest_files(
             landing=landing,
             on_progress=on_progress,
         )
-        for file in pending([listed(path) for path in paths], done=[])
+        for file in pending([listed(path) for path in paths], [], client.feeds)
     ]
 
 

@@ -10,7 +10,8 @@ from psycopg import sql
 
 from forecasting_lib.grain import Grain
 from orchestration.clients import get_client
-from orchestration.registry import SETTINGS, Client, choices, option_name
+from orchestration.fields import choices, option_name, setting_of
+from orchestration.registry import Client
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import ops
 from orchestration.warehouse.tenancy import add_client_partitions, create_client_role
@@ -37,28 +38,28 @@ def test_the_columns_of_the_registry_are_the_fields() -> None:
 
 @pytest.mark.parametrize("field", Client.model_fields)
 def test_a_field_is_explained_in_one_sentence(field: str) -> None:
-    for sentence in (SETTINGS[field].help, SETTINGS[field].comment):
+    for sentence in (setting_of(Client, field).help, setting_of(Client, field).comment):
         assert sentence.endswith(".")
-    assert ops.clients.columns[field].comment == SETTINGS[field].comment
+    assert ops.clients.columns[field].comment == setting_of(Client, field).comment
 
 
 def test_a_field_of_few_words_names_each_in_its_sentence() -> None:
-    few = {name: choices(name) for name in Client.model_fields if SETTINGS[name].check}
+    few = {name: choices(Client, name) for name in Client.model_fields if setting_of(Client, name).check}
     named = {name: words for name, words in few.items() if words}
     assert set(named) == {"grain", "returns_policy", "negative_stock", "unmet_demand"}
     for name, words in named.items():
-        assert {word for word in words if word not in SETTINGS[name].comment} == set()
+        assert {word for word in words if word not in setting_of(Client, name).comment} == set()
 
 
 def test_what_an_empty_value_means_is_said_for_both_who_read_it() -> None:
-    assert SETTINGS["country"].help.endswith("; '' for none.")
-    assert SETTINGS["country"].comment.endswith("; NULL for none.")
+    assert setting_of(Client, "country").help.endswith("; '' for none.")
+    assert setting_of(Client, "country").comment.endswith("; NULL for none.")
 
 
 def test_a_switch_is_named_by_the_option_that_sets_it() -> None:
-    assert option_name("is_active") == "--active"
-    assert option_name("models") == "--model"
-    assert option_name("horizon_days") == "--horizon-days"
+    assert option_name(Client, "is_active") == "--active"
+    assert option_name(Client, "models") == "--model"
+    assert option_name(Client, "horizon_days") == "--horizon-days"
 
 
 @pytest.mark.parametrize(("field", "value"), REFUSED_BY_THE_DATABASE.items())
@@ -71,11 +72,13 @@ def test_the_database_refuses_what_the_field_refuses(
     )
     with pytest.raises(psycopg.errors.CheckViolation) as refusal, warehouse.transaction() as connection:
         connection.execute(change)
-    assert refusal.value.diag.constraint_name == f"ck_clients_{SETTINGS[field].check}"
+    assert refusal.value.diag.constraint_name == f"ck_clients_{setting_of(Client, field).check}"
 
 
 def test_every_limit_the_database_enforces_is_tried_here() -> None:
-    assert set(REFUSED_BY_THE_DATABASE) == {field for field, said in SETTINGS.items() if said.check}
+    assert set(REFUSED_BY_THE_DATABASE) == {
+        field for field in Client.model_fields if setting_of(Client, field).check
+    }
 
 
 def test_a_row_the_database_fills_in_is_the_client_the_model_fills_in(warehouse: Warehouse) -> None:

@@ -86,6 +86,8 @@ landing_files = Table(
     whole(
         "rows_removed", "Rows of its days that a snapshot took out, lacking them.", nullable=False, default=0
     ),
+    whole("rows_left_out", "Rows of items that the feed's rules leave out.", nullable=False, default=0),
+    book("units_left_out", "Sum of their units_sold where it could be read; sales only."),
     book("units_loaded", "Sum of units_sold of the loaded rows; sales only."),
     day("first_date", "Earliest day among the loaded rows; of a refused file among those that were read."),
     day("last_date", "Latest day among them."),

@@ -13,7 +13,8 @@ from sqlalchemy import Boolean, CheckConstraint, Column, Double, Integer, Text, 
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import TypeEngine
 
-from orchestration.registry import SETTINGS, Client, choices, may_be_missing, plain_type
+from orchestration.fields import choices, may_be_missing, plain_type, setting_of
+from orchestration.registry import Client
 from orchestration.warehouse.tables.columns import BOOK_QUANTITY
 
 _KEY = "client_id"
@@ -37,19 +38,19 @@ def registry_checks() -> list[CheckConstraint]:
     """The limits that the database enforces, too: those whose field names a constraint."""
     return [
         CheckConstraint(_limits(name), name=setting.check)
-        for name, setting in SETTINGS.items()
-        if setting.check is not None
+        for name in Client.model_fields
+        if (setting := setting_of(Client, name)).check is not None
     ]
 
 
 def _column(name: str) -> Column[Any]:
-    field, setting = Client.model_fields[name], SETTINGS[name]
+    field, setting = Client.model_fields[name], setting_of(Client, name)
     has_default = setting.in_every_row and not field.is_required() and field.default is not None
     return Column(
         name,
-        BOOK_QUANTITY if setting.is_exact else _TYPES[plain_type(name)],
+        BOOK_QUANTITY if setting.is_exact else _TYPES[plain_type(Client, name)],
         primary_key=name == _KEY,
-        nullable=may_be_missing(name) or not setting.in_every_row,
+        nullable=may_be_missing(Client, name) or not setting.in_every_row,
         server_default=text(_literal(field.default)) if has_default else None,
         comment=setting.comment,
     )
@@ -84,5 +85,5 @@ def _limits(name: str) -> str:
             return f"{name} > {low} and {name} < {high}"
         case {"ge": low, "le": high}:
             return f"{name} between {low} and {high}"
-    words = ", ".join(f"'{choice}'" for choice in choices(name))
+    words = ", ".join(f"'{choice}'" for choice in choices(Client, name))
     return f"{name} in ({words})"

@@ -30,7 +30,7 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "data-contracts.md"
     ],
 )
 def test_the_name_says_the_kind(name: str, kind: str | None) -> None:
-    found = kind_of(name)
+    found = kind_of(name, {})
     assert (found.name if found else None) == kind
 
 

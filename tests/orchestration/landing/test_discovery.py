@@ -32,9 +32,9 @@ def test_what_describes_is_loaded_before_what_refers_to_it_and_older_files_first
         "promotions.csv",
         "what.txt",
     ]
-    ordered = pending([file(name) for name in reversed(in_order)], [])
+    ordered = pending([file(name) for name in reversed(in_order)], [], {})
     assert [found.path for found in ordered] == in_order
-    by_age = pending([file("sales_1.csv", 2), file("sales_2.csv", 1)], [])
+    by_age = pending([file("sales_1.csv", 2), file("sales_2.csv", 1)], [], {})
     assert [found.path for found in by_age] == ["sales_2.csv", "sales_1.csv"]
 
 
@@ -64,7 +64,7 @@ def known(
 def test_a_file_is_opened_unless_its_size_and_time_of_change_are_done_with(
     record: KnownFile, is_pending: bool
 ) -> None:
-    assert bool(pending([file("sales.csv")], finished([record], "now"))) is is_pending
+    assert bool(pending([file("sales.csv")], finished([record], "now"), {})) is is_pending
 
 
 def test_what_must_not_be_opened_is_known_by_its_name_and_problem() -> None:
@@ -72,6 +72,6 @@ def test_what_must_not_be_opened_is_known_by_its_name_and_problem() -> None:
     digest = unopened_hash("sales.csv", "is not a regular file")
     refused = KnownFile("sales.csv", digest, "rejected", "now", 0, None)
 
-    assert pending([pipe], [refused]) == []
-    assert pending([LandingFile("sales.csv", 0, 0, "is a link")], [refused]) != []
-    assert pending([file("sales.csv")], [refused]) != []
+    assert pending([pipe], [refused], {}) == []
+    assert pending([LandingFile("sales.csv", 0, 0, "is a link")], [refused], {}) != []
+    assert pending([file("sales.csv")], [refused], {}) != []

@@ -16,6 +16,7 @@ import pytest
 from orchestration.clients import Client
 from orchestration.landing import reader
 from orchestration.landing.kinds import KINDS, SALES
+from orchestration.landing.layout import Layout
 from orchestration.landing.load import load_file
 from orchestration.landing.reasons import FileRefusedError
 from orchestration.warehouse.server import Warehouse
@@ -267,7 +268,7 @@ def test_a_bad_row_is_rejected_with_its_reason_and_the_rest_loads(
 def test_a_gzip_that_expands_too_much_is_refused_before_its_first_row() -> None:
     content = rows_bomb()
     with pytest.raises(FileRefusedError, match="decompresses"):
-        reader.open_table(io.BytesIO(content), "sales.csv.gz", len(content), SALES, {})
+        reader.open_table(io.BytesIO(content), "sales.csv.gz", len(content), SALES, Layout())
 
 
 def test_the_tables_hold_at_least_sixty_malformed_files() -> None:
@@ -296,7 +297,7 @@ def test_a_line_of_many_gigabytes_is_refused_after_its_limit() -> None:
 
     endless = Endless()
     with pytest.raises(FileRefusedError, match="line 1 is longer"):
-        reader.open_table(Rewindable(endless), "sales.csv", 5 << 30, SALES, {})
+        reader.open_table(Rewindable(endless), "sales.csv", 5 << 30, SALES, Layout())
     assert endless.served < 2 * SALES.line_limit
 
 
@@ -329,7 +330,7 @@ def test_what_one_client_delivers_never_touches_another(
 def test_every_kind_refuses_a_file_without_its_columns() -> None:
     for kind in KINDS:
         with pytest.raises(FileRefusedError, match="is missing; the columns found are nothing_known"):
-            reader.open_table(io.BytesIO(b"nothing_known\n1\n"), "x.csv", 16, kind, {})
+            reader.open_table(io.BytesIO(b"nothing_known\n1\n"), "x.csv", 16, kind, Layout())
 
 
 def test_a_refused_file_keeps_its_first_thousand_bad_rows_and_says_so(

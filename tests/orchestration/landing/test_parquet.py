@@ -16,6 +16,7 @@ import pytest
 from orchestration.clients import Client
 from orchestration.landing import parquet_reader
 from orchestration.landing.kinds import SALES
+from orchestration.landing.layout import Layout
 from orchestration.landing.reader import open_table
 from orchestration.landing.reasons import FileRefusedError
 from orchestration.warehouse.server import Warehouse
@@ -35,7 +36,7 @@ def written(**columns: Any) -> bytes:
 
 
 def read(content: bytes, column: str) -> list[str | None]:
-    table = open_table(io.BytesIO(content), "sales.parquet", len(content), SALES, {})
+    table = open_table(io.BytesIO(content), "sales.parquet", len(content), SALES, Layout())
     return [text for batch in table.batches for text in batch.rows[column]]
 
 
@@ -119,7 +120,7 @@ def test_more_rows_than_its_size_lets_expect_are_refused_before_the_first_is_rea
     content = written(item_id=["tea"] * 1_100_000)
     assert len(content) < 20_000
     with pytest.raises(FileRefusedError, match="decompresses to more than 1,000,000 rows"):
-        open_table(io.BytesIO(content), "sales.parquet", len(content), SALES, {})
+        open_table(io.BytesIO(content), "sales.parquet", len(content), SALES, Layout())
 
 
 def test_a_long_text_that_stands_in_every_row_is_held_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +129,7 @@ def test_a_long_text_that_stands_in_every_row_is_held_once(monkeypatch: pytest.M
     content = written(item_id=long)
     assert len(content) < 50_000
 
-    table = open_table(io.BytesIO(content), "sales.parquet", len(content), SALES, {})
+    table = open_table(io.BytesIO(content), "sales.parquet", len(content), SALES, Layout())
     batches = list(table.batches)
 
     assert sum(batch.rows.height for batch in batches) == 2_000

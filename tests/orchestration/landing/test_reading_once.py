@@ -20,6 +20,7 @@ from orchestration.landing.discovery import unopened_hash
 from orchestration.landing.folder import FileChangedError, LandingFile, scan
 from orchestration.landing.judging import LongRows
 from orchestration.landing.kinds import SALES
+from orchestration.landing.layout import Layout
 from orchestration.landing.load import load_file, load_unless_done
 from orchestration.landing.reader import open_table
 from orchestration.landing.reasons import Refusal
@@ -189,7 +190,7 @@ def test_the_text_of_accepted_rows_stays_out_of_the_database(warehouse: Warehous
     with warehouse.transaction() as connection:
         identity = Identity(client, "sales.csv", "", len(content), None, None)
         delivery = Delivery(connection, identity, SALES)
-        table = open_table(io.BytesIO(content), "sales.csv", len(content), SALES, {})
+        table = open_table(io.BytesIO(content), "sales.csv", len(content), SALES, Layout())
         for judged in LongRows(delivery, table, Rules(today=date(2024, 4, 1))).judged():
             delivery.append(judged.accepted, judged.rejected)
         columns = connection.execute(

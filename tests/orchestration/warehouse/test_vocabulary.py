@@ -16,8 +16,8 @@ from psycopg import sql
 
 from forecasting_lib.inventory.classification import ADI_CUT, CV2_CUT, demand_class
 from orchestration.clients import Client
+from orchestration.fields import choices
 from orchestration.reading.supply import with_lead_times
-from orchestration.registry import choices
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import metadata
 from orchestration.warehouse.tables.analytics.inventory import LEAD_TIME_SOURCES
@@ -62,7 +62,7 @@ def test_no_comment_lists_words_by_hand() -> None:
                 continue
             declared = CLOSED.get((str(table), column.name))
             if declared is None and table.name == "clients":
-                declared = choices(column.name)
+                declared = choices(Client, column.name)
             assert declared == words, f"{table}.{column.name}: declare it with one_of"
 
 

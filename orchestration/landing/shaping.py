@@ -1,0 +1,148 @@
+"""Batches as a source writes them into batches as the contract has them.
+
+Belongs here: constants, expressions, how codes are spelt, which items are left out: what a feed says is done
+to the text of rows before they are judged. Does not belong here: the settings (``feeds``), reading a format,
+what a text means (``values``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from fnmatch import fnmatchcase
+
+import polars as pl
+
+from orchestration.feeds import Feed
+from orchestration.foreign_text import printable
+from orchestration.landing.batches import Batch, Table
+from orchestration.landing.contracts import ColumnType, Contract
+from orchestration.landing.expressions import ExpressionError, columns_of, computed
+from orchestration.landing.layout import further_column
+from orchestration.landing.reasons import FileRefusedError, Refusal
+from orchestration.landing.values import Marks, plain_number
+
+_SHOWN_ITEMS = 5
+
+
+@dataclass
+class LeftOut:
+    """The rows that a feed's rules left out so far."""
+
+    rows: int = 0
+    units: Decimal = Decimal(0)
+    items: dict[str, None] = field(default_factory=dict)
+
+    def remark(self) -> list[str]:
+        """What was left out, as a sentence; nothing where nothing was."""
+        if not self.rows:
+            return []
+        shown = ", ".join(list(self.items)[:_SHOWN_ITEMS])
+        more = f" and {len(self.items) - _SHOWN_ITEMS:,} more" if len(self.items) > _SHOWN_ITEMS else ""
+        return [printable(f"{self.rows:,} rows of items that the feed leaves out: {shown}{more}.")]
+
+
+class Shaping:
+    """What a feed says is done to the rows of a file.
+
+    Args:
+        feed: its settings.
+        contract: what the rows are to hold.
+        marks: how its numbers are written.
+        path: the file, for a message.
+
+    Attributes:
+        left_out: the rows that its rules left out so far.
+    """
+
+    def __init__(self, feed: Feed, contract: Contract, marks: Marks, path: str) -> None:
+        self._feed = feed
+        self._contract = contract
+        self._marks = marks
+        self._path = path
+        self._is_read: dict[str, bool] = {}
+        self.left_out = LeftOut()
+
+    def shaped(self, table: Table) -> Table:
+        """The file with its rows as the contract has them.
+
+        Its batches raise FileRefusedError where an expression cannot be computed.
+        """
+        return replace(table, batches=self._batches(table.batches))
+
+    def _batches(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        for batch in batches:
+            rows = self._with_supplied(batch.rows)
+            rows = rows.with_columns(self._spelt(name) for name in self._codes(rows.columns))
+            yield Batch(self._without_left_out(rows), batch.misshapen)
+
+    def _with_supplied(self, rows: pl.DataFrame) -> pl.DataFrame:
+        constants = [pl.lit(value).alias(name) for name, value in self._feed.constants.items()]
+        derived = [self._derived(name, formula, rows) for name, formula in self._feed.derived.items()]
+        further = [name for name in rows.columns if name in self._further()]
+        return rows.with_columns(*constants, *derived).drop(further)
+
+    def _further(self) -> set[str]:
+        return {
+            further_column(name) for formula in self._feed.derived.values() for name in columns_of(formula)
+        }
+
+    def _derived(self, name: str, formula: str, rows: pl.DataFrame) -> pl.Series:
+        sources = rows.select(pl.col(further_column(theirs)).alias(theirs) for theirs in columns_of(formula))
+        try:
+            return computed(formula, self._contract.column(name), sources, self._marks)
+        except ExpressionError as error:
+            raise FileRefusedError(
+                Refusal.BAD_EXPRESSION, f"{self._path}: {str(error).rstrip('.')}"
+            ) from error
+
+    def _codes(self, present: Sequence[str]) -> list[str]:
+        if self._feed.code_case == "as_is" and self._feed.code_spaces == "as_is":
+            return []
+        return [
+            column.name
+            for column in self._contract.columns
+            if column.type is ColumnType.ID and column.name in present
+        ]
+
+    def _spelt(self, name: str) -> pl.Expr:
+        """A column of codes as the feed has them spelt."""
+        text = pl.col(name)
+        match self._feed.code_spaces:
+            case "single":
+                text = text.str.strip_chars().str.replace_all(r"\s+", " ")
+            case "none":
+                text = text.str.replace_all(r"\s+", "")
+        match self._feed.code_case:
+            case "upper":
+                text = text.str.to_uppercase()
+            case "lower":
+                text = text.str.to_lowercase()
+        return text
+
+    def _without_left_out(self, rows: pl.DataFrame) -> pl.DataFrame:
+        if not (self._feed.keep_items or self._feed.leave_out_items) or "item_id" not in rows.columns:
+            return rows
+        items = rows["item_id"].str.strip_chars().fill_null("")
+        verdicts = {item: self._reads(item) for item in items.unique().to_list()}
+        is_read = items.replace_strict(verdicts, return_dtype=pl.Boolean)
+        self._count(rows.filter(~is_read))
+        return rows.filter(is_read)
+
+    def _reads(self, item: str) -> bool:
+        """Whether an item is read; one without a code is judged like any other row."""
+        if item not in self._is_read:
+            code = item.casefold()
+            kept, left = self._feed.keep_items, self._feed.leave_out_items
+            is_kept = not kept or any(fnmatchcase(code, pattern.casefold()) for pattern in kept)
+            is_left = any(fnmatchcase(code, pattern.casefold()) for pattern in left)
+            self._is_read[item] = not code or (is_kept and not is_left)
+        return self._is_read[item]
+
+    def _count(self, rows: pl.DataFrame) -> None:
+        self.left_out.rows += rows.height
+        self.left_out.items |= dict.fromkeys(rows["item_id"].str.strip_chars().unique(maintain_order=True))
+        if "units_sold" in rows.columns:
+            units = rows.select(plain_number(pl.col("units_sold").str.strip_chars(), self._marks).sum())
+            self.left_out.units += units.item() or Decimal(0)
