@@ -21,8 +21,8 @@ from pydantic import ValidationError
 from forecasting_lib.grain import Grain
 from orchestration import audit
 from orchestration.errors import UserError
-from orchestration.fields import NOT_TYPED, option_name
 from orchestration.registry import Client as Client  # noqa: PLC0414 - offered with what is done to one
+from orchestration.registry_problems import RegistryProblem, checked, clauses
 from orchestration.table_assets import table_spec
 from orchestration.warehouse import tenancy
 from orchestration.warehouse.client_facts import publish_clients
@@ -56,15 +56,6 @@ class ClientError(UserError):
 
 
 @dataclass(frozen=True)
-class RegistryProblem:
-    """A client whose row is not valid: somebody edited it, or an older version of the project wrote it."""
-
-    client_id: str
-    message: str
-    """What is wrong and how to mend it."""
-
-
-@dataclass(frozen=True)
 class Registry:
     """The registered clients, by slug. One whose row is not valid is a problem, and the others go on."""
 
@@ -88,7 +79,7 @@ def read_registry(warehouse: Warehouse, *, active_only: bool = False) -> Registr
     """All clients, by slug; raises nothing for a row that is not valid."""
     wanted = sql.SQL("where is_active") if active_only else sql.SQL("")
     with warehouse.transaction() as connection:
-        entries = [_checked(row) for row in _rows(connection, wanted)]
+        entries = [checked(row) for row in _rows(connection, wanted)]
     return Registry(
         clients=[entry for entry in entries if isinstance(entry, Client)],
         problems=[entry for entry in entries if isinstance(entry, RegistryProblem)],
@@ -123,7 +114,7 @@ def stored_fields(warehouse: Warehouse, client_id: str) -> dict[str, Any]:
 
 def client_in(connection: psycopg.Connection[Any], client_id: str) -> Client:
     """One client as a transaction of the pipeline's role finds it; errors as for :func:`get_client`."""
-    entry = _checked(_stored(connection, client_id))
+    entry = checked(_stored(connection, client_id))
     if isinstance(entry, RegistryProblem):
         raise ClientError(entry.message)
     return entry
@@ -288,39 +279,6 @@ def partition_changes(
     A partition whose client is in flight is not removed: its run would fail on a key that is gone, half done.
     """
     return sorted(set(wanted) - set(existing)), sorted(set(existing) - set(wanted) - set(in_flight))
-
-
-def _checked(row: dict[str, Any]) -> Client | RegistryProblem:
-    """The client of a stored row, or what is wrong with it."""
-    try:
-        return Client(**row)
-    except ValidationError as error:
-        client_id = row["client_id"]
-        return RegistryProblem(
-            client_id,
-            f"The registry entry of {client_id!r} is not valid: {clauses(error)}. {_cure(client_id, error)}",
-        )
-
-
-def _cure(client_id: str, error: ValidationError) -> str:
-    """What a person runs to make a registry entry valid."""
-    places = [problem["loc"] for problem in error.errors()]
-    feeds = dict.fromkeys(str(place[1]) for place in places if place[0] == "feeds" and len(place) > 1)
-    options = dict.fromkeys(
-        f"{option} ..." for place in places if (option := option_name(Client, str(place[0]))) != NOT_TYPED
-    )
-    commands = [f"'forecaster feed remove {client_id} {name}'" for name in feeds]
-    if options:
-        commands.append(f"'forecaster client update {client_id} {' '.join(options)}'")
-    return f"Mend it with {' and '.join(commands)}." if commands else "Restore the field 'feeds' of its row."
-
-
-def clauses(error: ValidationError) -> str:
-    """What is wrong with each field, a clause each."""
-    return "; ".join(
-        f"{'.'.join(map(str, problem['loc']))}: {problem['msg'].removeprefix('Value error, ')}"
-        for problem in error.errors()
-    )
 
 
 def _rows(connection: psycopg.Connection[Any], condition: sql.Composable) -> list[dict[str, Any]]:

@@ -19,6 +19,8 @@ from typer.testing import CliRunner, Result
 
 from orchestration.cli import app
 from orchestration.clients import Client, get_client
+from orchestration.feeds import Feed
+from orchestration.fields import typed_fields
 from orchestration.running.instance import open_instance
 from orchestration.settings import RESOURCES, WORKPLACE, Settings
 from orchestration.warehouse.server import Warehouse
@@ -59,7 +61,7 @@ def assert_one_sentence(result: Result, *words: str) -> None:
 def test_every_command_of_the_readme_exists() -> None:
     assert {command[0] for command in ALL_COMMANDS} == {
         *("setup", "demo", "migrate", "client", "ingest", "run", "status", "report", "sql", "up", "down"),
-        *("model", "delivery", "doctor", "backup", "restore"),
+        *("model", "feed", "delivery", "doctor", "backup", "restore"),
     }
     assert {command[1] for command in ALL_COMMANDS if command[0] == "client"} == {
         *("add", "list", "show", "update", "remove", "password", "check", "dismiss")
@@ -164,7 +166,7 @@ EVERY_FIELD = {
 
 
 def test_every_registry_field_is_set_and_changed_from_the_command_line(warehouse: Warehouse) -> None:
-    assert EVERY_FIELD.keys() == Client.model_fields.keys() - {"client_id"}
+    assert EVERY_FIELD.keys() == set(typed_fields(Client)) - {"client_id"}
     options = [word for option, text, _ in EVERY_FIELD.values() for word in (option, text) if word]
     expected = {field: value for field, (_, _, value) in EVERY_FIELD.items()}
     set_at_once = forecaster("client", "add", "every_a", *options)
@@ -181,6 +183,61 @@ def test_every_registry_field_is_set_and_changed_from_the_command_line(warehouse
         assert "[/x]" in shown.stdout
     for client_id in ("every_a", "every_b"):
         assert forecaster("client", "remove", client_id, "--yes").exit_code == 0
+
+
+EVERY_SETTING_OF_A_FEED = {
+    "kind": ("--kind", "sales", "sales"),
+    "files": ("--file", "till_*", ["till_*"]),
+    "columns": ("--map", "item_id=SKU", {"item_id": "SKU"}),
+    "constants": ("--constant", "location_id=web", {"location_id": "web"}),
+    "derived": ("--derive", "units_sold=a * b", {"units_sold": "a * b"}),
+    "date_columns": ("--date-columns", "%Y-%m", "%Y-%m"),
+    "date_format": ("--date-format", "%d.%m.%Y", "%d.%m.%Y"),
+    "timezone": ("--timezone", "UTC", "UTC"),
+    "decimal": ("--decimal", "comma", "comma"),
+    "thousands": ("--thousands", "point", "point"),
+    "separator": ("--separator", "tab", "tab"),
+    "encoding": ("--encoding", "latin1", "iso8859-1"),
+    "sheet": ("--sheet", "[Data]", "[Data]"),
+    "header_row": ("--header-row", "3", 3),
+    "lines": ("--lines", "transactions", "transactions"),
+    "snapshot": ("--snapshot", None, True),
+    "keep_items": ("--keep-item", "a*", ["a*"]),
+    "leave_out_items": ("--leave-out-item", "POST", ["POST"]),
+    "code_case": ("--code-case", "upper", "upper"),
+    "code_spaces": ("--code-spaces", "single", "single"),
+}
+
+
+def test_a_feed_is_set_shown_changed_and_removed(warehouse: Warehouse, new_client: NewClient) -> None:
+    assert EVERY_SETTING_OF_A_FEED.keys() == Feed.model_fields.keys()
+    client_id = new_client().client_id
+    options = [
+        word for option, text, _ in EVERY_SETTING_OF_A_FEED.values() for word in (option, text) if word
+    ]
+    expected = {field: value for field, (_, _, value) in EVERY_SETTING_OF_A_FEED.items()}
+    done = forecaster("feed", "set", client_id, "till", *options)
+    assert done.exit_code == 0, done.output
+    assert get_client(warehouse, client_id).feeds == {"till": Feed.model_validate(expected)}
+    assert "[Data]" in forecaster("feed", "list", client_id).stdout
+
+    changed = forecaster(
+        "feed", "set", client_id, "till", "--map", "item_id=", "--map", "date=Tag", "--sheet", ""
+    )
+    assert changed.exit_code == 0, changed.output
+    feed = get_client(warehouse, client_id).feeds["till"]
+    assert (feed.columns, feed.sheet, feed.header_row) == ({"date": "Tag"}, None, 3)
+
+    assert_one_sentence(forecaster("feed", "set", client_id, "till", "--kind", "hopes"), "no kind 'hopes'")
+    assert_one_sentence(forecaster("feed", "remove", client_id, "web"), "Its feeds: till")
+    assert forecaster("feed", "remove", client_id, "till").exit_code == 0
+    assert get_client(warehouse, client_id).feeds == {}
+
+
+def test_a_new_feed_is_of_the_kind_it_is_named_after(warehouse: Warehouse, new_client: NewClient) -> None:
+    client_id = new_client().client_id
+    assert forecaster("feed", "set", client_id, "stock_levels", "--decimal", "comma").exit_code == 0
+    assert get_client(warehouse, client_id).feeds["stock_levels"].kind == "stock_levels"
 
 
 @pytest.mark.parametrize("way", ["prompt", "environment"])

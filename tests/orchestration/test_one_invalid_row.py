@@ -118,6 +118,16 @@ def test_a_column_map_that_is_not_one_is_mended_pair_by_pair(warehouse: Warehous
     assert get_client(warehouse, bad).column_map == {"sales": {"item_id": "SKU", "date": "Tag"}}
 
 
+def test_a_feed_that_is_not_valid_is_mended_by_forgetting_it(warehouse: Warehouse, bad: str) -> None:
+    update_client(warehouse, bad, timezone="UTC")
+    spoil(warehouse, bad, "feeds", Jsonb({"till": {"kind": "sales", "decimal": "dot"}}))
+    (problem,) = read_registry(warehouse).problems
+    assert f"Mend it with 'forecaster feed remove {bad} till'." in problem.message
+    mended = forecaster("feed", "remove", bad, "till")
+    assert mended.exit_code == 0, mended.output
+    assert get_client(warehouse, bad).feeds == {}
+
+
 def test_mending_one_of_two_faults_is_refused_with_the_other(warehouse: Warehouse, bad: str) -> None:
     spoil(warehouse, bad, "review_days", 0)
     with pytest.raises(ClientError, match="timezone"):

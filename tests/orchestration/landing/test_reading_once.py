@@ -189,7 +189,7 @@ def test_the_text_of_accepted_rows_stays_out_of_the_database(warehouse: Warehous
     content = (SALES_CSV + "2024-03-01,jam,x\n").encode()
     with warehouse.transaction() as connection:
         identity = Identity(client, "sales.csv", "", len(content), None, None)
-        delivery = Delivery(connection, identity, SALES)
+        delivery = Delivery(connection, identity, SALES, Layout())
         table = open_table(io.BytesIO(content), "sales.csv", len(content), SALES, Layout())
         for judged in LongRows(delivery, table, Rules(today=date(2024, 4, 1))).judged():
             delivery.append(judged.accepted, judged.rejected)

@@ -1,0 +1,57 @@
+"""What is wrong with a registry entry, and the commands that mend it.
+
+Belongs here: a stored row that is not valid, as a sentence. Does not belong here: what is valid
+(``registry``, ``feeds``), reading rows (``clients``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from orchestration.fields import NOT_TYPED, option_name
+from orchestration.registry import Client
+
+
+@dataclass(frozen=True)
+class RegistryProblem:
+    """A client whose row is not valid: somebody edited it, or an older version of the project wrote it."""
+
+    client_id: str
+    message: str
+    """What is wrong and how to mend it."""
+
+
+def checked(row: dict[str, Any]) -> Client | RegistryProblem:
+    """The client of a stored row, or what is wrong with it."""
+    try:
+        return Client(**row)
+    except ValidationError as error:
+        client_id = row["client_id"]
+        return RegistryProblem(
+            client_id,
+            f"The registry entry of {client_id!r} is not valid: {clauses(error)}. {_cure(client_id, error)}",
+        )
+
+
+def _cure(client_id: str, error: ValidationError) -> str:
+    """What a person runs to make a registry entry valid."""
+    places = [problem["loc"] for problem in error.errors()]
+    feeds = dict.fromkeys(str(place[1]) for place in places if place[0] == "feeds" and len(place) > 1)
+    options = dict.fromkeys(
+        f"{option} ..." for place in places if (option := option_name(Client, str(place[0]))) != NOT_TYPED
+    )
+    commands = [f"'forecaster feed remove {client_id} {name}'" for name in feeds]
+    if options:
+        commands.append(f"'forecaster client update {client_id} {' '.join(options)}'")
+    return f"Mend it with {' and '.join(commands)}." if commands else "Restore the field 'feeds' of its row."
+
+
+def clauses(error: ValidationError) -> str:
+    """What is wrong with each field, a clause each."""
+    return "; ".join(
+        f"{'.'.join(map(str, problem['loc']))}: {problem['msg'].removeprefix('Value error, ')}"
+        for problem in error.errors()
+    )
