@@ -12,12 +12,16 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from orchestration.feeds import Feed
+from orchestration.landing.compression import COMPRESSIONS
 from orchestration.landing.kinds import KINDS, Kind
 
-SUFFIXES = (".csv", ".csv.gz", ".parquet")
+TEXTS = (".csv", ".tsv", ".txt")
 
-WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
-"""Suffixes of files that people export and that are not read."""
+SUFFIXES = (
+    *TEXTS,
+    *(f"{text}{compression.suffix}" for text in TEXTS for compression in COMPRESSIONS),
+    ".parquet",
+)
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,76 @@
 """A file's header against its contract.
 
-Belongs here: which column of a file is which column of the contract, and which are missing. Does not belong
-here: reading the header's bytes (``csv_reader``, ``parquet_reader``).
+Belongs here: which row of a file names its columns, which column is which column of the contract, and which
+are missing. Does not belong here: reading the rows (``csv_reader``, ``parquet_reader``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from orchestration.landing.contracts import Contract
 from orchestration.landing.layout import Layout, further_column
 from orchestration.landing.reasons import FileRefusedError, Refusal
 
+SEARCHED_ROWS = 30
+"""Rows in which the header is looked for: exports have titles, dates and filters above it."""
+
+ELSEWHERE = "; 'forecaster feed set CLIENT FEED --header-row ROW' says otherwise."
+"""End of the remark about a row that was found."""
+
 _SHOWN_COLUMNS = 40
+
+
+@dataclass(frozen=True)
+class Header:
+    """The row that names the columns.
+
+    Attributes:
+        row: its number, the first being 1.
+        is_first: no other row with a text is above it, or the layout says that it is this one.
+        width: its fields.
+        picked: the contract's column -> its position.
+        unused: columns that are not used.
+    """
+
+    row: int
+    is_first: bool
+    width: int
+    picked: Mapping[str, int]
+    unused: tuple[str, ...]
+
+
+def find_header(
+    rows: Iterable[tuple[int, Sequence[str] | FileRefusedError]],
+    path: str,
+    contract: Contract,
+    layout: Layout,
+) -> Header:
+    """The first of some rows that has every column that is needed.
+
+    Args:
+        rows: number and fields of those that come into question, or why one cannot be read.
+        path: for the message.
+        contract: what the file should hold.
+        layout: under which names.
+
+    Raises:
+        FileRefusedError: none has; the message is about the first that holds a text.
+    """
+    refusal: FileRefusedError | None = None
+    for row, names in rows:
+        if isinstance(names, FileRefusedError):
+            refusal = refusal or names
+        elif any(name.strip() for name in names):
+            try:
+                picked, unused = resolve_columns(names, path, contract, layout)
+            except FileRefusedError as error:
+                refusal = refusal or error
+            else:
+                return Header(row, refusal is None, len(names), picked, unused)
+    where = "" if layout.header_row is None else f" in row {layout.header_row:,}"
+    raise refusal or FileRefusedError(Refusal.MISSING_COLUMN, f"{path} has no header{where}")
 
 
 def resolve_columns(

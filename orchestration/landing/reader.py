@@ -1,6 +1,7 @@
 """Which reader a file needs: its name says the format, its first bytes have to agree.
 
-Does not belong here: the formats (``csv_reader``, ``parquet_reader``) and what the text means (``judging``).
+Does not belong here: the formats (``csv_reader``, ``json_reader``, ``parquet_reader``, ``workbook_reader``),
+how a text is compressed (``compression``), what the text means (``judging``).
 """
 
 from __future__ import annotations
@@ -8,14 +9,14 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from orchestration.landing.batches import Table
+from orchestration.landing.compression import Decompressed, compression_of
 from orchestration.landing.contracts import Contract
-from orchestration.landing.csv_reader import open_csv, open_gzip
+from orchestration.landing.csv_reader import open_csv
 from orchestration.landing.delivery import Delivery
 from orchestration.landing.layout import Layout
 from orchestration.landing.parquet_reader import open_parquet
 from orchestration.landing.reasons import FileRefusedError, Refusal
-
-_GZIP_MAGIC = b"\x1f\x8b"
+from orchestration.landing.text import ByteStream
 
 
 def open_table(content: BinaryIO, path: str, size_bytes: int, contract: Contract, layout: Layout) -> Table:
@@ -36,15 +37,16 @@ def open_table(content: BinaryIO, path: str, size_bytes: int, contract: Contract
     name = path.casefold()
     if name.endswith(".parquet"):
         return open_parquet(content, path, size_bytes, contract, layout)
-    magic = content.read(len(_GZIP_MAGIC))
-    content.seek(0)
-    if name.endswith(".gz"):
-        if magic != _GZIP_MAGIC:
-            raise FileRefusedError(Refusal.NOT_GZIP, f"{path} is named .gz but is not compressed")
-        return open_gzip(content, path, size_bytes, contract, layout)
-    if magic == _GZIP_MAGIC:
-        raise FileRefusedError(Refusal.HIDDEN_GZIP, f"{path} is compressed with gzip but not named .gz")
-    return open_csv(content, path, contract, layout)
+    return open_csv(_uncompressed(content, path, size_bytes, contract), path, contract, layout)
+
+
+def _uncompressed(content: BinaryIO, path: str, size_bytes: int, contract: Contract) -> ByteStream:
+    """The bytes of a text, whether it is compressed or not."""
+    compression = compression_of(content, path)
+    if compression is None:
+        return content
+    has_days = contract.day_label is not None
+    return Decompressed(content, path, size_bytes, compression, has_days=has_days)
 
 
 def open_delivery(delivery: Delivery, content: BinaryIO) -> Table:

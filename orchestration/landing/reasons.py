@@ -65,17 +65,16 @@ class Refusal(StrEnum):
     """Why a whole file was refused. Each has one piece of advice, which ends the file's message."""
 
     UNKNOWN_KIND = "unknown_kind"
-    WORKBOOK = "workbook"
     UNSAFE_NAME = "unsafe_name"
     UNREADABLE = "unreadable"
     EMPTY = "empty"
     NO_ROWS = "no_rows"
-    NOT_UTF8 = "not_utf8"
+    BAD_ENCODING = "bad_encoding"
     NUL_BYTE = "nul_byte"
     LINE_TOO_LONG = "line_too_long"
-    NOT_GZIP = "not_gzip"
-    HIDDEN_GZIP = "hidden_gzip"
-    DAMAGED_GZIP = "damaged_gzip"
+    NOT_COMPRESSED = "not_compressed"
+    HIDDEN_COMPRESSION = "hidden_compression"
+    DAMAGED_COMPRESSION = "damaged_compression"
     EXPANDS_TOO_MUCH = "expands_too_much"
     BAD_PARQUET = "bad_parquet"
     UNREADABLE_COLUMN = "unreadable_column"
@@ -100,17 +99,18 @@ class Refusal(StrEnum):
 
 REFUSAL_ADVICE = {
     Refusal.UNKNOWN_KIND: "Rename the file to one of the known names, or take it out of the folder.",
-    Refusal.WORKBOOK: "Export the sheet as CSV in UTF-8 and deliver that; workbooks are not read yet.",
     Refusal.UNSAFE_NAME: "Deliver a plain file, no link, whose name has letters, digits, - and _ only.",
     Refusal.UNREADABLE: "Let the pipeline's user read the file, then load it with 'forecaster ingest'.",
     Refusal.EMPTY: "Export the file again; this one was cut off or never written.",
     Refusal.NO_ROWS: "Export the file again with its rows; a day without sales needs no file.",
-    Refusal.NOT_UTF8: "Export the file as UTF-8 and deliver it again.",
-    Refusal.NUL_BYTE: "Export the file again as plain CSV text.",
+    Refusal.BAD_ENCODING: "Export the file as UTF-8, or name its encoding with "
+    "'forecaster feed set CLIENT FEED --encoding ENCODING'.",
+    Refusal.NUL_BYTE: "Export the file again as plain text; where it is UTF-16 without a mark, say so with "
+    "'forecaster feed set CLIENT FEED --encoding utf-16'.",
     Refusal.LINE_TOO_LONG: "Export the file again with one short record a line and every quote closed.",
-    Refusal.NOT_GZIP: "Compress the file with gzip, or name it .csv.",
-    Refusal.HIDDEN_GZIP: "Name the file .csv.gz.",
-    Refusal.DAMAGED_GZIP: "Transfer the file again; its end is missing or its content was changed.",
+    Refusal.NOT_COMPRESSED: "Compress the file, or take .gz or .zst off its name.",
+    Refusal.HIDDEN_COMPRESSION: "Add .gz or .zst to the file's name, as it is compressed.",
+    Refusal.DAMAGED_COMPRESSION: "Transfer the file again; its end is missing or its content was changed.",
     Refusal.EXPANDS_TOO_MUCH: "Deliver the data uncompressed, if it is meant to be this large.",
     Refusal.BAD_PARQUET: "Write the file again, or deliver CSV.",
     Refusal.UNREADABLE_COLUMN: "Write the column as text, numbers, dates or booleans, or deliver CSV.",

@@ -25,7 +25,10 @@ DOCUMENT = Path(__file__).parents[3] / "docs" / "data-contracts.md"
         ("sell_prices.csv", "prices"),
         ("purchase_orders-1.csv", "purchase_orders"),
         ("my_calendar.csv", None),
-        ("sales.txt", None),
+        ("sales.txt", "sales"),
+        ("SALES.tsv.zst", "sales"),
+        ("sales.doc", None),
+        ("sales.gz", None),
         ("sales.csv.zip", None),
     ],
 )
