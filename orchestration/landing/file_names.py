@@ -15,11 +15,15 @@ from orchestration.feeds import Feed
 from orchestration.landing.compression import COMPRESSIONS
 from orchestration.landing.kinds import KINDS, Kind
 
-TEXTS = (".csv", ".tsv", ".txt")
+TABLES_OF_TEXT = (".csv", ".tsv", ".txt")
+JSON_LINES = (".jsonl", ".ndjson")
 
 SUFFIXES = (
-    *TEXTS,
-    *(f"{text}{compression.suffix}" for text in TEXTS for compression in COMPRESSIONS),
+    *(
+        f"{text}{compression}"
+        for text in (*TABLES_OF_TEXT, *JSON_LINES)
+        for compression in ("", *(found.suffix for found in COMPRESSIONS))
+    ),
     ".parquet",
 )
 

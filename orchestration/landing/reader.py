@@ -13,6 +13,8 @@ from orchestration.landing.compression import Decompressed, compression_of
 from orchestration.landing.contracts import Contract
 from orchestration.landing.csv_reader import open_csv
 from orchestration.landing.delivery import Delivery
+from orchestration.landing.file_names import JSON_LINES
+from orchestration.landing.json_reader import open_json_lines
 from orchestration.landing.layout import Layout
 from orchestration.landing.parquet_reader import open_parquet
 from orchestration.landing.reasons import FileRefusedError, Refusal
@@ -37,16 +39,15 @@ def open_table(content: BinaryIO, path: str, size_bytes: int, contract: Contract
     name = path.casefold()
     if name.endswith(".parquet"):
         return open_parquet(content, path, size_bytes, contract, layout)
-    return open_csv(_uncompressed(content, path, size_bytes, contract), path, contract, layout)
-
-
-def _uncompressed(content: BinaryIO, path: str, size_bytes: int, contract: Contract) -> ByteStream:
-    """The bytes of a text, whether it is compressed or not."""
     compression = compression_of(content, path)
     if compression is None:
-        return content
-    has_days = contract.day_label is not None
-    return Decompressed(content, path, size_bytes, compression, has_days=has_days)
+        stream: ByteStream = content
+    else:
+        has_days = contract.day_label is not None
+        stream = Decompressed(content, path, size_bytes, compression, has_days=has_days)
+        name = name.removesuffix(compression.suffix)
+    reads = open_json_lines if name.endswith(JSON_LINES) else open_csv
+    return reads(stream, path, contract, layout)
 
 
 def open_delivery(delivery: Delivery, content: BinaryIO) -> Table:

@@ -33,6 +33,7 @@ class Reason(StrEnum):
     CONTROL_CHARACTER = "control_character"
     TOO_LONG = "too_long"
     WRONG_FIELD_COUNT = "wrong_field_count"
+    NOT_AN_OBJECT = "not_an_object"
 
     @property
     def sentence(self) -> str:
@@ -58,6 +59,7 @@ REASON_SENTENCES = {
     Reason.CONTROL_CHARACTER: "The text holds a control or an invisible character.",
     Reason.TOO_LONG: "The text is longer than the column may be.",
     Reason.WRONG_FIELD_COUNT: "The row has more or fewer fields than the header.",
+    Reason.NOT_AN_OBJECT: "The line of a JSON lines file is no JSON object.",
 }
 
 
@@ -78,6 +80,7 @@ class Refusal(StrEnum):
     EXPANDS_TOO_MUCH = "expands_too_much"
     BAD_PARQUET = "bad_parquet"
     UNREADABLE_COLUMN = "unreadable_column"
+    NOT_JSON_LINES = "not_json_lines"
     BAD_QUOTING = "bad_quoting"
     DUPLICATE_HEADER = "duplicate_header"
     MISSING_COLUMN = "missing_column"
@@ -114,6 +117,7 @@ REFUSAL_ADVICE = {
     Refusal.EXPANDS_TOO_MUCH: "Deliver the data uncompressed, if it is meant to be this large.",
     Refusal.BAD_PARQUET: "Write the file again, or deliver CSV.",
     Refusal.UNREADABLE_COLUMN: "Write the column as text, numbers, dates or booleans, or deliver CSV.",
+    Refusal.NOT_JSON_LINES: "Write one JSON object a line, without a list around them, or deliver CSV.",
     Refusal.BAD_QUOTING: "Export the file again with every quote closed and quotes inside a text doubled.",
     Refusal.DUPLICATE_HEADER: "Give every column a name of its own and deliver the file again.",
     Refusal.MISSING_COLUMN: "Add the column, or name yours with "
