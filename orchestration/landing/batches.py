@@ -1,7 +1,7 @@
 """What every reader of a file yields: frames of text, a bounded number of rows at a time.
 
 Belongs here: the shape of a batch and of an open file. Does not belong here: the formats (``csv_reader``,
-``parquet_reader``) and what the text means (``judging``).
+``json_reader``, ``parquet_reader``, ``workbook_reader``) and what the text means (``judging``).
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ class Batch:
         rows: the contract's columns that the file has, under the contract's names, as text; the further ones
             of its layout under theirs; then ``line_number`` (the header of CSV is line 1) and ``raw``, the
             row as delivered, cut.
-        misshapen: ``line_number, reason, message, raw`` of rows whose number of fields is not the header's.
+        misshapen: ``line_number, reason, message, raw`` of rows that cannot be told apart into columns: they
+            have not the header's number of fields, are no object, or hold an error where a value should be.
     """
 
     rows: pl.DataFrame
@@ -52,6 +53,7 @@ class Table:
         unused: columns of the file that the contract does not know.
         decimal_comma: numbers have a comma before their decimals.
         batches: the rows, read as they are asked for; raises FileRefusedError where the file turns bad.
+        typed_dates: the format knows dates, which are ISO in the text whatever way the source writes them.
         remarks: what the reader found out and nobody had said, a sentence each: an encoding, a sheet.
     """
 
@@ -59,4 +61,5 @@ class Table:
     unused: tuple[str, ...]
     decimal_comma: bool
     batches: Iterator[Batch]
+    typed_dates: bool = False
     remarks: tuple[str, ...] = ()

@@ -17,6 +17,7 @@ from orchestration.landing.kinds import KINDS, Kind
 
 TABLES_OF_TEXT = (".csv", ".tsv", ".txt")
 JSON_LINES = (".jsonl", ".ndjson")
+WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 
 SUFFIXES = (
     *(
@@ -25,6 +26,7 @@ SUFFIXES = (
         for compression in ("", *(found.suffix for found in COMPRESSIONS))
     ),
     ".parquet",
+    *WORKBOOKS,
 )
 
 

@@ -35,7 +35,13 @@ def open_json_lines(stream: ByteStream, path: str, contract: Contract, layout: L
                 f"{path}: the column {theirs!r} holds lists or records (first on line {nested[theirs]:,})",
             )
     lines.rewind()
-    return Table(tuple(used), unused, bool(layout.decimal_comma), _json_batches(lines, used), lines.remarks)
+    return Table(
+        columns=tuple(used),
+        unused=unused,
+        decimal_comma=bool(layout.decimal_comma),
+        batches=_json_batches(lines, used),
+        remarks=lines.remarks,
+    )
 
 
 def _names(lines: Lines, limit: int) -> tuple[list[str], dict[str, int]]:

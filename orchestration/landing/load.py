@@ -286,6 +286,7 @@ def _rules(delivery: Delivery, feed: Feed, table: Table) -> Rules:
         date_format=date_format,
         zones=Zones(client.timezone, feed.timezone),
         marks=marks_of(feed, decimal_comma=table.decimal_comma),
+        typed_dates=table.typed_dates,
     )
 
 

@@ -72,7 +72,13 @@ def open_parquet(content: BinaryIO, path: str, size_bytes: int, contract: Contra
         metadata.num_rows * max(1, days),
         VALUES_A_BYTE,
     )
-    return Table(tuple(picked), unused, bool(layout.decimal_comma), _parquet_batches(file, used, path))
+    return Table(
+        columns=tuple(picked),
+        unused=unused,
+        decimal_comma=bool(layout.decimal_comma),
+        batches=_parquet_batches(file, used, path),
+        typed_dates=True,
+    )
 
 
 def _unreadable(kind: Any) -> str | None:

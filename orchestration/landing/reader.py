@@ -13,12 +13,13 @@ from orchestration.landing.compression import Decompressed, compression_of
 from orchestration.landing.contracts import Contract
 from orchestration.landing.csv_reader import open_csv
 from orchestration.landing.delivery import Delivery
-from orchestration.landing.file_names import JSON_LINES
+from orchestration.landing.file_names import JSON_LINES, WORKBOOKS
 from orchestration.landing.json_reader import open_json_lines
 from orchestration.landing.layout import Layout
 from orchestration.landing.parquet_reader import open_parquet
 from orchestration.landing.reasons import FileRefusedError, Refusal
 from orchestration.landing.text import ByteStream
+from orchestration.landing.workbook_reader import open_workbook
 
 
 def open_table(content: BinaryIO, path: str, size_bytes: int, contract: Contract, layout: Layout) -> Table:
@@ -39,6 +40,8 @@ def open_table(content: BinaryIO, path: str, size_bytes: int, contract: Contract
     name = path.casefold()
     if name.endswith(".parquet"):
         return open_parquet(content, path, size_bytes, contract, layout)
+    if name.endswith(WORKBOOKS):
+        return open_workbook(content, path, size_bytes, contract, layout)
     compression = compression_of(content, path)
     if compression is None:
         stream: ByteStream = content

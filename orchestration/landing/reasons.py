@@ -34,6 +34,7 @@ class Reason(StrEnum):
     TOO_LONG = "too_long"
     WRONG_FIELD_COUNT = "wrong_field_count"
     NOT_AN_OBJECT = "not_an_object"
+    ERROR_CELL = "error_cell"
 
     @property
     def sentence(self) -> str:
@@ -60,6 +61,7 @@ REASON_SENTENCES = {
     Reason.TOO_LONG: "The text is longer than the column may be.",
     Reason.WRONG_FIELD_COUNT: "The row has more or fewer fields than the header.",
     Reason.NOT_AN_OBJECT: "The line of a JSON lines file is no JSON object.",
+    Reason.ERROR_CELL: "A cell of a workbook holds an error such as #N/A where a value should be.",
 }
 
 
@@ -79,6 +81,8 @@ class Refusal(StrEnum):
     DAMAGED_COMPRESSION = "damaged_compression"
     EXPANDS_TOO_MUCH = "expands_too_much"
     BAD_PARQUET = "bad_parquet"
+    BAD_WORKBOOK = "bad_workbook"
+    WHICH_SHEET = "which_sheet"
     UNREADABLE_COLUMN = "unreadable_column"
     NOT_JSON_LINES = "not_json_lines"
     BAD_QUOTING = "bad_quoting"
@@ -116,6 +120,8 @@ REFUSAL_ADVICE = {
     Refusal.DAMAGED_COMPRESSION: "Transfer the file again; its end is missing or its content was changed.",
     Refusal.EXPANDS_TOO_MUCH: "Deliver the data uncompressed, if it is meant to be this large.",
     Refusal.BAD_PARQUET: "Write the file again, or deliver CSV.",
+    Refusal.BAD_WORKBOOK: "Write the workbook anew as .xlsx without a password, or deliver CSV.",
+    Refusal.WHICH_SHEET: "Name the sheet with 'forecaster feed set CLIENT FEED --sheet SHEET'.",
     Refusal.UNREADABLE_COLUMN: "Write the column as text, numbers, dates or booleans, or deliver CSV.",
     Refusal.NOT_JSON_LINES: "Write one JSON object a line, without a list around them, or deliver CSV.",
     Refusal.BAD_QUOTING: "Export the file again with every quote closed and quotes inside a text doubled.",

@@ -3,7 +3,7 @@
 A text is looked through once before it is read: what is damaged, binary or endless holds nobody up, and the
 encoding is known before the first line. Belongs here: that first pass, the limits of lines, the sentence
 about an encoding that nobody had said. Does not belong here: decompression (``compression``), which encoding
-bytes are in that are not UTF-8 (``encodings``), what a line holds (``csv_reader``, ``json_reader``).
+bytes are in that are not UTF-8 (``text_encodings``), what a line holds (``csv_reader``, ``json_reader``).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from orchestration.landing.batches import RAW_LIMIT
-from orchestration.landing.encodings import found_encoding
 from orchestration.landing.reasons import FileRefusedError, Refusal
+from orchestration.landing.text_encodings import found_encoding
 
 _BLOCK = 1 << 18
 _END = "\n"

@@ -68,6 +68,7 @@ class Rules:
         date_format: strptime format; None means ISO.
         zones: of time stamps.
         marks: of numbers.
+        typed_dates: dates may be ISO beside ``date_format``, because the file's own are.
     """
 
     today: date
@@ -76,6 +77,7 @@ class Rules:
     date_format: str | None = None
     zones: Zones = field(default_factory=Zones)
     marks: Marks = field(default_factory=Marks)
+    typed_dates: bool = False
 
 
 def typed_name(name: str) -> str:
@@ -98,7 +100,8 @@ def read_value(column: Column, contract: Contract, rules: Rules) -> pl.Expr:
             return pl.when(lower.is_in(_TRUE)).then(True).when(lower.is_in(_FALSE)).then(False)
         case ColumnType.DATE:
             date_format = None if contract.iso_dates else rules.date_format
-            return as_date(text, date_format, rules.zones)
+            day = as_date(text, date_format, rules.zones)
+            return pl.coalesce(day, as_date(text, None, rules.zones)) if rules.typed_dates else day
         case ColumnType.ID | ColumnType.TEXT:
             return text
 

@@ -197,12 +197,15 @@ class PeriodColumns(WideRows):
 
 @lru_cache(maxsize=4_096)
 def named_date(name: str, date_format: str) -> date | None:
-    """The day that a column's name says in a format; None where it says none.
+    """The day that a column's name says in a format, or in ISO as a date of a workbook; None if it says none.
 
     >>> named_date("2024-03", "%Y-%m")
+    datetime.date(2024, 3, 1)
+    >>> named_date("2024-03-01", "%b %Y")
     datetime.date(2024, 3, 1)
     >>> named_date("Total", "%Y-%m")
     """
     texts = pl.DataFrame({"name": [name.strip()]})
-    day: date | None = texts.select(as_date(pl.col("name"), date_format)).item()
+    text = pl.col("name")
+    day: date | None = texts.select(pl.coalesce(as_date(text, date_format), as_date(text, None))).item()
     return day

@@ -11,11 +11,11 @@ import pytest
 
 from orchestration.clients import Client
 from orchestration.landing.batches import Table
-from orchestration.landing.encodings import found_encoding
 from orchestration.landing.kinds import SALES
 from orchestration.landing.layout import Layout
 from orchestration.landing.reader import open_table
 from orchestration.landing.reasons import FileRefusedError
+from orchestration.landing.text_encodings import found_encoding
 from orchestration.warehouse.server import Warehouse
 from tests.orchestration.landing.deliveries import deliver, rows
 

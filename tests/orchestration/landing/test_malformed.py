@@ -117,7 +117,7 @@ WHOLE_FILE = [
     ("parquet_with_lists", "sales.parquet", parquet(pl.DataFrame({"date": ["2024-03-01"], "item_id": [["a"]], "units_sold": [1]})), "holds lists or records"),
     ("parquet_without_column", "sales.parquet", parquet(pl.DataFrame({"date": ["2024-03-01"]})), "'item_id' is missing"),
     ("unknown_name", "verkauf.csv", SALES_CSV, "has no known name; known are products*.csv"),
-    ("spreadsheet", "sales.xlsx", b"PK\x03\x04", "is a workbook. Export the sheet as CSV"),
+    ("spreadsheet", "sales.xlsx", b"PK\x03\x04", "is a damaged workbook. Write the workbook anew"),
     ("no_suffix", "sales", SALES_CSV, "has no known name"),
     ("many_bad_rows", "sales.csv", HEADER + GOOD + "2024-03-02,a,x\n", "1 of 2 rows are bad, more than the 2.0% allowed"),
     ("all_rows_ragged", "sales.csv", HEADER + "1,2\n3,4\n", "wrong_field_count (2 rows, first on line 2)"),

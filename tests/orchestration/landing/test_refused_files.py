@@ -89,16 +89,6 @@ def test_a_stray_file_only_warns_and_a_part_of_the_delivery_stops_the_run(
     assert name in (result.description or "")
 
 
-def test_a_workbook_is_told_to_be_exported(
-    warehouse: Warehouse, new_client: NewClient, tmp_path: Path
-) -> None:
-    message = deliver(warehouse, new_client(), tmp_path, "sales_2024.XLSX", b"PK").message
-    assert message == (
-        "sales_2024.XLSX is a workbook. Export the sheet as CSV in UTF-8 and deliver that; workbooks are not "
-        "read yet."
-    )
-
-
 def test_dates_of_another_format_are_answered_with_the_command_that_sets_it(
     warehouse: Warehouse, new_client: NewClient, tmp_path: Path
 ) -> None:
