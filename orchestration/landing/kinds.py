@@ -76,8 +76,8 @@ PRODUCTS = Kind(
         Column("category", _TEXT, "Category; promotions may name it."),
         Column("department", _TEXT, "Department."),
         Column("brand", _TEXT, "Brand."),
-        Column("unit_cost", _NUMBER, "Purchase cost per unit, client currency.", minimum=0),
-        Column("unit_price", _NUMBER, "List price per unit, client currency.", minimum=0),
+        Column("unit_cost", _NUMBER, "Purchase cost per unit, client currency.", minimum=0, is_money=True),
+        Column("unit_price", _NUMBER, "List price per unit, client currency.", minimum=0, is_money=True),
         Column("uom", _TEXT, "Unit of measure of the stock."),
         Column("moq_qty", _NUMBER, "Minimum order quantity.", minimum=0),
         Column("order_multiple_qty", _NUMBER, "Orders are multiples of this.", minimum=0),
@@ -118,7 +118,13 @@ SUPPLIERS = Kind(
         Column("lead_time_sd_days", _NUMBER, "Standard deviation of the lead time.", minimum=0, maximum=3650),
         Column("review_days", _WHOLE, "Days between two orders to this supplier.", minimum=1, maximum=365),
         Column("order_weekdays", _TEXT, "Weekdays an order may be placed, such as mon,thu."),
-        Column("min_order_value", _NUMBER, "Smallest order value accepted, client currency.", minimum=0),
+        Column(
+            "min_order_value",
+            _NUMBER,
+            "Smallest order value accepted, client currency.",
+            minimum=0,
+            is_money=True,
+        ),
     ),
 )
 
@@ -199,7 +205,7 @@ SALES = Kind(
         _ITEM,
         Column("units_sold", _NUMBER, "Units served, negative for a return or a write-off.", required=True),
         _LOCATION,
-        Column("unit_price", _NUMBER, "Price paid per unit.", minimum=0),
+        Column("unit_price", _NUMBER, "Price paid per unit.", minimum=0, is_money=True),
         Column("on_promotion", _BOOLEAN, "Whether the item was promoted that day."),
         Column("on_hand_qty", _NUMBER, "Stock at the end of the day."),
         Column(

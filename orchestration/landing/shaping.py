@@ -73,7 +73,7 @@ class Shaping:
 
     def _batches(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         for batch in batches:
-            rows = self._with_supplied(batch.rows)
+            rows = self._without_empty_texts(self._with_supplied(batch.rows))
             rows = rows.with_columns(self._spelt(name) for name in self._codes(rows.columns))
             yield Batch(self._without_left_out(rows), batch.misshapen)
 
@@ -82,6 +82,18 @@ class Shaping:
         derived = [self._derived(name, formula, rows) for name, formula in self._feed.derived.items()]
         further = [name for name in rows.columns if name in self._further()]
         return rows.with_columns(*constants, *derived).drop(further)
+
+    def _without_empty_texts(self, rows: pl.DataFrame) -> pl.DataFrame:
+        empty = [text.casefold() for text in self._feed.empty_texts]
+        if not empty:
+            return rows
+        typed = [
+            name for name in rows.columns if self._contract.is_day(name) or name in _typed(self._contract)
+        ]
+        return rows.with_columns(
+            pl.when(~pl.col(name).str.strip_chars().str.to_lowercase().is_in(empty)).then(pl.col(name))
+            for name in typed
+        )
 
     def _further(self) -> set[str]:
         return {
@@ -146,3 +158,8 @@ class Shaping:
         if "units_sold" in rows.columns:
             units = rows.select(plain_number(pl.col("units_sold").str.strip_chars(), self._marks).sum())
             self.left_out.units += units.item() or Decimal(0)
+
+
+def _typed(contract: Contract) -> set[str]:
+    """The columns that hold neither codes nor texts."""
+    return {column.name for column in contract.columns if column.type not in (ColumnType.ID, ColumnType.TEXT)}
