@@ -156,13 +156,11 @@ def guess(
     proposal = proposal_of(guesses, client, name or client, is_new=is_new)
     if not proposal.files:
         raise typer.Exit(1)
-    *before, last = proposal.commands()
     if apply:
         carry_out(proposal)
-        err.print(f"Next: {last}", soft_wrap=True, markup=False)
         return
     out.print("\n[bold]To run[/] (or the same 'forecaster client guess' with --apply):")
-    for line in (*before, last):
+    for line in proposal.commands():
         out.print(f"  {line}", soft_wrap=True, markup=False)
 
 

@@ -12,14 +12,14 @@ from typing import Any
 
 from rich.table import Table
 
-from orchestration.commands.terminal import err, out
+from orchestration.commands.terminal import out
 from orchestration.foreign_text import escape
 from orchestration.guessing.guess import Guess
 from orchestration.guessing.proposal import Proposal
 
 _NOTHING_FOUND = (
-    "  Nothing was found that a kind needs, such as a date, an item and a quantity of sales. If it is there, name "
-    "it with 'forecaster feed set CLIENT FEED --kind KIND --map COLUMN=YOURS'."
+    "  Nothing was found that a kind needs, such as a date, an item and a quantity of sales. If it is "
+    "there, name it with 'forecaster feed set CLIENT FEED --kind KIND --map COLUMN=YOURS'."
 )
 
 
@@ -36,9 +36,12 @@ def print_guess(guess: Guess) -> None:
         )
         return
     table = Table("our column", "yours", box=None, pad_edge=True)
+    made = guess.feed.get("derived", {}) | guess.feed.get("constants", {})
     for ours, match in guess.reading.matches.items():
+        if ours in made:
+            continue
         table.add_row(f"  {ours}", escape(match.theirs))
-    for ours, text in (guess.feed.get("derived", {}) | guess.feed.get("constants", {})).items():
+    for ours, text in made.items():
         table.add_row(f"  {ours}", escape(text))
     out.print(table)
     for number, decision in enumerate(guess.decisions, start=1):
@@ -55,7 +58,6 @@ def carry_out(proposal: Proposal) -> None:
     for name, fields in proposal.feeds.items():
         feeds.store(proposal.client_id, name, _always(fields))
     work.ingest([Path(file) for file in proposal.files], proposal.client_id)
-    err.print("")
 
 
 def _always(fields: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
