@@ -30,10 +30,7 @@ def print_guess(guess: Guess) -> None:
     for sentence in guess.seen:
         out.print(f"  {escape(sentence)}", soft_wrap=True)
     if guess.reading is None:
-        out.print(
-            "  No columns for a date, an item and a quantity were found: name them with --map.",
-            soft_wrap=True,
-        )
+        out.print(_NOTHING_FOUND, soft_wrap=True, markup=False)
         return
     table = Table("our column", "yours", box=None, pad_edge=True)
     made = guess.feed.get("derived", {}) | guess.feed.get("constants", {})

@@ -57,8 +57,11 @@ def computed(formula: str, column: Column, sources: pl.DataFrame, marks: Marks) 
     )
     try:
         values = _values(formula, column, numbers)
-    except ExpressionError:
-        values = _values(formula, column, texts)
+    except ExpressionError as of_numbers:
+        try:
+            values = _values(formula, column, texts)
+        except ExpressionError:
+            raise of_numbers from None
     if values.dtype == pl.String:
         return values
     if not values.dtype.is_numeric():

@@ -62,6 +62,9 @@ MAIN_LOCATION = "main"
 _ID, _TEXT, _NUMBER = ColumnType.ID, ColumnType.TEXT, ColumnType.NUMBER
 _WHOLE, _BOOLEAN, _DATE = ColumnType.WHOLE, ColumnType.BOOLEAN, ColumnType.DATE
 
+_CURRENCY = Column("currency", _TEXT, "Currency of the amounts, such as EUR; the client's unless named.")
+_UOM = Column("uom", _TEXT, "Unit of measure of the quantity; the item's unless named.")
+
 _ITEM = Column("item_id", _ID, "The item.", required=True)
 _LOCATION = Column("location_id", _ID, "The location; main where the file names none.", default=MAIN_LOCATION)
 
@@ -78,7 +81,8 @@ PRODUCTS = Kind(
         Column("brand", _TEXT, "Brand."),
         Column("unit_cost", _NUMBER, "Purchase cost per unit, client currency.", minimum=0, is_money=True),
         Column("unit_price", _NUMBER, "List price per unit, client currency.", minimum=0, is_money=True),
-        Column("uom", _TEXT, "Unit of measure of the stock."),
+        _CURRENCY,
+        Column("uom", _TEXT, "Unit of measure of its stock, orders and sales."),
         Column("moq_qty", _NUMBER, "Minimum order quantity.", minimum=0),
         Column("order_multiple_qty", _NUMBER, "Orders are multiples of this.", minimum=0),
         Column("shelf_life_days", _WHOLE, "Days until the item expires.", minimum=0),
@@ -125,6 +129,7 @@ SUPPLIERS = Kind(
             minimum=0,
             is_money=True,
         ),
+        _CURRENCY,
     ),
 )
 
@@ -206,6 +211,8 @@ SALES = Kind(
         Column("units_sold", _NUMBER, "Units served, negative for a return or a write-off.", required=True),
         _LOCATION,
         Column("unit_price", _NUMBER, "Price paid per unit.", minimum=0, is_money=True),
+        _CURRENCY,
+        _UOM,
         Column("on_promotion", _BOOLEAN, "Whether the item was promoted that day."),
         Column("on_hand_qty", _NUMBER, "Stock at the end of the day."),
         Column(
@@ -250,6 +257,7 @@ STOCK_LEVELS = Kind(
         _ITEM,
         Column("on_hand_qty", _NUMBER, "Units on hand; negative books backorders.", required=True),
         _LOCATION,
+        _UOM,
         Column(
             "reserved_qty",
             _NUMBER,
@@ -283,6 +291,7 @@ PURCHASE_ORDERS = Kind(
         Column("received_date", _DATE, "Day of receipt; empty while open."),
         Column("received_qty", _NUMBER, "Units received so far.", minimum=0),
         Column("status", _TEXT, "open, received, cancelled ..."),
+        _UOM,
     ),
     ordered=(("order_date", "expected_date"), ("order_date", "received_date")),
 )

@@ -151,6 +151,7 @@ EVERY_FIELD = {
     "review_days": ("--review-days", "7", 7),
     "default_lead_time_days": ("--default-lead-time-days", "12", 12),
     "country": ("--country", "IE", "IE"),
+    "currency": ("--currency", "EUR", "EUR"),
     "models": ("--model", "ma7", ["ma7"]),
     "column_map": ("--map", "sales.item_id=SKU", {"sales": {"item_id": "SKU"}}),
     "date_format": ("--date-format", "%d.%m.%Y", "%d.%m.%Y"),
