@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -123,45 +122,6 @@ def check(client: Slug) -> None:
     print_checklist(out, entry, checklist)
     if checklist.errors:
         raise typer.Exit(1)
-
-
-@app.command(epilog="Example: forecaster client guess export.csv stock.xlsx --client acme --apply")
-def guess(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="A company's exports.")],
-    client: Annotated[
-        str, typer.Option(help="Slug of the client they are of, which need not be there.")
-    ] = "my_company",
-    name: Annotated[str | None, typer.Option(help="Name of a new client; unless named, its slug.")] = None,
-    apply: Annotated[bool, typer.Option("--apply", help="Carry the proposal out, up to the run.")] = False,
-) -> None:
-    """Look at a company's exports and propose how they are read, as command lines to run.
-
-    Says what it found, what it takes for granted, and what only a person knows. Nothing is changed unless
-    --apply is given.
-    """
-    _, warehouse = open_warehouse()
-    from orchestration.clients import registered_ids
-    from orchestration.commands.guessing import carry_out, print_guess
-    from orchestration.guessing.proposal import proposal_of
-    from orchestration.guessing.settings import guess_file
-
-    guesses = []
-    for path in files:
-        if not path.is_file():
-            raise typer.BadParameter(f"{printable(str(path))} is not a file")
-        with waiting(f"Looking at {printable(path.name)}"):
-            guesses.append(guess_file(path))
-        print_guess(guesses[-1])
-    is_new = client not in registered_ids(warehouse)
-    proposal = proposal_of(guesses, client, name or client, is_new=is_new)
-    if not proposal.files:
-        raise typer.Exit(1)
-    if apply:
-        carry_out(proposal)
-        return
-    out.print("\n[bold]To run[/] (or the same 'forecaster client guess' with --apply):")
-    for line in proposal.commands():
-        out.print(f"  {line}", soft_wrap=True, markup=False)
 
 
 @app.command(epilog="Example: forecaster client dismiss acme notes.txt")

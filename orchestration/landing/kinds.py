@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import polars as pl
 import sqlalchemy as sa
 
 from forecasting_lib.grain import Grain
@@ -20,6 +19,7 @@ from orchestration.landing.delivery import Delivery
 from orchestration.landing.judging import LongRows, Rows
 from orchestration.landing.m5 import M5Rows, is_day_label
 from orchestration.landing.reasons import Reason
+from orchestration.landing.targets import with_targets
 from orchestration.landing.values import Rules
 from orchestration.landing.whole_file import keep_all, refuse_repeated, totals_or_orders
 from orchestration.warehouse.tables import metadata
@@ -297,22 +297,12 @@ PURCHASE_ORDERS = Kind(
 )
 
 
-def _with_targets(rows: pl.DataFrame) -> pl.DataFrame:
-    """What a promotion names: its item, else its category."""
-    nothing = pl.lit(None, dtype=pl.String)
-    item, category = (pl.col(name) if name in rows.columns else nothing for name in ("item_id", "category"))
-    return rows.with_columns(
-        pl.when(item.is_not_null()).then(pl.lit("item")).otherwise(pl.lit("category")).alias("target_type"),
-        pl.coalesce(item, category).alias("target_id"),
-    ).drop("item_id", "category", strict=False)
-
-
 PROMOTIONS = Kind(
     name="promotions",
     patterns=("promotions*",),
     table="promotions",
     key=("target_type", "target_id", "location_id", "start_date"),
-    to_staging=_with_targets,
+    to_staging=with_targets,
     columns=(
         Column("item_id", _ID, "The item promoted; it wins where the category is named too."),
         Column("category", _ID, "The category promoted."),
