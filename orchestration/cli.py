@@ -13,7 +13,17 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from orchestration.commands import backup, clients, deliveries, doctor, feeds, installation, model, work
+from orchestration.commands import (
+    backup,
+    clients,
+    deliveries,
+    doctor,
+    feeds,
+    guess,
+    installation,
+    model,
+    work,
+)
 from orchestration.commands.terminal import err, out
 from orchestration.errors import UserError
 from orchestration.foreign_text import escape
@@ -71,6 +81,9 @@ def main(
     """Demand forecasts, purchase proposals and their measured accuracy, from files to tables."""
 
 
+clients.app.command(epilog="Example: forecaster client guess export.csv stock.xlsx --client acme --apply")(
+    guess.guess
+)
 app.add_typer(clients.app, name="client")
 app.add_typer(feeds.app, name="feed")
 app.add_typer(deliveries.app, name="delivery")

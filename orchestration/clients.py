@@ -6,7 +6,7 @@ what a client is (``registry``), what it delivers (``landing``) or may see (``wa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, LiteralString
@@ -189,13 +189,30 @@ def stored_grain(connection: psycopg.Connection[Any], client_id: str) -> Grain |
     return Grain(row[0]) if row and row[0] else None
 
 
-def set_grain_found(
-    connection: psycopg.Connection[Any], client_id: str, grain: Grain, *, run_id: str | None
+def set_found(
+    connection: psycopg.Connection[Any],
+    client_id: str,
+    found: Mapping[str, str],
+    *,
+    found_in: str,
+    run_id: str | None,
 ) -> None:
-    """Register the grain that a client's sales have, unless somebody named one meanwhile."""
+    """Register what a client's deliveries tell, unless somebody said it meanwhile.
+
+    Args:
+        connection: of the load.
+        client_id: whose.
+        found: one field of the registry and its value.
+        found_in: what told it, for the audit log.
+        run_id: the Dagster run, where there is one.
+    """
+    ((field, value),) = found.items()
+    column = sql.Identifier(field)
     changed = connection.execute(
-        "update ops.clients set grain = %s, updated_at = now() where client_id = %s and grain is null",
-        (str(grain), client_id),
+        sql.SQL(
+            "update ops.clients set {0} = %s, updated_at = now() where client_id = %s and {0} is null"
+        ).format(column),
+        (value, client_id),
     ).rowcount
     if changed:
         publish_clients(connection, client_id)
@@ -205,9 +222,9 @@ def set_grain_found(
             client_id,
             client_id=client_id,
             run_id=run_id,
-            before={"grain": None},
-            after={"grain": str(grain)},
-            found_in="the dates of its sales",
+            before={field: None},
+            after=dict(found),
+            found_in=found_in,
         )
 
 

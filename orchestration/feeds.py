@@ -88,6 +88,14 @@ class Feed(BaseModel):
         Literal["point", "comma", "apostrophe", "space"] | None,
         Setting("Mark between thousands: point, comma, apostrophe or space", empty="none"),
     ] = None
+    empty_texts: Annotated[
+        list[str],
+        Setting(
+            "Texts that stand for no value in numbers, dates and yes or no; case does not matter.",
+            option="--empty",
+            one_piece=f"A text that stands for no value in numbers and dates, such as NA; {_PIECES}.",
+        ),
+    ] = []
     separator: Annotated[
         Literal["comma", "semicolon", "tab", "pipe"] | None,
         Setting("Between fields: comma, semicolon, tab or pipe", empty="found in the header"),

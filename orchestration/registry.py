@@ -79,6 +79,13 @@ class Client(BaseModel):
         Setting("Lead time where neither receipts, item nor supplier give one."),
     ] = None
     country: Annotated[str | None, Setting("ISO country code of the holiday calendar", empty="none")] = None
+    currency: Annotated[
+        str | None,
+        Field(pattern=r"^[A-Z]{3}$"),
+        Setting(
+            "Currency of its prices, costs and values, such as EUR", empty="the first that its files name"
+        ),
+    ] = None
     models: Annotated[
         list[str],
         Field(min_length=1),

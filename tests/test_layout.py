@@ -26,6 +26,7 @@ ORCHESTRATION = (
     {"warehouse"},
     {"clients", "client_feeds", "audit", "table_assets", "resources"},
     {"landing", "reading"},
+    {"guessing"},
     {"stages"},
     {"jobs", "reporting", "running"},
     {"schedules", "sensors", "definitions", "demo", "demo_setup", "diagnosis"},

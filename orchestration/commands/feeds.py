@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -32,15 +33,7 @@ def set_feed(client: Slug, feed: Name, **fields: Any) -> None:
     changes = given(Feed, fields)
     if not changes:
         raise typer.BadParameter("name at least one setting")
-    _, warehouse = open_warehouse()
-    from orchestration.client_feeds import change_feed
-    from orchestration.landing.feed_rules import require_readable
-
-    def changed(before: dict[str, Any]) -> dict[str, Any]:
-        return {"kind": feed, **before, **_with_pairs(changes, before)}
-
-    change_feed(warehouse, client, feed, changed, require_readable)
-    out.print(f"[green]Set[/] {', '.join(changes)} of the feed {escape(feed)} of {client}.")
+    store(client, feed, lambda before: {"kind": feed, **before, **_with_pairs(changes, before)})
     err.print(f"Next: forecaster ingest FILE --client {client}")
 
 
@@ -73,6 +66,16 @@ def remove_feed(client: Slug, feed: Name) -> None:
 
     forget_feed(warehouse, client, feed)
     out.print(f"[green]Removed[/] the feed {escape(feed)} of {client}.")
+
+
+def store(client: str, feed: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """Change a feed from its stored fields, none of a new one, to others, and say so."""
+    _, warehouse = open_warehouse()
+    from orchestration.client_feeds import change_feed
+    from orchestration.landing.feed_rules import require_readable
+
+    change_feed(warehouse, client, feed, change, require_readable)
+    out.print(f"[green]Set[/] the feed {escape(feed)} of {client}.")
 
 
 def _with_pairs(changes: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:

@@ -47,6 +47,7 @@ class Column:
         minimum: smallest number allowed.
         maximum: largest number allowed.
         below_minimum: reason given below the minimum.
+        is_money: a number that may be written with the sign of a currency.
         planned: dates may lie ahead.
         follows_last_day: dates may not lie more than ``max_gap_days`` after the client's last day.
     """
@@ -61,6 +62,7 @@ class Column:
     minimum: float | None = None
     maximum: float | None = None
     below_minimum: Reason = Reason.OUT_OF_RANGE
+    is_money: bool = False
     planned: bool = False
     follows_last_day: bool = False
 

@@ -20,6 +20,22 @@ _DAYS = (
     *("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d"),
     *("%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%b-%Y", "%d %b %Y", "%d-%b-%y", "%b %d, %Y", "%d %B %Y"),
 )
+_PERIODS = (
+    "%Y-%m",
+    "%m/%Y",
+    "%m.%Y",
+    "%Y/%m",
+    "%Y%m",
+    "%b %Y",
+    "%b-%Y",
+    "%b-%y",
+    "%B %Y",
+    "%YM%m",
+    "%G-W%V",
+    "%GW%V",
+)
+"""Months and weeks, which are dated by their first day."""
+
 _TIMES = ("", " %H:%M", " %H:%M:%S", "T%H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 
 _PLAUSIBLE = (date(1990, 1, 1), date(2100, 1, 1))
@@ -35,6 +51,8 @@ def possible_formats(samples: Sequence[str]) -> list[str]:
     ['%d.%m.%Y']
     >>> possible_formats(["03/04/2022"])
     ['%d/%m/%Y', '%m/%d/%Y']
+    >>> possible_formats(["2022-11", "2022-12"])
+    ['%Y-%m']
 
     Args:
         samples: texts of dates as delivered; none give no format.
@@ -45,7 +63,8 @@ def possible_formats(samples: Sequence[str]) -> list[str]:
         days = texts.select(as_date(pl.col("text"), date_format).alias("day"))["day"]
         return days.len() > 0 and days.is_between(*_PLAUSIBLE).fill_null(False).all()
 
-    return [f"{day}{time}" for time in _TIMES for day in _DAYS if reads_all(f"{day}{time}")]
+    formats = [f"{day}{time}" for time in _TIMES for day in _DAYS] + list(_PERIODS)
+    return [date_format for date_format in formats if reads_all(date_format)]
 
 
 def raise_if_of_another_format(delivery: Delivery, bad_dates: int, rows_read: int) -> None:

@@ -37,7 +37,8 @@ def columns_of(formula: str) -> list[str]:
 def computed(formula: str, column: Column, sources: pl.DataFrame, marks: Marks) -> pl.Series:
     """An expression's values, as the text a source would have written.
 
-    A number is computed from numbers; everything else from texts.
+    A number is computed from numbers, or from texts where the expression is about these; everything else is
+    computed from texts.
 
     Args:
         formula: SQL over the columns of ``sources``.
@@ -48,27 +49,36 @@ def computed(formula: str, column: Column, sources: pl.DataFrame, marks: Marks) 
     Raises:
         ExpressionError: it cannot be computed of these columns, or gives one value for many rows.
     """
-    expression = _parsed(formula)
-    if column.type in _NUMBERS:
-        frame = sources.select(
-            without_marks(pl.col(name).str.strip_chars(), marks).cast(pl.Float64, strict=False)
-            for name in sources.columns
-        )
-    else:
-        frame = sources.select(pl.col(name).str.strip_chars() for name in sources.columns)
-    try:
-        values = frame.select(expression.alias(column.name))[column.name]
-    except pl.exceptions.PolarsError as error:
-        raise _not_computed(formula, column, str(error).splitlines()[0]) from error
-    if len(values) != sources.height:
-        raise _not_computed(formula, column, "it gives one value, not one per row")
+    texts = sources.select(pl.col(name).str.strip_chars() for name in sources.columns)
     if column.type not in _NUMBERS:
-        return values.cast(pl.String)
+        return _values(formula, column, texts).cast(pl.String)
+    numbers = texts.select(
+        without_marks(pl.col(name), marks).cast(pl.Float64, strict=False) for name in texts.columns
+    )
+    try:
+        values = _values(formula, column, numbers)
+    except ExpressionError as of_numbers:
+        try:
+            values = _values(formula, column, texts)
+        except ExpressionError:
+            raise of_numbers from None
+    if values.dtype == pl.String:
+        return values
     if not values.dtype.is_numeric():
         raise _not_computed(formula, column, f"it gives {values.dtype}, not numbers")
-    numbers = values.cast(pl.Float64).round(_DECIMALS)
-    texts = pl.select(pl.when(numbers.is_finite()).then(numbers.cast(pl.String))).to_series()
-    return texts.str.replace(".", marks.decimal, literal=True).rename(column.name)
+    rounded = values.cast(pl.Float64).round(_DECIMALS)
+    written = pl.select(pl.when(rounded.is_finite()).then(rounded.cast(pl.String))).to_series()
+    return written.str.replace(".", marks.decimal, literal=True).rename(column.name)
+
+
+def _values(formula: str, column: Column, frame: pl.DataFrame) -> pl.Series:
+    try:
+        values = frame.select(_parsed(formula).alias(column.name))[column.name]
+    except pl.exceptions.PolarsError as error:
+        raise _not_computed(formula, column, str(error).splitlines()[0]) from error
+    if len(values) != frame.height:
+        raise _not_computed(formula, column, "it gives one value, not one per row")
+    return values
 
 
 def require_computable(formula: str, column: Column) -> None:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 
 from forecasting_lib.grain import Grain
-from orchestration.clients import Client, set_grain_found, stored_grain
+from orchestration.clients import Client, set_found, stored_grain
 from orchestration.errors import UserError
 from orchestration.landing.delivery import Delivery
 from orchestration.landing.reasons import FileRefusedError, Refusal
@@ -58,7 +58,13 @@ def judge_grain(delivery: Delivery, totals_of: Grain | None) -> list[str]:
         rows = _rows_by_date(delivery, with_staged=True)
         found = totals_of or grain_of(rows)
         if found is not None:
-            set_grain_found(delivery.connection, client_id, found, run_id=delivery.identity.run_id)
+            set_found(
+                delivery.connection,
+                client_id,
+                {"grain": str(found)},
+                found_in="the dates of its sales",
+                run_id=delivery.identity.run_id,
+            )
         return [decision(client_id, found, rows)] if rows else []
     if totals_of is Grain.DAY:
         return []

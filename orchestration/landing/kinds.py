@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import polars as pl
 import sqlalchemy as sa
 
 from forecasting_lib.grain import Grain
@@ -20,6 +19,7 @@ from orchestration.landing.delivery import Delivery
 from orchestration.landing.judging import LongRows, Rows
 from orchestration.landing.m5 import M5Rows, is_day_label
 from orchestration.landing.reasons import Reason
+from orchestration.landing.targets import with_targets
 from orchestration.landing.values import Rules
 from orchestration.landing.whole_file import keep_all, refuse_repeated, totals_or_orders
 from orchestration.warehouse.tables import metadata
@@ -62,6 +62,9 @@ MAIN_LOCATION = "main"
 _ID, _TEXT, _NUMBER = ColumnType.ID, ColumnType.TEXT, ColumnType.NUMBER
 _WHOLE, _BOOLEAN, _DATE = ColumnType.WHOLE, ColumnType.BOOLEAN, ColumnType.DATE
 
+_CURRENCY = Column("currency", _TEXT, "Currency of the amounts, such as EUR; the client's unless named.")
+_UOM = Column("uom", _TEXT, "Unit of measure of the quantity; the item's unless named.")
+
 _ITEM = Column("item_id", _ID, "The item.", required=True)
 _LOCATION = Column("location_id", _ID, "The location; main where the file names none.", default=MAIN_LOCATION)
 
@@ -76,9 +79,10 @@ PRODUCTS = Kind(
         Column("category", _TEXT, "Category; promotions may name it."),
         Column("department", _TEXT, "Department."),
         Column("brand", _TEXT, "Brand."),
-        Column("unit_cost", _NUMBER, "Purchase cost per unit, client currency.", minimum=0),
-        Column("unit_price", _NUMBER, "List price per unit, client currency.", minimum=0),
-        Column("uom", _TEXT, "Unit of measure of the stock."),
+        Column("unit_cost", _NUMBER, "Purchase cost per unit, client currency.", minimum=0, is_money=True),
+        Column("unit_price", _NUMBER, "List price per unit, client currency.", minimum=0, is_money=True),
+        _CURRENCY,
+        Column("uom", _TEXT, "Unit of measure of its stock, orders and sales."),
         Column("moq_qty", _NUMBER, "Minimum order quantity.", minimum=0),
         Column("order_multiple_qty", _NUMBER, "Orders are multiples of this.", minimum=0),
         Column("shelf_life_days", _WHOLE, "Days until the item expires.", minimum=0),
@@ -118,7 +122,14 @@ SUPPLIERS = Kind(
         Column("lead_time_sd_days", _NUMBER, "Standard deviation of the lead time.", minimum=0, maximum=3650),
         Column("review_days", _WHOLE, "Days between two orders to this supplier.", minimum=1, maximum=365),
         Column("order_weekdays", _TEXT, "Weekdays an order may be placed, such as mon,thu."),
-        Column("min_order_value", _NUMBER, "Smallest order value accepted, client currency.", minimum=0),
+        Column(
+            "min_order_value",
+            _NUMBER,
+            "Smallest order value accepted, client currency.",
+            minimum=0,
+            is_money=True,
+        ),
+        _CURRENCY,
     ),
 )
 
@@ -199,7 +210,9 @@ SALES = Kind(
         _ITEM,
         Column("units_sold", _NUMBER, "Units served, negative for a return or a write-off.", required=True),
         _LOCATION,
-        Column("unit_price", _NUMBER, "Price paid per unit.", minimum=0),
+        Column("unit_price", _NUMBER, "Price paid per unit.", minimum=0, is_money=True),
+        _CURRENCY,
+        _UOM,
         Column("on_promotion", _BOOLEAN, "Whether the item was promoted that day."),
         Column("on_hand_qty", _NUMBER, "Stock at the end of the day."),
         Column(
@@ -244,6 +257,7 @@ STOCK_LEVELS = Kind(
         _ITEM,
         Column("on_hand_qty", _NUMBER, "Units on hand; negative books backorders.", required=True),
         _LOCATION,
+        _UOM,
         Column(
             "reserved_qty",
             _NUMBER,
@@ -277,19 +291,10 @@ PURCHASE_ORDERS = Kind(
         Column("received_date", _DATE, "Day of receipt; empty while open."),
         Column("received_qty", _NUMBER, "Units received so far.", minimum=0),
         Column("status", _TEXT, "open, received, cancelled ..."),
+        _UOM,
     ),
     ordered=(("order_date", "expected_date"), ("order_date", "received_date")),
 )
-
-
-def _with_targets(rows: pl.DataFrame) -> pl.DataFrame:
-    """What a promotion names: its item, else its category."""
-    nothing = pl.lit(None, dtype=pl.String)
-    item, category = (pl.col(name) if name in rows.columns else nothing for name in ("item_id", "category"))
-    return rows.with_columns(
-        pl.when(item.is_not_null()).then(pl.lit("item")).otherwise(pl.lit("category")).alias("target_type"),
-        pl.coalesce(item, category).alias("target_id"),
-    ).drop("item_id", "category", strict=False)
 
 
 PROMOTIONS = Kind(
@@ -297,7 +302,7 @@ PROMOTIONS = Kind(
     patterns=("promotions*",),
     table="promotions",
     key=("target_type", "target_id", "location_id", "start_date"),
-    to_staging=_with_targets,
+    to_staging=with_targets,
     columns=(
         Column("item_id", _ID, "The item promoted; it wins where the category is named too."),
         Column("category", _ID, "The category promoted."),

@@ -34,6 +34,7 @@ from orchestration.landing.folder import (
 from orchestration.landing.grains import judge_grain
 from orchestration.landing.kinds import Kind, kinds_of_table
 from orchestration.landing.known_files import earlier_delivery
+from orchestration.landing.measures import refuse_other_measures
 from orchestration.landing.publishing import changes_nothing, publish
 from orchestration.landing.reader import open_delivery
 from orchestration.landing.reasons import FileRefusedError, Reason, Refusal
@@ -234,7 +235,7 @@ def stage(
     try:
         table = open_delivery(delivery, content)
         rules = _rules(delivery, said.feed, table)
-        shaping = Shaping(said.feed, kind, rules.marks, identity.path)
+        shaping = Shaping(said.feed, kind, rules.marks, identity.path, client.currency)
         rows = kind.rows(delivery, shaping.shaped(table), rules)
         for judged in rows.judged():
             rows_read += judged.rows_read
@@ -242,6 +243,7 @@ def stage(
             if on_progress:
                 on_progress(identity.path, rows_read + shaping.left_out.rows)
         connection.execute("analyze delivery")
+        refuse_other_measures(delivery)
         kind.whole_file(delivery)
         rejected = _rejected_in_bounds(delivery, rows_read)
         remarks = judge_grain(delivery, kind.totals_of) if kind.has_sales else []

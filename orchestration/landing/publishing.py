@@ -14,6 +14,7 @@ import polars as pl
 from psycopg import sql
 
 from orchestration.landing.delivery import Delivery, column_list, same_key
+from orchestration.landing.measures import describe_units
 from orchestration.landing.records import Outcome, keep_rejected, record
 from orchestration.landing.shaping import LeftOut
 from orchestration.landing.snapshots import lacking, take_out
@@ -62,6 +63,7 @@ def publish(
     written, restated, units = delivery.row(_upsert(delivery, file_id))
     for table, frame in described.items():
         _describe(delivery, file_id, table, frame)
+    describe_units(delivery, file_id)
     outcome = replace(
         outcome,
         file_id=file_id,

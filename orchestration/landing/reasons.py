@@ -27,6 +27,8 @@ class Reason(StrEnum):
     MISSING_VALUE = "missing_value"
     DUPLICATE_KEY_IN_FILE = "duplicate_key_in_file"
     MIXED_GRAIN = "mixed_grain"
+    OTHER_CURRENCY = "other_currency"
+    OTHER_UNIT = "other_unit"
     NEGATIVE_STOCK = "negative_stock"
     END_BEFORE_START = "end_before_start"
     FORMULA_TEXT = "formula_text"
@@ -54,6 +56,8 @@ REASON_SENTENCES = {
     Reason.MISSING_VALUE: "A required column is empty.",
     Reason.DUPLICATE_KEY_IN_FILE: "An earlier row of the same file has the same key.",
     Reason.MIXED_GRAIN: "The day is a total in one delivery and split by order or reason in another.",
+    Reason.OTHER_CURRENCY: "The amounts are in another currency than the client's.",
+    Reason.OTHER_UNIT: "The quantity is in another unit of measure than the item's.",
     Reason.NEGATIVE_STOCK: "Reserved or owed units are negative.",
     Reason.END_BEFORE_START: "The end lies before the start.",
     Reason.FORMULA_TEXT: "The text would run as a formula in a spreadsheet.",

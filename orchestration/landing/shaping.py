@@ -20,6 +20,7 @@ from orchestration.landing.batches import Batch, Table
 from orchestration.landing.contracts import ColumnType, Contract
 from orchestration.landing.expressions import ExpressionError, columns_of, computed
 from orchestration.landing.layout import further_column
+from orchestration.landing.measures import currency_of
 from orchestration.landing.reasons import FileRefusedError, Refusal
 from orchestration.landing.values import Marks, plain_number
 
@@ -51,16 +52,18 @@ class Shaping:
         contract: what the rows are to hold.
         marks: how its numbers are written.
         path: the file, for a message.
+        currency: the client's; None where it is not known yet.
 
     Attributes:
         left_out: the rows that its rules left out so far.
     """
 
-    def __init__(self, feed: Feed, contract: Contract, marks: Marks, path: str) -> None:
+    def __init__(self, feed: Feed, contract: Contract, marks: Marks, path: str, currency: str | None) -> None:
         self._feed = feed
         self._contract = contract
         self._marks = marks
         self._path = path
+        self._currency = currency
         self._is_read: dict[str, bool] = {}
         self.left_out = LeftOut()
 
@@ -73,7 +76,8 @@ class Shaping:
 
     def _batches(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         for batch in batches:
-            rows = self._with_supplied(batch.rows)
+            rows = self._without_empty_texts(self._with_supplied(batch.rows))
+            rows = self._with_currency(rows)
             rows = rows.with_columns(self._spelt(name) for name in self._codes(rows.columns))
             yield Batch(self._without_left_out(rows), batch.misshapen)
 
@@ -82,6 +86,35 @@ class Shaping:
         derived = [self._derived(name, formula, rows) for name, formula in self._feed.derived.items()]
         further = [name for name in rows.columns if name in self._further()]
         return rows.with_columns(*constants, *derived).drop(further)
+
+    def _without_empty_texts(self, rows: pl.DataFrame) -> pl.DataFrame:
+        empty = [text.casefold() for text in self._feed.empty_texts]
+        if not empty:
+            return rows
+        typed = [
+            name for name in rows.columns if self._contract.is_day(name) or name in _typed(self._contract)
+        ]
+        return rows.with_columns(
+            pl.when(~pl.col(name).str.strip_chars().str.to_lowercase().is_in(empty)).then(pl.col(name))
+            for name in typed
+        )
+
+    def _with_currency(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """The currency that the signs of amounts mean, where there are signs and no column of currencies."""
+        amounts = [
+            column.name
+            for column in self._contract.columns
+            if column.is_money and column.name in rows.columns
+        ]
+        if not amounts or "currency" in rows.columns:
+            return rows
+        signs = rows.select(pl.concat_str(amounts, ignore_nulls=True).str.extract("([€$£¥])"))[amounts[0]]
+        if signs.null_count() == len(signs):
+            return rows
+        meant = {sign: currency_of(sign, self._currency) for sign in signs.drop_nulls().unique()}
+        return rows.with_columns(
+            signs.replace_strict(meant, default=None, return_dtype=pl.String).alias("currency")
+        )
 
     def _further(self) -> set[str]:
         return {
@@ -146,3 +179,8 @@ class Shaping:
         if "units_sold" in rows.columns:
             units = rows.select(plain_number(pl.col("units_sold").str.strip_chars(), self._marks).sum())
             self.left_out.units += units.item() or Decimal(0)
+
+
+def _typed(contract: Contract) -> set[str]:
+    """The columns that hold neither codes nor texts."""
+    return {column.name for column in contract.columns if column.type not in (ColumnType.ID, ColumnType.TEXT)}

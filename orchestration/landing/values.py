@@ -90,7 +90,7 @@ def read_value(column: Column, contract: Contract, rules: Rules) -> pl.Expr:
     text = pl.col(column.name)
     match column.type:
         case ColumnType.NUMBER:
-            return plain_number(text, rules.marks)
+            return plain_number(without_currency(text) if column.is_money else text, rules.marks)
         case ColumnType.WHOLE:
             number = plain_number(text, rules.marks).cast(pl.Float64)
             is_whole = (number == number.floor()) & (number.abs() <= _INT32)
@@ -129,6 +129,11 @@ def without_marks(text: pl.Expr, marks: Marks) -> pl.Expr:
     if marks.decimal == ",":
         text = pl.when(~text.str.contains(".", literal=True)).then(text.str.replace(",", ".", literal=True))
     return text
+
+
+def without_currency(text: pl.Expr) -> pl.Expr:
+    """An amount without the sign of its currency, before it or behind it."""
+    return text.str.replace(r"^([+-]?)\s*[€$£¥]\s*", "$1").str.replace(r"\s*[€$£¥]$", "")
 
 
 def is_usable(date_format: str) -> bool:

@@ -143,6 +143,8 @@ def _add_up_lines(delivery: Delivery) -> None:
         "units_sold": "sum(units_sold)",
         "unit_price": "coalesce(sum(unit_price * abs(units_sold)) / nullif(sum(abs(units_sold))"
         " filter (where unit_price is not null), 0), avg(unit_price))",
+        "currency": "min(currency)",
+        "uom": "min(uom)",
         "on_promotion": "bool_or(on_promotion)",
         "on_hand_qty": "(array_agg(on_hand_qty order by line_number desc)"
         " filter (where on_hand_qty is not null))[1]",

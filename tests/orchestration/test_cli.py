@@ -64,7 +64,7 @@ def test_every_command_of_the_readme_exists() -> None:
         *("model", "feed", "delivery", "doctor", "backup", "restore"),
     }
     assert {command[1] for command in ALL_COMMANDS if command[0] == "client"} == {
-        *("add", "list", "show", "update", "remove", "password", "check", "dismiss")
+        *("add", "list", "show", "update", "remove", "password", "check", "guess", "dismiss")
     }
 
 
@@ -151,6 +151,7 @@ EVERY_FIELD = {
     "review_days": ("--review-days", "7", 7),
     "default_lead_time_days": ("--default-lead-time-days", "12", 12),
     "country": ("--country", "IE", "IE"),
+    "currency": ("--currency", "EUR", "EUR"),
     "models": ("--model", "ma7", ["ma7"]),
     "column_map": ("--map", "sales.item_id=SKU", {"sales": {"item_id": "SKU"}}),
     "date_format": ("--date-format", "%d.%m.%Y", "%d.%m.%Y"),
@@ -196,6 +197,7 @@ EVERY_SETTING_OF_A_FEED = {
     "timezone": ("--timezone", "UTC", "UTC"),
     "decimal": ("--decimal", "comma", "comma"),
     "thousands": ("--thousands", "point", "point"),
+    "empty_texts": ("--empty", "NA", ["NA"]),
     "separator": ("--separator", "tab", "tab"),
     "encoding": ("--encoding", "latin1", "iso8859-1"),
     "sheet": ("--sheet", "[Data]", "[Data]"),

@@ -24,6 +24,9 @@ def _file_id() -> Column[int]:
     )
 
 
+CURRENCY = "Currency of the amounts as delivered, always the client's; NULL where no file named it."
+UOM = "Unit of measure of the quantity as delivered, always the item's; NULL where no file named it."
+
 sales = Table(
     "sales",
     metadata,
@@ -43,6 +46,8 @@ sales = Table(
     ),
     book("units_sold", "Units served, negative for a return or a write-off.", nullable=False),
     book("unit_price", "Price paid per unit."),
+    words("currency", CURRENCY),
+    words("uom", UOM),
     yes_no(
         "on_promotion", "True where the delivery says the item was promoted.", nullable=True, default=None
     ),
@@ -64,6 +69,7 @@ products = Table(
     words("brand", "Brand."),
     book("unit_cost", "Purchase cost per unit, client currency."),
     book("unit_price", "List price per unit, client currency."),
+    words("currency", CURRENCY),
     words("uom", "Unit of measure of the stock."),
     book("moq_qty", "Minimum order quantity."),
     book("order_multiple_qty", "Orders are multiples of this."),
@@ -104,6 +110,7 @@ suppliers = Table(
     whole("review_days", "Days between two orders to this supplier."),
     words("order_weekdays", "Weekdays an order may be placed, such as mon,thu."),
     book("min_order_value", "Smallest order value accepted, client currency."),
+    words("currency", CURRENCY),
     _file_id(),
     schema="staging",
     comment="One row per supplier as last delivered.",
@@ -119,6 +126,7 @@ stock_levels = Table(
     book("on_hand_qty", "Units on hand; negative is a booking of backorders.", nullable=False),
     book("reserved_qty", "Units allocated to orders."),
     book("backorder_qty", "Units owed to customers."),
+    words("uom", UOM),
     _file_id(),
     schema="staging",
     comment="One row per day, item and location as last delivered.",
@@ -138,6 +146,7 @@ purchase_orders = Table(
     day("received_date", "Day of receipt."),
     book("received_qty", "Units received so far."),
     words("status", "open, received, cancelled ... as delivered."),
+    words("uom", UOM),
     _file_id(),
     schema="staging",
     comment="One row per order line as last delivered.",

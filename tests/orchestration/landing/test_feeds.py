@@ -133,6 +133,38 @@ def test_constants_and_expressions_give_columns_that_the_source_lacks(
     assert "not used" not in (outcome.message or "")
 
 
+def test_a_number_may_be_made_of_a_text(warehouse: Warehouse, delivered: Delivered) -> None:
+    client, outcome = delivered(
+        "sales.csv",
+        'date,item_id,units_sold,unit_price\n2024-03-01,a,1.5,"0,90 €"\n',
+        derived={"unit_price": "replace(unit_price, ',', '.')"},
+    )
+    assert outcome.status == "loaded", outcome.message
+    assert rows(
+        warehouse,
+        "select units_sold::float, unit_price::float from staging.sales where client_id = %s",
+        client.client_id,
+    ) == [(1.5, 0.9)]
+
+
+@pytest.mark.parametrize("price", ["€ 1.50", "1.50€", "$1.50", "1.50 £"])
+def test_a_price_may_have_the_sign_of_its_currency(
+    price: str, warehouse: Warehouse, delivered: Delivered
+) -> None:
+    client, outcome = delivered("sales.csv", f"date,item_id,units_sold,unit_price\n2024-03-01,a,1,{price}\n")
+    assert outcome.status == "loaded", outcome.message
+    query = "select unit_price::float from staging.sales where client_id = %s"
+    assert rows(warehouse, query, client.client_id) == [(1.5,)]
+
+
+def test_texts_that_stand_for_no_value_are_none(warehouse: Warehouse, delivered: Delivered) -> None:
+    client, outcome = delivered(
+        "sales.csv", "item_id,2024-01,2024-02\nNA,1,na\nb,NA,2\n", date_columns="%Y-%m", empty_texts=["NA"]
+    )
+    assert outcome.status == "loaded", outcome.message
+    assert sales(warehouse, client) == [("2024-01-01", "NA", "main", 1.0), ("2024-02-01", "b", "main", 2.0)]
+
+
 def test_a_row_whose_expression_has_no_value_is_rejected_and_the_others_load(
     warehouse: Warehouse, delivered: Delivered
 ) -> None:
@@ -320,7 +352,8 @@ def test_a_feed_that_could_read_no_file_is_refused(settings: dict[str, object], 
         ("a *", "is not an SQL expression"),
         ("sum(a)", "one value, not one per row"),
         ("3", "about no column"),
-        ("a || 'x'", "not numbers"),
+        ("a > 1", "not numbers"),
+        ("a + b || 'x' * 2", "cannot be computed"),
         ("read_csv('/etc/passwd')", "is not an SQL expression"),
     ],
 )

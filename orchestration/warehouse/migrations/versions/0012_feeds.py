@@ -1,4 +1,4 @@
-"""How the files of one source are read, and the rows that a source's rules leave out.
+"""How the files of one source are read, the rows that its rules leave out, currencies and units of measure.
 
 Revision ID: 0012
 Revises: 0011
@@ -18,7 +18,18 @@ ROWS = "Rows of items that the feed's rules leave out."
 UNITS = "Sum of their units_sold where it could be read; sales only."
 
 
+CURRENCY = "Currency of its prices, costs and values, such as EUR; NULL for the first that its files name."
+CARRIED = {
+    "currency": ("sales", "products", "suppliers"),
+    "uom": ("sales", "stock_levels", "purchase_orders"),
+}
+
+
 def upgrade() -> None:
+    op.add_column("clients", sa.Column("currency", sa.Text(), comment=CURRENCY), schema="ops")
+    for column, tables in CARRIED.items():
+        for table in tables:
+            op.add_column(table, sa.Column(column, sa.Text()), schema="staging")
     op.add_column(
         "clients",
         sa.Column(
@@ -43,6 +54,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    for column, tables in CARRIED.items():
+        for table in tables:
+            op.drop_column(table, column, schema="staging")
+    op.drop_column("clients", "currency", schema="ops")
     op.drop_column("landing_files", "units_left_out", schema="ops")
     op.drop_column("landing_files", "rows_left_out", schema="ops")
     op.drop_column("clients", "feeds", schema="ops")

@@ -1,0 +1,56 @@
+"""What is made of one file: what it seems to be, what was seen, and what only a person knows.
+
+Belongs here: the shape of a guess. Does not belong here: guessing (``settings``, ``items``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from forecasting_lib.grain import Grain
+from orchestration.guessing.kinds import Reading
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Something that the file does not tell.
+
+    Attributes:
+        question: what is open, and what is taken unless a person says otherwise.
+        option: what is added to 'forecaster feed set' to say otherwise.
+    """
+
+    question: str
+    option: str
+
+
+@dataclass
+class Guess:
+    """What a file seems to be.
+
+    Attributes:
+        path: the file.
+        reading: its kind and columns; None where it is none.
+        feed: fields of the feed that reads it.
+        seen: what was found, a sentence each.
+        decisions: what only a person knows.
+        grain: what its sales are totals of; None where the dates do not tell, or there are none.
+    """
+
+    path: Path
+    reading: Reading | None
+    feed: dict[str, Any] = field(default_factory=dict)
+    seen: list[str] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    grain: Grain | None = None
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

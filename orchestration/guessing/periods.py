@@ -1,0 +1,96 @@
+"""Where a file keeps its dates, if not in one column: in parts, or in the names of its columns.
+
+Belongs here: years and months apart, a column per day, week or month. Does not belong here: a column of dates
+(``content``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from orchestration.guessing.columns import Look
+from orchestration.guessing.vocabulary import DAY, MONTH, WEEK, YEAR, Names, likeness
+from orchestration.landing.date_formats import possible_formats
+from orchestration.landing.expressions import ExpressionError, columns_of
+from orchestration.landing.wide import named_date
+
+_ENOUGH_PERIODS = 3
+_SURE = 4.0
+_ISO_DAY = "%Y-%m-%d"
+
+
+@dataclass(frozen=True)
+class DateParts:
+    """A date that is made of columns: an expression over them and its format."""
+
+    formula: str
+    date_format: str
+    columns: tuple[str, ...]
+
+
+def date_parts(looks: Mapping[str, Look]) -> DateParts | None:
+    """The date that a year and a month, a week, or a month and a day make; None where there is no year."""
+    year = _whole(looks, YEAR, (1990, 2100))
+    if year is None:
+        return None
+    month, week, day = (
+        _whole(looks, names, limits) for names, limits in ((MONTH, (1, 12)), (WEEK, (1, 53)), (DAY, (1, 31)))
+    )
+    if month and day:
+        return DateParts(
+            f"{quoted(year)} || '-' || {quoted(month)} || '-' || {quoted(day)}",
+            _ISO_DAY,
+            (year, month, day),
+        )
+    if month:
+        return DateParts(f"{quoted(year)} || '-' || {quoted(month)}", "%Y-%m", (year, month))
+    if week:
+        return DateParts(f"{quoted(year)} || '-W' || lpad({quoted(week)}, 2, '0')", "%G-W%V", (year, week))
+    return None
+
+
+def date_columns(names: Sequence[str]) -> tuple[str, list[str]] | None:
+    """The format of column names that are dates, and those names; None where they are too few."""
+    for date_format in (_ISO_DAY, *_formats_of(names)):
+        dated = [name for name in names if named_date(name, date_format) is not None]
+        if len(dated) >= _ENOUGH_PERIODS and len(dated) * 2 >= len(names):
+            return date_format, dated
+    return None
+
+
+def _formats_of(names: Sequence[str]) -> list[str]:
+    """Formats in which the last name is a date: totals and descriptions come before or after the periods."""
+    formats: dict[str, None] = {}
+    for name in reversed(names):
+        found = possible_formats([name])
+        if found:
+            formats |= dict.fromkeys(found)
+            break
+    return list(formats)
+
+
+def _whole(looks: Mapping[str, Look], known: Names, limits: tuple[int, int]) -> str | None:
+    """The column of that name whose values are whole numbers within limits."""
+    low, high = limits
+    best: tuple[float, str] | None = None
+    for name, look in looks.items():
+        sign = likeness(name, known)
+        if sign < _SURE or look.numbers is None or not look.numbers.is_whole or look.values.is_empty():
+            continue
+        numbers = look.values.cast(float, strict=False)
+        if not numbers.is_between(low, high).fill_null(False).all():
+            continue
+        if best is None or sign > best[0]:
+            best = (sign, name)
+    return None if best is None else best[1]
+
+
+def quoted(name: str) -> str:
+    """A column's name in SQL, in quotes where it needs them."""
+    try:
+        if columns_of(name) == [name]:
+            return name
+    except ExpressionError:
+        pass
+    return '"' + name.replace('"', '""') + '"'

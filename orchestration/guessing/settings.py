@@ -1,0 +1,242 @@
+"""The settings of a feed that follow from how a file is read, what was seen, and what a person has to say.
+
+Belongs here: from a reading to a feed. Does not belong here: choosing the kind (``kinds``), the commands that
+carry it out (``proposal``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+
+from orchestration.feeds import DECIMALS, THOUSANDS
+from orchestration.guessing.columns import Look, looks_of
+from orchestration.guessing.content import Numbers, days_of, thousands_or_decimals
+from orchestration.guessing.guess import Decision, Guess, listed
+from orchestration.guessing.items import say_sales
+from orchestration.guessing.kinds import Reading, reading_of
+from orchestration.guessing.periods import quoted
+from orchestration.guessing.sample import Sample, read_sample
+from orchestration.landing.contracts import ColumnType
+from orchestration.landing.file_names import kind_of
+from orchestration.landing.grains import grain_of
+from orchestration.landing.values import Marks, as_date
+from orchestration.landing.wide import named_date
+
+_SHOWN = 5
+_ENOUGH_LETTERS = 4
+"""In a pattern of file names, below which it would be those of other files, too."""
+
+_WORDS = {mark: word for word, mark in DECIMALS.items()}
+
+
+def guess_file(path: Path) -> Guess:
+    """Look at a file.
+
+    Raises:
+        FileRefusedError: it cannot be read at all.
+        OSError: it cannot be opened.
+    """
+    sample = read_sample(path)
+    looks = looks_of(sample)
+    reading = reading_of(path.name, looks)
+    guess = Guess(path, reading)
+    rows = f"{sample.rows.height:,} rows" if sample.is_whole else f"the first {sample.rows.height:,} rows"
+    guess.seen.append(f"{len(looks)} columns, {rows} looked at.")
+    guess.seen += sample.remarks
+    if reading is None:
+        return guess
+    guess.feed["kind"] = reading.kind.name
+    if kind_of(path.name, {}) != reading.kind:
+        guess.feed["files"] = [_pattern(path)]
+    _say_layout(guess, sample)
+    _say_columns(guess, reading, looks)
+    marks = _say_marks(guess, reading, looks)
+    days = _say_dates(guess, reading, looks, sample)
+    if reading.kind.has_sales:
+        say_sales(guess, reading, sample, marks, days)
+    return guess
+
+
+def _pattern(path: Path) -> str:
+    """The names of a series of files, of which this is one: dates and numbers may differ."""
+    stem = path.name.split(".")[0]
+    pattern = re.sub(r"\d[\d_.-]*", "*", stem)
+    return pattern if len(pattern.replace("*", "")) >= _ENOUGH_LETTERS else stem
+
+
+def _say_layout(guess: Guess, sample: Sample) -> None:
+    if sample.layout.header_row is not None:
+        guess.feed["header_row"] = sample.layout.header_row
+    if sample.layout.sheet is not None:
+        guess.feed["sheet"] = sample.layout.sheet
+
+
+def _say_columns(guess: Guess, reading: Reading, looks: Mapping[str, Look]) -> None:
+    columns = {
+        ours: match.theirs
+        for ours, match in reading.matches.items()
+        if ours.casefold() != match.theirs.strip().casefold()
+    }
+    if columns:
+        guess.feed["columns"] = columns
+    if reading.constants:
+        guess.feed["constants"] = dict(reading.constants)
+    if reading.parts:
+        guess.feed["derived"] = {"date": reading.parts.formula}
+        guess.feed["date_format"] = reading.parts.date_format
+    if reading.periods:
+        guess.feed["date_columns"] = reading.periods[0]
+        first, last = reading.periods[1][0], reading.periods[1][-1]
+        guess.seen.append(f"{len(reading.periods[1])} columns are periods, {first} to {last}.")
+    nothing = {
+        text
+        for ours, match in reading.matches.items()
+        if reading.kind.column(ours).type not in (ColumnType.ID, ColumnType.TEXT)
+        for text in looks[match.theirs].nothing
+    }
+    if reading.periods:
+        nothing |= {text for name in reading.periods[1] for text in looks[name].nothing}
+    if nothing:
+        guess.feed["empty_texts"] = sorted(nothing)
+    unused = [name for name in looks if name not in reading.used]
+    if unused:
+        guess.seen.append(f"Columns not used: {', '.join(unused)}.")
+    for ours, match in reading.matches.items():
+        if match.others and reading.kind.column(ours).required:
+            guess.decisions.append(
+                Decision(
+                    f"{match.theirs!r} is taken for {ours}; {listed(match.others)} could be meant as well.",
+                    f"--map {ours}={match.others[0]}",
+                )
+            )
+    for ours in reading.supposed:
+        taken = reading.theirs(ours)
+        what = (
+            f"{taken!r}, which is what is left," if taken else f"the one item {reading.constants.get(ours)!r}"
+        )
+        guess.decisions.append(
+            Decision(f"No column is named like {ours}: {what} is taken.", f"--map {ours}=COLUMN")
+        )
+
+
+def _say_marks(guess: Guess, reading: Reading, looks: Mapping[str, Look]) -> Marks:
+    """Settle how numbers are written; what the file does not tell becomes a decision."""
+    ours_of = {
+        match.theirs: ours
+        for ours, match in reading.matches.items()
+        if reading.kind.column(ours).type in (ColumnType.NUMBER, ColumnType.WHOLE)
+    }
+    required = [name for name, ours in ours_of.items() if reading.kind.column(ours).required]
+    measured = [*required, *(reading.periods[1][-_SHOWN:] if reading.periods else [])]
+    optional = [name for name in ours_of if name not in required]
+    numbers = {name: found for name in (*measured, *optional) if (found := looks[name].numbers) is not None}
+    if not numbers:
+        return Marks()
+    common = _common_marks(list(numbers.values()), of_all=len(measured))
+    chosen = common[0]
+    has_commas = any(looks[name].has_decimal_commas for name in numbers)
+    if (chosen.decimal == ",") is not has_commas:
+        guess.feed["decimal"] = _WORDS[chosen.decimal]
+    if chosen.thousands is not None:
+        guess.feed["thousands"] = next(word for word, mark in THOUSANDS.items() if mark == chosen.thousands)
+    for name in optional:
+        if name in numbers and chosen not in numbers[name].marks:
+            theirs = numbers[name].marks[0].decimal
+            guess.feed.setdefault("derived", {})[ours_of[name]] = (
+                f"replace({quoted(name)}, '{theirs}', '{chosen.decimal}')"
+            )
+            guess.feed.get("columns", {}).pop(ours_of[name], None)
+    _say_ambiguous_marks(guess, looks, list(numbers), common)
+    return chosen
+
+
+def _common_marks(numbers: Sequence[Numbers], *, of_all: int) -> list[Marks]:
+    """The marks in which as many columns as possible are numbers; the first ``of_all`` count most."""
+    needed = [found.marks for found in numbers[: max(1, of_all)]]
+    common = [marks for marks in needed[0] if all(marks in other for other in needed)] or [needed[0][0]]
+    for found in numbers[max(1, of_all) :]:
+        common = [marks for marks in common if marks in found.marks] or common
+    return common
+
+
+def _say_ambiguous_marks(
+    guess: Guess, looks: Mapping[str, Look], names: Sequence[str], marks: Sequence[Marks]
+) -> None:
+    """Ask about the first column whose numbers would be others in other marks."""
+    for name in names:
+        values = looks[name].values
+        if not thousands_or_decimals(values, marks):
+            continue
+        example = next(text for text in values.to_list() if "." in text or "," in text)
+        mark = _WORDS[marks[0].decimal]
+        other = "comma" if mark == "point" else "point"
+        guess.decisions.append(
+            Decision(
+                f"{example!r} in {name!r} is taken for a number with a decimal {mark}; the mark could stand "
+                "between thousands.",
+                f"--thousands {mark} --decimal {other}",
+            )
+        )
+        return
+
+
+def _say_dates(guess: Guess, reading: Reading, looks: Mapping[str, Look], sample: Sample) -> pl.Series | None:
+    """Settle how dates are written; returns the day of each row, None where it has none or many."""
+    if reading.periods:
+        days = [day for name in reading.periods[1] if (day := named_date(name, reading.periods[0]))]
+        _say_grain(guess, dict.fromkeys(days, sample.rows.height))
+        return None
+    required = [
+        column for column in reading.kind.columns if column.type is ColumnType.DATE and column.required
+    ]
+    name = reading.theirs(required[0].name) if required else None
+    if reading.parts:
+        date_format: str | None = reading.parts.date_format
+        texts = sample.rows.select(pl.sql_expr(reading.parts.formula).alias("date"))["date"]
+    elif name is not None:
+        found = looks[name].dates
+        formats = found.formats if found else (None,)
+        date_format = formats[0]
+        if date_format is not None:
+            guess.feed["date_format"] = date_format
+        texts = sample.rows[name]
+        other = next(
+            (entry for entry in formats[1:] if _tells_other_days(looks[name].values, formats[0], entry)), None
+        )
+        if other is not None:
+            guess.decisions.append(
+                Decision(
+                    f"{looks[name].values[0]!r} in {name!r} is read as {date_format or 'ISO'}; "
+                    f"{other} fits all rows, too.",
+                    f"--date-format '{other}'",
+                )
+            )
+    else:
+        return None
+    days_read = days_of(texts, date_format)
+    if not days_read:
+        return None
+    guess.seen.append(f"Dates from {min(days_read)} to {max(days_read)}.")
+    if reading.kind.has_sales:
+        _say_grain(guess, Counter(days_read))
+    return pl.DataFrame({"text": texts}).select(as_date(pl.col("text"), date_format))["text"]
+
+
+def _tells_other_days(values: pl.Series, one: str | None, other: str | None) -> bool:
+    return days_of(values, one) != days_of(values, other)
+
+
+def _say_grain(guess: Guess, rows: Mapping[date, int]) -> None:
+    if guess.reading is None or not guess.reading.kind.has_sales:
+        return
+    guess.grain = grain_of(rows)
+    if guess.grain is None:
+        guess.seen.append(f"{len(rows)} dates do not tell days from weeks or months; taken for days.")
+    else:
+        guess.seen.append(f"Sales are totals of {guess.grain.periods} ({len(rows):,} dates).")

@@ -1,0 +1,191 @@
+"""Guesses about exports: what is found, what is asked, and that carrying the proposal out loses no unit."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from forecasting_lib.grain import Grain
+from orchestration.cli import app
+from orchestration.clients import Client, get_client, remove_client
+from orchestration.guessing.guess import Guess
+from orchestration.guessing.proposal import proposal_of
+from orchestration.guessing.settings import guess_file
+from orchestration.warehouse.server import Warehouse
+from tests.orchestration.guessing.exports import EXPORTS, Export
+from tests.orchestration.landing.deliveries import rows
+
+GRAINS = {
+    "invoice_lines": Grain.DAY,
+    "bakery": Grain.DAY,
+    "weekly_brands": Grain.WEEK,
+    "spare_parts": Grain.MONTH,
+    "stock_and_issues": Grain.MONTH,
+    "german_export": Grain.DAY,
+    "till_without_receipts": Grain.DAY,
+}
+
+MOST_DECISIONS = 2
+
+
+def written(export: Export, folder: Path) -> Path:
+    path = folder / export.name
+    path.write_bytes(export.content)
+    return path
+
+
+def guessed(folder: Path, text: str, name: str = "export.csv") -> Guess:
+    path = folder / name
+    path.write_text(text)
+    return guess_file(path)
+
+
+@pytest.mark.parametrize("shape", EXPORTS)
+def test_an_export_is_loaded_to_the_unit_with_one_command(
+    shape: str, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    export, slug = EXPORTS[shape](), f"guess_{shape}"
+    path = written(export, tmp_path)
+    guess = guess_file(path)
+    assert guess.reading is not None
+    assert guess.reading.kind.name == "sales"
+    assert guess.grain == GRAINS[shape]
+    assert len(guess.decisions) <= MOST_DECISIONS, guess.decisions
+
+    done = CliRunner().invoke(app, ["client", "guess", str(path), "--client", slug, "--apply"])
+    assert done.exit_code == 0, done.output
+    assert rows(
+        warehouse,
+        """
+        select sum(units_sold)::float, count(distinct item_id)::int from staging.sales where client_id = %s
+        """,
+        slug,
+    ) == [(pytest.approx(export.units), export.items)]
+    assert rows(
+        warehouse,
+        "select rows_rejected, rows_left_out from ops.landing_files where client_id = %s",
+        slug,
+    ) == [(0, 0)]
+    assert get_client(warehouse, slug).grain == GRAINS[shape]
+    remove_client(warehouse, slug)
+
+
+@pytest.mark.parametrize("shape", EXPORTS)
+def test_the_proposed_lines_are_commands_that_exist(shape: str, tmp_path: Path) -> None:
+    guess = guess_file(written(EXPORTS[shape](), tmp_path))
+    *lines, last = proposal_of([guess], "acme", "Acme Foods", is_new=True).commands()
+    assert last == "forecaster run --client acme"
+    for line in lines:
+        program, *words = shlex.split(line)
+        assert program == "forecaster"
+        assert CliRunner().invoke(app, [*words, "--help"]).exit_code == 0
+
+
+def test_nothing_is_changed_unless_asked(warehouse: Warehouse, tmp_path: Path) -> None:
+    path = written(EXPORTS["bakery"](), tmp_path)
+    shown = CliRunner().invoke(app, ["client", "guess", str(path), "--client", "guess_only"])
+    assert shown.exit_code == 0, shown.output
+    assert "forecaster feed set guess_only sales" in shown.output.replace("\n", "")
+    assert rows(warehouse, "select count(*) from ops.clients where client_id = 'guess_only'") == [(0,)]
+
+
+def test_days_and_months_that_could_be_swapped_are_asked_about(tmp_path: Path) -> None:
+    lines = "".join(f"0{day}/03/2024,a,{day}\n" for day in range(1, 10))
+    guess = guessed(tmp_path, f"date,item,qty\n{lines}")
+    assert guess.feed["date_format"] == "%d/%m/%Y"
+    (decision,) = guess.decisions
+    assert decision.option == "--date-format '%m/%d/%Y'"
+
+
+def test_a_point_that_could_stand_between_thousands_is_asked_about(tmp_path: Path) -> None:
+    lines = "".join(f"2024-03-0{day},a,{day}.{day}00\n" for day in range(1, 10))
+    guess = guessed(tmp_path, f"date,item,qty\n{lines}")
+    assert "thousands" not in guess.feed
+    (decision,) = guess.decisions
+    assert decision.option == "--thousands point --decimal comma"
+
+
+def test_two_columns_that_could_be_the_quantity_are_asked_about(tmp_path: Path) -> None:
+    lines = "".join(f"2024-03-0{day},a,{day},{day + 1}\n" for day in range(1, 10))
+    guess = guessed(tmp_path, f"date,item,quantity shipped,quantity billed\n{lines}")
+    (decision,) = guess.decisions
+    assert decision.option == "--map units_sold=quantity billed"
+
+
+def test_codes_that_look_like_no_article_are_asked_about_and_read(tmp_path: Path) -> None:
+    guess = guess_file(written(EXPORTS["invoice_lines"](), tmp_path))
+    (decision,) = guess.decisions
+    assert decision.option == "--leave-out-item POST"
+    assert "leave_out_items" not in guess.feed
+
+
+def test_one_series_without_an_item_is_named_after_its_file(tmp_path: Path) -> None:
+    lines = "".join(f"2024-03-0{day},{day},{50 - day}\n" for day in range(1, 10))
+    guess = guessed(tmp_path, f"data,venda,estoque\n{lines}", "loja_7.csv")
+    assert guess.feed["constants"] == {"item_id": "loja_7"}
+    assert guess.feed["columns"] == {"date": "data", "units_sold": "venda", "on_hand_qty": "estoque"}
+    assert len(guess.decisions) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "kind"),
+    [
+        ("stock.csv", "Stichtag;Artikel;Bestand\n01.03.2024;a;5\n01.03.2024;b;6\n", "stock_levels"),
+        (
+            "artikel.csv",
+            "Artikel;Bezeichnung;Warengruppe;EK\na;Apfel;Obst;1,20\nb;Birne;Obst;1,30\n",
+            "products",
+        ),
+        ("x.csv", "vendor,lead time,name\nv1,12,Meyer\nv2,30,Smith\n", "suppliers"),
+        (
+            "orders.csv",
+            "PO Number,SKU,Order Date,Quantity Ordered,Due Date\n1,a,2024-03-01,5,2024-03-09\n",
+            "purchase_orders",
+        ),
+        ("sites.csv", "site_code,site_name,region\nC1,Nord 1,NORD\nC2,Nord 2,NORD\n", "locations"),
+        ("promo.csv", "sku,start,end,discount\na,2024-03-01,2024-03-09,0.2\n", "promotions"),
+    ],
+)
+def test_other_kinds_are_told_by_their_columns(name: str, text: str, kind: str, tmp_path: Path) -> None:
+    guess = guessed(tmp_path, text, name)
+    assert guess.feed.get("kind") == kind
+
+
+@pytest.mark.parametrize(
+    "text", ["a,b\n1,2\n", "Store,Product,Group\n1,x,g\n2,x,g\n", "date,remark\n2024-03-01,closed\n"]
+)
+def test_what_no_kind_needs_is_said_to_be_none(text: str, tmp_path: Path) -> None:
+    guess = guessed(tmp_path, text)
+    assert guess.reading is None
+    path = str(tmp_path / "export.csv")
+    shown = CliRunner().invoke(app, ["client", "guess", path])
+    assert shown.exit_code == 1
+    assert "Nothing was found that a kind needs" in shown.output
+
+
+def test_files_of_a_company_share_one_client(
+    warehouse: Warehouse, new_client: Callable[..., Client], tmp_path: Path
+) -> None:
+    client = new_client()
+    sales, stock = written(EXPORTS["till_without_receipts"](), tmp_path), tmp_path / "Bestand_2024.csv"
+    stock.write_text("Stichtag;Artikel;Bestand\n31.03.2024;a1;5\n31.03.2024;b2;6\n")
+    done = CliRunner().invoke(
+        app, ["client", "guess", str(sales), str(stock), "--client", client.client_id, "--apply"]
+    )
+    assert done.exit_code == 0, done.output
+    assert get_client(warehouse, client.client_id).feeds.keys() == {"sales", "stock_levels"}
+    assert rows(
+        warehouse, "select count(*) from staging.stock_levels where client_id = %s", client.client_id
+    ) == [(2,)]
+
+
+def test_files_that_follow_the_contract_need_no_feed(tmp_path: Path) -> None:
+    guess = guessed(tmp_path, "date,item_id,units_sold\n2024-03-01,a,1\n", "sales_2024-03.csv")
+    assert proposal_of([guess], "acme", "Acme", is_new=False).commands() == [
+        f"forecaster ingest {tmp_path / 'sales_2024-03.csv'} --client acme",
+        "forecaster run --client acme",
+    ]
