@@ -96,11 +96,12 @@ def raise_if_of_another_format(delivery: Delivery, bad_dates: int, rows_read: in
         else f"forecaster feed set {client.client_id} {shlex.quote(feed)}"
     )
     own = None if feed is None else client.feeds[feed].date_format
+    expected = own or client.date_format or ISO
     commands = " or, if the month comes first, ".join(
         f"'{setting} --date-format {shlex.quote(date_format)}'" for date_format in formats[:2]
     )
     raise FileRefusedError(
         Refusal.OTHER_DATE_FORMAT,
         f"{delivery.identity.path}: {bad_dates:,} of {rows_read:,} rows have dates such as "
-        f"{samples[0]!r}, which are not {own or client.date_format or ISO}; say how they are written: {commands}",
+        f"{samples[0]!r}, which are not {expected}; say how they are written: {commands}",
     )
