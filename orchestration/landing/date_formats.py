@@ -89,13 +89,19 @@ def raise_if_of_another_format(delivery: Delivery, bad_dates: int, rows_read: in
     formats = [] if delivery.contract.iso_dates else possible_formats(samples)
     if not formats:
         return
-    client = delivery.identity.client
+    client, feed = delivery.identity.client, delivery.feed_name
+    setting = (
+        f"forecaster client update {client.client_id}"
+        if feed is None
+        else f"forecaster feed set {client.client_id} {shlex.quote(feed)}"
+    )
+    own = None if feed is None else client.feeds[feed].date_format
+    expected = own or client.date_format or ISO
     commands = " or, if the month comes first, ".join(
-        f"'forecaster client update {client.client_id} --date-format {shlex.quote(date_format)}'"
-        for date_format in formats[:2]
+        f"'{setting} --date-format {shlex.quote(date_format)}'" for date_format in formats[:2]
     )
     raise FileRefusedError(
         Refusal.OTHER_DATE_FORMAT,
         f"{delivery.identity.path}: {bad_dates:,} of {rows_read:,} rows have dates such as "
-        f"{samples[0]!r}, which are not {client.date_format or ISO}; say how they are written: {commands}",
+        f"{samples[0]!r}, which are not {expected}; say how they are written: {commands}",
     )

@@ -42,6 +42,7 @@ class Delivery:
         identity: the file.
         contract: what it holds.
         layout: how it is laid out, as far as somebody said.
+        feed_name: the feed that says how it is read; None where none does.
         is_snapshot: the file is all there is of its days: what it lacks is taken out.
 
     Attributes:
@@ -55,12 +56,14 @@ class Delivery:
         contract: Contract,
         layout: Layout,
         *,
+        feed_name: str | None = None,
         is_snapshot: bool = False,
     ) -> None:
         self.connection = connection
         self.identity = identity
         self.contract = contract
         self.layout = layout
+        self.feed_name = feed_name
         self.is_snapshot = is_snapshot
         self.columns: list[str] = []
         create_temporary(connection, "refused", "ops.rejected_rows", list(REJECTED_SCHEMA))

@@ -37,11 +37,13 @@ class Named:
     Attributes:
         kind: what it holds.
         feed: how it is read; every setting is as it is unless named, where the client has none for it.
+        feed_name: what the client calls that feed; None where it has none.
         is_snapshot: what it lacks is taken out of its days.
     """
 
     kind: Kind
     feed: Feed
+    feed_name: str | None
     is_snapshot: bool
 
 
@@ -55,17 +57,17 @@ def named(path: str, feeds: Mapping[str, Feed]) -> Named | None:
     stem = _stem(path)
     if stem is None:
         return None
-    for feed in feeds.values():
+    for name, feed in feeds.items():
         if any(fnmatchcase(stem, pattern.casefold()) for pattern in feed.files):
             kind = next((kind for kind in KINDS if kind.name == feed.kind), None)
-            return None if kind is None else Named(kind, feed, feed.snapshot)
+            return None if kind is None else Named(kind, feed, name, feed.snapshot)
     kind = _of_stem(stem)
     if kind is None:
         return None
-    feed = next(
-        (feed for feed in feeds.values() if feed.kind == kind.name and not feed.files), Feed(kind=kind.name)
-    )
-    return Named(kind, feed, feed.snapshot or any(fnmatchcase(stem, name) for name in kind.snapshots))
+    own = next((name for name, feed in feeds.items() if feed.kind == kind.name and not feed.files), None)
+    feed = Feed(kind=kind.name) if own is None else feeds[own]
+    is_snapshot = feed.snapshot or any(fnmatchcase(stem, pattern) for pattern in kind.snapshots)
+    return Named(kind, feed, own, is_snapshot)
 
 
 def kind_of(path: str, feeds: Mapping[str, Feed]) -> Kind | None:

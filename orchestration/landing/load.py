@@ -229,7 +229,9 @@ def stage(
     if earlier and earlier.is_latest:
         return record_duplicate(connection, identity, kind.name, earlier.path)
     delivery = Delivery(
-        connection, identity, kind, layout_of(client, said.feed), is_snapshot=said.is_snapshot
+        *(connection, identity, kind, layout_of(client, said.feed)),
+        feed_name=said.feed_name,
+        is_snapshot=said.is_snapshot,
     )
     rows_read = 0
     try:

@@ -146,7 +146,7 @@ _ANSWER_GAPS: dict[Gap, GapMeaning] = {
         "forecast",
         "{affected} of {total} series were left out of the forecast ({detail}).",
         "No orders can be proposed for them.",
-        "Ask `analytics.forecast_series` for the reason of each; items that ended need nothing.",
+        "Ask `analytics.forecast_series` for the reason of each.",
     ),
     Gap.STALE_STOCK: GapMeaning(
         _WARNING,

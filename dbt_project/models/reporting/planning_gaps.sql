@@ -138,6 +138,8 @@ judged as (
         on
         models.client_id = forecasts.client_id and models.run_id = forecasts.run_id
         and models.champion = forecasts.model
+    -- what is not sold any more lacks no forecast
+    where forecasts.reason is distinct from 'ENDED'
     group by forecasts.client_id
 
 ),

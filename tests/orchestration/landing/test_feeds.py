@@ -65,6 +65,14 @@ def test_a_feed_names_its_files_and_its_columns(warehouse: Warehouse, delivered:
     ]
 
 
+def test_dates_of_another_format_are_answered_with_the_feeds_command(delivered: Delivered) -> None:
+    client, outcome = delivered(
+        "sales.csv", "date,item_id,units_sold\n30.03.2024,a,1\n31.03.2024,a,1\n", date_format="%Y-%m"
+    )
+    assert "which are not %Y-%m" in (outcome.message or "")
+    assert f"'forecaster feed set {client.client_id} till --date-format %d.%m.%Y'" in (outcome.message or "")
+
+
 def test_a_feed_without_names_reads_all_files_of_its_kind(warehouse: Warehouse, delivered: Delivered) -> None:
     client, _ = delivered("sales_1.csv", "day,item_id,units_sold\n2024-03-01,a,1\n", columns={"date": "day"})
     assert sales(warehouse, client) == [("2024-03-01", "a", "main", 1.0)]

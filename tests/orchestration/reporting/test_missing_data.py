@@ -199,9 +199,9 @@ CASES = {
         Situation(skipped=True), Gap.MODEL_SKIPPED, "1 of 2 models were skipped: chronos2: No weights."
     ),
     "series left out of the forecast": doubtful(
-        Situation(judged={"status": "excluded", "reason": "ENDED"}),
+        Situation(judged={"status": "excluded", "reason": "ALL_MASKED"}),
         Gap.SERIES_NOT_FORECAST,
-        "2 of 2 series were left out of the forecast (ENDED)",
+        "2 of 2 series were left out of the forecast (ALL_MASKED)",
     ),
     "old stock": doubtful(
         Situation(salt_metrics={"snapshot_date": LAST_DAY - timedelta(days=40), "flags": ["STALE_STOCK"]}),
@@ -256,13 +256,20 @@ CASES = {
 }
 
 
+SOUND = {
+    "nothing missing": Situation(),
+    "items that ended": Situation(judged={"status": "excluded", "reason": "ENDED"}),
+}
+"""What nobody needs to be told of."""
+
+
 @pytest.fixture(scope="module")
 def clients(warehouse: Warehouse) -> Iterator[dict[str, str]]:
-    """A client for each case, and one of which nothing is missing."""
-    names = {case: f"missing_{number}" for number, case in enumerate([*CASES, "nothing missing"])}
+    """A client for each case, and those of which nothing is missing."""
+    names = {case: f"missing_{number}" for number, case in enumerate([*CASES, *SOUND])}
     with warehouse.transaction() as connection:
         for case, client_id in names.items():
-            situation = CASES[case].situation if case in CASES else Situation()
+            situation = CASES[case].situation if case in CASES else SOUND[case]
             situation.write(connection, client_id)
     yield names
     erase(warehouse, list(names.values()))
@@ -392,11 +399,11 @@ def test_the_report_says_it_at_its_head_or_why_there_is_none(
     )
 
 
+@pytest.mark.parametrize("name", SOUND)
 def test_of_a_client_without_a_gap_nothing_is_said_but_that_no_order_is_due(
-    clients: dict[str, str], states: dict[str, ClientState], checklists: dict[str, Checklist]
+    clients: dict[str, str], states: dict[str, ClientState], checklist: Checklist, name: str
 ) -> None:
-    client_id = clients["nothing missing"]
-    checklist = checklists["nothing missing"]
+    client_id = clients[name]
     assert checklist.gaps == []
     assert state_warnings([states[client_id]]) == []
     assert checklist.state == PlanningState(
