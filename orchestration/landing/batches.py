@@ -24,7 +24,7 @@ _BATCH_CELLS = 1_000_000
 
 def rows_at_once(width: int) -> int:
     """Rows of a batch of that many columns."""
-    return max(1, min(_BATCH_ROWS, _BATCH_CELLS // width))
+    return max(1, min(_BATCH_ROWS, _BATCH_CELLS // max(1, width)))
 
 
 @dataclass(frozen=True)

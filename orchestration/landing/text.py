@@ -35,7 +35,7 @@ _MARKS = (
 _OF_EITHER_ORDER = {"utf-16": "utf-16-le", "utf-32": "utf-32-le"}
 """What an encoding means whose mark says the order of bytes, where the mark is missing: that of Windows."""
 
-_WORD_OF_OTHER_BYTES = re.compile(rb"[@-~]*[\x80-\xff][@-~\x80-\xff]*")
+_WORD = re.compile(rb"[@-~\x80-\xff]+")
 _LONGEST_WORD = 200
 _SAMPLE_WORDS = 2_000
 """Words that an encoding is found by; the bytes after 0x40 may be the second half of a character."""
@@ -217,22 +217,21 @@ class _Survey:
         self._characters += len(text)
 
     def _look_closer(self, text: str, block: bytes) -> None:
-        """Keep the words that tell the encoding; the first and the last may be cut off."""
+        """Keep the words that tell the encoding; the first and the last of a block may be cut off."""
         self._stray += len(_STRAY.findall(text))
-        found = _WORD_OF_OTHER_BYTES.findall(block)
-        if len(block) == _BLOCK:
-            found = found[1:-1] or found
-        for word in found:
-            if len(self._words) >= _SAMPLE_WORDS:
-                break
-            if len(word) <= _LONGEST_WORD:
-                self._words[word] = None
+        if block.isascii() or len(self._words) >= _SAMPLE_WORDS:
+            return
+        words = _WORD.findall(block)
+        whole = words[1:-1] if len(block) == _BLOCK else words
+        self._words |= dict.fromkeys(
+            word for word in whole if not word.isascii() and len(word) <= _LONGEST_WORD
+        )
 
     def _other_encoding(self, fault: FileRefusedError) -> str:
         """What a text is in that is not UTF-8; one whose characters are mostly UTF-8 is damaged."""
         if self._bytes - self._characters >= self._stray:
             raise fault
-        encoding = found_encoding(list(self._words)) if self._words else None
+        encoding = found_encoding(list(self._words)[:_SAMPLE_WORDS]) if self._words else None
         if encoding is None:
             raise fault
         self.is_found = True

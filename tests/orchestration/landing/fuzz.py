@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass
 from datetime import date, datetime, timedelta
@@ -29,10 +30,12 @@ import polars as pl
 
 from orchestration.clients import get_client
 from orchestration.landing.contracts import Column, ColumnType
+from orchestration.landing.file_names import SUFFIXES, WORKBOOKS
 from orchestration.landing.kinds import KINDS, Kind
 from orchestration.landing.load import load_file
 from orchestration.settings import load_settings
 from orchestration.warehouse.server import locate_warehouse
+from tests.orchestration.landing.workbooks import ERROR, Rows, ods, table, xls, xlsb, xlsx
 
 MEMORY_BYTES = 1_536 << 20
 """Beyond what the process has when it begins."""
@@ -118,6 +121,8 @@ def _sound_parquet() -> bytes:
 SOUND: dict[str, Callable[[], bytes]] = {
     "sales_sound.csv": lambda: b"date,item_id,units_sold\n2024-01-01,tea,1\n",
     "sales_sound.parquet": _sound_parquet,
+    "sales_sound.xls": xls,
+    "sales_sound.csv.zst": lambda: zstd(b"date,item_id,units_sold\n2024-01-02,K\xe4se,1\n"),
 }
 
 
@@ -126,14 +131,23 @@ def hostile_file(seed: int, number: int) -> tuple[str, bytes]:
     rng = random.Random(f"{seed}/{number}")
     kind = rng.choice(KINDS)
     stem = rng.choice(kind.patterns).replace("*", f"_{number}")
+    texts = [".csv", ".csv", ".tsv", ".txt"]
     makers: list[tuple[str, Callable[[], bytes]]] = [
-        (".csv", lambda: damaged(rng, csv_text(rng, kind))),
-        (".csv.gz", lambda: damaged_gzip(rng, csv_text(rng, kind))),
+        (rng.choice(texts), lambda: damaged(rng, csv_text(rng, kind))),
+        (rng.choice(texts), lambda: damaged(rng, encoded(rng, csv_text(rng, kind)))),
+        (f"{rng.choice(texts)}.gz", lambda: damaged_compression(rng, csv_text(rng, kind), gzip.compress)),
+        (f"{rng.choice(texts)}.zst", lambda: damaged_compression(rng, csv_text(rng, kind), zstd)),
+        (rng.choice([".jsonl", ".ndjson"]), lambda: damaged(rng, json_lines(rng, kind))),
+        (".jsonl.zst", lambda: damaged_compression(rng, json_lines(rng, kind), zstd)),
         (".parquet", lambda: damaged(rng, parquet(rng, kind))),
         (".parquet", lambda: parquet(rng, kind)),
-        (rng.choice([".csv", ".csv.gz", ".parquet", ".xlsx"]), lambda: noise(rng)),
+        (".xlsx", lambda: workbook(rng, kind)),
+        (rng.choice(WORKBOOKS), lambda: damaged(rng, workbook(rng, kind))),
+        (rng.choice(WORKBOOKS), lambda: damaged_parts(rng, workbook(rng, kind))),
+        (".xls", lambda: damaged(rng, xls())),
+        (rng.choice(SUFFIXES), lambda: noise(rng)),
     ]
-    [(suffix, make)] = rng.choices(makers, [35, 20, 20, 15, 10])
+    [(suffix, make)] = rng.choices(makers, [22, 12, 12, 10, 10, 4, 12, 10, 6, 4, 8, 6, 10])
     return f"{stem}{suffix}", make()
 
 
@@ -153,6 +167,9 @@ def noise(rng: Random) -> bytes:
             b"\xef\xbb\xbf",
             b"\xff\xfe",
             b"PK\x03\x04",
+            b"\x28\xb5\x2f\xfd",
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+            b"{",
         ]
     )
     body = rng.randbytes(rng.choice([0, 1, 7, 100, 5_000, 100_000]))
@@ -187,22 +204,58 @@ def damaged(rng: Random, content: bytes) -> bytes:
     return content
 
 
-def damaged_gzip(rng: Random, content: bytes) -> bytes:
+def damaged_compression(rng: Random, content: bytes, compress: Callable[[bytes], bytes]) -> bytes:
     """The content compressed, and a few things wrong with that."""
     match rng.randrange(6):
         case 0:
-            return gzip.compress(damaged(rng, content), rng.randrange(1, 10))
+            return compress(damaged(rng, content))
         case 1:
-            return gzip.compress(content)[: -rng.randrange(1, 40)]
+            return compress(content)[: -rng.randrange(1, 40)]
         case 2:
-            return gzip.compress(content) + rng.choice([gzip.compress(content), b"\0" * 9, rng.randbytes(20)])
+            return compress(content) + rng.choice([compress(content), b"\0" * 9, rng.randbytes(20)])
         case 3:
-            return damaged(rng, gzip.compress(content))
+            return damaged(rng, compress(content))
         case 4:
             line = rng.choice([b"\n", b"a\n", content[-40:], b" " * 50_000 + b"\n", b"0,", b"\0", b'"'])
-            return gzip.compress(content + line * (rng.choice([1, 4, 100]) * 1_000_000 // len(line)), 9)
+            return compress(content + line * (rng.choice([1, 4, 100]) * 1_000_000 // len(line)))
         case _:
-            return gzip.compress(gzip.compress(content))
+            return compress(compress(content))
+
+
+def zstd(content: bytes) -> bytes:
+    import pyarrow as pa
+
+    return pa.compress(content, codec="zstd", asbytes=True)  # type: ignore[no-any-return]
+
+
+def damaged_parts(rng: Random, archive: bytes) -> bytes:
+    """An archive whose files are damaged and whose checksums are right, so that their reader sees them."""
+    buffer = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(archive)) as old,
+        zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        hit = rng.choice(old.namelist())
+        for name in old.namelist():
+            part = old.read(name)
+            new.writestr(name, damaged_markup(rng, part) if name == hit or rng.random() < 0.1 else part)
+    return buffer.getvalue()
+
+
+def damaged_markup(rng: Random, part: bytes) -> bytes:
+    """XML as a hostile or a broken writer leaves it."""
+    match rng.randrange(4):
+        case 0:
+            place = rng.choice([b"XFD1048576", b"A1", b"ZZZZ99999999", b"B", b"A0"])
+            return part.replace(b'r="B2"', b'r="%s"' % place).replace(b'r="A2"', b'r="%s"' % place)
+        case 1:
+            kind = rng.choice([b"s", b"e", b"d", b"b", b"str", b"inlineStr", b"nonsense"])
+            return part.replace(b't="s"', b't="%s"' % kind)
+        case 2:
+            value = rng.choice([b"1e999", b"-1", b"99999999999", b"", b"NaN", b"<x/>", b"&amp;&#0;"])
+            return part.replace(b"<v>1</v>", b"<v>%s</v>" % value)
+        case _:
+            return damaged(rng, part)
 
 
 # --- text ---------------------------------------------------------------------------------------------
@@ -227,6 +280,50 @@ def csv_text(rng: Random, kind: Kind) -> bytes:
         if rng.random() < 0.02:
             lines[-1] = lines[-1][: rng.randrange(len(lines[-1]) + 1)]
     return "\n".join(delimiter.join(line) for line in lines).encode("utf-8", "surrogatepass") + b"\n"
+
+
+ENCODINGS = [
+    "utf-16",
+    "utf-16-le",
+    "utf-32",
+    "utf-8-sig",
+    "cp1252",
+    "cp1250",
+    "cp1251",
+    "shift_jis",
+    "gb18030",
+]
+WORDS = ["Käse", "crème", "żółty", "молоко", "りんご", "牛奶", "50 €", "½ l"]
+
+
+def encoded(rng: Random, text: bytes) -> bytes:
+    """A text in another encoding, with a few words that need it."""
+    words = rng.sample(WORDS, rng.choice([1, 2, 8]))
+    whole = text.decode("utf-8", "replace") + "".join(f"{word},{word},1\n" for word in words)
+    return whole.replace("i1", words[0]).encode(rng.choice(ENCODINGS), rng.choice(["ignore", "replace"]))
+
+
+def json_lines(rng: Random, kind: Kind) -> bytes:
+    """A delivery as objects, more or less."""
+    columns = [column for column in kind.columns if column.required or rng.random() < 0.6]
+    names = extra_names(rng, kind)[:300]
+    lines: list[str] = []
+    for _ in range(rng.choice([0, 1, 5, 60, 1_000]) if len(names) < 100 else 3):
+        found: dict[str, Any] = {column.name: json_value(rng, column) for column in columns}
+        found |= dict.fromkeys(names, rng.choice([1, "1", None, True]))
+        lines.append(json.dumps(found, ensure_ascii=rng.random() < 0.5))
+        if rng.random() < 0.02:
+            lines.append(rng.choice(["[1]", "{}", "null", "[" * 5_000, '{"a": 1}' * 2, "", "tea"]))
+    return "\n".join(lines).encode("utf-8", "surrogatepass") + b"\n"
+
+
+def json_value(rng: Random, column: Column) -> Any:
+    """A value for a column, mostly one that fits."""
+    if rng.random() < 0.002:
+        return rng.choice([[1], {"a": 1}, float("nan"), 10**400, "\ud800"])
+    if column.type in (ColumnType.NUMBER, ColumnType.WHOLE) and rng.random() < 0.7:
+        return rng.choice([rng.randrange(100), rng.random(), None])
+    return value(rng, column)
 
 
 def extra_names(rng: Random, kind: Kind) -> list[str]:
@@ -259,6 +356,49 @@ def value(rng: Random, column: Column) -> str:
             return rng.choice(["true", "no", "1", "0", "Y", ""])
         case _:
             return rng.choices([f"i{rng.randrange(500)}", "x" * 250, "日本", "", " "], [95, 1, 2, 1, 1])[0]
+
+
+# --- workbooks ----------------------------------------------------------------------------------------
+
+
+def workbook(rng: Random, kind: Kind) -> bytes:
+    """A workbook, its cells typed or not, its header somewhere."""
+    columns = [column for column in kind.columns if column.required or rng.random() < 0.6]
+    names = extra_names(rng, kind)[:40]
+    rows = [
+        [*(workbook_cell(rng, column) for column in columns), *([1] * len(names))]
+        for _ in range(rng.choice([0, 1, 5, 60, 300]))
+    ]
+    header = [*(column.name for column in columns), *names]
+    filled = table(header, *rows, at=rng.choice([1, 1, 1, 4, 31]))
+    write = rng.choice([xlsx_of, xlsx_of, xlsx_of, ods, xlsb])
+    return write(printable_cells(filled))
+
+
+def xlsx_of(rows: Rows) -> bytes:
+    return xlsx({"About": {1: ["Sales"]}, "Data": rows})
+
+
+def printable_cells(rows: Rows) -> Rows:
+    """Rows that every writer can write: control characters are no part of XML."""
+    return {number: [printable_cell(cell) for cell in cells] for number, cells in rows.items()}
+
+
+def printable_cell(cell: Any) -> Any:
+    if not isinstance(cell, str):
+        return cell
+    return "".join(character for character in cell if character.isprintable())[:20_000]
+
+
+def workbook_cell(rng: Random, column: Column) -> Any:
+    """A cell for a column, mostly one that fits."""
+    if rng.random() < 0.01:
+        return rng.choice([ERROR, True, 1e300, -1.5, 10**15])
+    if column.type is ColumnType.DATE and rng.random() < 0.8:
+        return date(2024, 1, 1) + timedelta(days=rng.randrange(400))
+    if column.type in (ColumnType.NUMBER, ColumnType.WHOLE) and rng.random() < 0.8:
+        return rng.choice([rng.randrange(100), rng.random()])
+    return value(rng, column)
 
 
 # --- Parquet ------------------------------------------------------------------------------------------

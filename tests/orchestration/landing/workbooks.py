@@ -133,10 +133,16 @@ def xlsb(rows: Rows) -> bytes:
 
 
 def _record(number: int, payload: bytes = b"") -> bytes:
-    name = bytes([number]) if number < 128 else bytes([number & 127 | 128, number >> 7])
-    size = len(payload)
-    length = bytes([size]) if size < 128 else bytes([size & 127 | 128, size >> 7])
-    return name + length + payload
+    return _in_sevens(number) + _in_sevens(len(payload)) + payload
+
+
+def _in_sevens(number: int) -> bytes:
+    """A number in groups of seven bits, the lowest first; all but the last have the eighth bit."""
+    groups = bytearray()
+    while number > 127:
+        groups.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*groups, number])
 
 
 def _wide(text: str) -> bytes:
