@@ -15,6 +15,9 @@ from orchestration.landing.reasons import Reason
 _SIGNS = {"€": ("EUR",), "£": ("GBP",), "$": ("USD", "CAD", "AUD", "NZD", "SGD", "MXN"), "¥": ("JPY", "CNY")}
 """Sign -> the currencies that are written with it, the first where the client has none of them."""
 
+_CODE = "^[A-Z]{3}$"
+"""What may become the client's currency: any other text in a file says nothing of its client."""
+
 
 def currency_of(sign: str, of_client: str | None) -> str:
     """The currency that a sign means.
@@ -42,12 +45,20 @@ def _refuse_other_currencies(delivery: Delivery) -> None:
     if known is None:
         [known] = delivery.row(
             """
-            select (array_agg(currency order by line_number) filter (where currency is not null))[1]
+            select (array_agg(currency order by line_number) filter (where currency ~ %s))[1]
             from delivery
-            """
+            """,
+            (_CODE,),
         )
-        if known is None:
-            return
+    if known is None:
+        delivery.refuse(
+            sql.SQL("select line_number from delivery where currency is not null").format(),
+            Reason.OTHER_CURRENCY,
+            "currency",
+            "The currency is no code of three letters such as EUR.",
+        )
+        return
+    if delivery.identity.client.currency is None:
         set_found(
             delivery.connection,
             delivery.client_id,

@@ -43,6 +43,17 @@ def test_the_first_currency_is_the_clients_and_others_are_refused(
     ) == [("a", "EUR"), ("c", None)]
 
 
+def test_a_text_that_is_no_code_of_a_currency_never_becomes_the_clients(
+    warehouse: Warehouse, client: Client, load: Load
+) -> None:
+    header = "date,item_id,units_sold,unit_price,currency\n"
+    load("sales_1.csv", f"{header}2024-03-01,a,1,2.5,euro\n2024-03-01,b,1,2.5,\n")
+    assert get_client(warehouse, client.client_id).currency is None
+    assert reasons(warehouse, client) == [(2, "other_currency", "currency")]
+    load("sales_2.csv", f"{header}2024-03-02,a,1,2.5,euro\n2024-03-02,b,1,2.5,chf\n")
+    assert get_client(warehouse, client.client_id).currency == "CHF"
+
+
 def test_a_currency_that_somebody_named_counts(warehouse: Warehouse, client: Client, load: Load) -> None:
     update_client(warehouse, client.client_id, currency="CHF")
     assert load("products.csv", "item_id,unit_cost,currency\na,5,EUR\n").rows_rejected == 1
