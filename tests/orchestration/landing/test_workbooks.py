@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from orchestration.clients import Client
+from orchestration.feeds import Feed
 from orchestration.landing.batches import LINE, Table
 from orchestration.landing.contracts import Contract
 from orchestration.landing.kinds import M5_SALES, SALES
@@ -378,6 +379,23 @@ def test_typed_dates_are_read_whatever_format_the_dates_of_the_source_have(
         warehouse, "select date from staging.sales where client_id = %s order by 1", client.client_id
     )
     assert found == [(MARCH,), (date(2024, 3, 2),)]
+
+
+def test_a_wide_sheet_with_typed_months_is_read_as_its_feed_says(
+    warehouse: Warehouse, new_client: NewClient, tmp_path: Path
+) -> None:
+    feed = Feed(kind="sales", files=["umsatz*"], date_columns="%b %Y", sheet="Plan", header_row=2)
+    client = new_client(feeds={"plan": feed})
+    plan = {1: ("Umsatz",), **table(("item_id", MARCH, "Apr 2024", "Total"), ("tea", 3, 4, 7), at=2)}
+    content = xlsx({"About": {1: ("x",)}, "Plan": plan})
+    outcome = deliver(warehouse, client, tmp_path, "Umsatz 2024.xlsx", content)
+    assert outcome.status == "loaded", outcome.message
+    found = rows(
+        warehouse,
+        "select date, units_sold::int from staging.sales where client_id = %s order by 1",
+        client.client_id,
+    )
+    assert found == [(MARCH, 3), (date(2024, 4, 1), 4)]
 
 
 def test_the_message_of_the_delivery_says_which_sheet_and_row_were_read(
