@@ -371,8 +371,8 @@ def workbook(rng: Random, kind: Kind) -> bytes:
     ]
     header = [*(column.name for column in columns), *names]
     filled = table(header, *rows, at=rng.choice([1, 1, 1, 4, 31]))
-    write = rng.choice([xlsx_of, xlsx_of, xlsx_of, ods, xlsb])
-    return write(printable_cells(filled))
+    writers: list[Callable[[Rows], bytes]] = [xlsx_of, xlsx_of, xlsx_of, ods, xlsb]
+    return rng.choice(writers)(printable_cells(filled))
 
 
 def xlsx_of(rows: Rows) -> bytes:
