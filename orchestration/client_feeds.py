@@ -11,8 +11,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from orchestration.clients import ClientError, clauses, stored_fields, update_client
+from orchestration.clients import ClientError, stored_fields, update_client
 from orchestration.feeds import Feed
+from orchestration.registry_faults import clauses
 from orchestration.warehouse.server import Warehouse
 
 

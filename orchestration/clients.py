@@ -1,7 +1,8 @@
 """The tenant registry: adding, changing, listing and removing clients.
 
 Belongs here: the rows of ``ops.clients`` and the dynamic partitions that follow them. Does not belong here:
-what a client is (``registry``), what it delivers (``landing``) or may see (``warehouse.tenancy``).
+what a client is (``registry``), how an entry is mended (``registry_faults``), what it delivers (``landing``)
+or may see (``warehouse.tenancy``).
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from pydantic import ValidationError
 from forecasting_lib.grain import Grain
 from orchestration import audit
 from orchestration.errors import UserError
-from orchestration.fields import NOT_TYPED, option_name
 from orchestration.registry import Client as Client  # noqa: PLC0414 - offered with what is done to one
+from orchestration.registry_faults import clauses, cure
 from orchestration.table_assets import table_spec
 from orchestration.warehouse import tenancy
 from orchestration.warehouse.client_facts import publish_clients
@@ -298,29 +299,8 @@ def _checked(row: dict[str, Any]) -> Client | RegistryProblem:
         client_id = row["client_id"]
         return RegistryProblem(
             client_id,
-            f"The registry entry of {client_id!r} is not valid: {clauses(error)}. {_cure(client_id, error)}",
+            f"The registry entry of {client_id!r} is not valid: {clauses(error)}. {cure(client_id, error)}",
         )
-
-
-def _cure(client_id: str, error: ValidationError) -> str:
-    """What a person runs to make a registry entry valid."""
-    places = [problem["loc"] for problem in error.errors()]
-    feeds = dict.fromkeys(str(place[1]) for place in places if place[0] == "feeds" and len(place) > 1)
-    options = dict.fromkeys(
-        f"{option} ..." for place in places if (option := option_name(Client, str(place[0]))) != NOT_TYPED
-    )
-    commands = [f"'forecaster feed remove {client_id} {name}'" for name in feeds]
-    if options:
-        commands.append(f"'forecaster client update {client_id} {' '.join(options)}'")
-    return f"Mend it with {' and '.join(commands)}." if commands else "Restore the field 'feeds' of its row."
-
-
-def clauses(error: ValidationError) -> str:
-    """What is wrong with each field, a clause each."""
-    return "; ".join(
-        f"{'.'.join(map(str, problem['loc']))}: {problem['msg'].removeprefix('Value error, ')}"
-        for problem in error.errors()
-    )
 
 
 def _rows(connection: psycopg.Connection[Any], condition: sql.Composable) -> list[dict[str, Any]]:
