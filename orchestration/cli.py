@@ -13,7 +13,17 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from orchestration.commands import backup, clients, deliveries, doctor, feeds, installation, model, work
+from orchestration.commands import (
+    backup,
+    clients,
+    deliveries,
+    doctor,
+    feeds,
+    installation,
+    model,
+    sources,
+    work,
+)
 from orchestration.commands.terminal import err, out
 from orchestration.errors import UserError
 from orchestration.foreign_text import escape
@@ -73,6 +83,7 @@ def main(
 
 app.add_typer(clients.app, name="client")
 app.add_typer(feeds.app, name="feed")
+app.add_typer(sources.app, name="source")
 app.add_typer(deliveries.app, name="delivery")
 app.add_typer(model.app, name="model")
 for command, example in (
