@@ -8,6 +8,7 @@ marks, separators and encodings. Belongs here: types. Does not belong here: wher
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date, datetime, time
 from decimal import Decimal, localcontext
 from typing import Any, BinaryIO
@@ -73,11 +74,18 @@ class ParquetDraft:
         return self._file.tell() if self._file else 0
 
     def finish(self) -> BinaryIO:
-        """The whole file."""
+        """The whole file, open for as long as the draft is."""
         assert self._file is not None
         with self._place.explained():
             self._writer.close()
         return self._file
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            with suppress(OSError):
+                self._writer.close()
+            self._file.close()
 
     def _begin(self, schema: Any) -> None:
         """Begin a file with these types, and take over what was written with narrower ones."""
@@ -103,37 +111,46 @@ def _column(name: str, values: Sequence[Any], timezone: str) -> Any:
     """
     import pyarrow as pa
 
-    first = next((value for value in values if value is not None), None)
-    kind: Any = None
-    match first:
-        case None | bool() | int() | float() | str():
-            pass
-        case Decimal():
-            whole = all(value is None or _is_whole(value) for value in values)
-            values = [_decimal(value, whole=whole) for value in values]
-            kind = pa.int64() if whole else pa.decimal128(38, _SCALE)
-        case datetime():
-            kind = pa.timestamp("us", tz=timezone if first.tzinfo else None)
-        case date():
-            kind = pa.date32()
-        case time() | UUID():
-            values = [None if value is None else str(value) for value in values]
-        case _:
-            raise PullError(
-                f"The column {name!r} of the query holds {type(first).__name__}: "
-                "cast it to text, number or date."
-            )
     try:
-        return pa.array(values, kind)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+        return pa.array(*_typed(values, timezone))
+    except (pa.ArrowInvalid, pa.ArrowTypeError, ArithmeticError) as error:
         raise PullError(
             f"The column {name!r} of the query holds values of several types, or too large ones "
             f"({_first(error)}): cast it."
         ) from error
+    except _NoColumnError as error:
+        raise PullError(
+            f"The column {name!r} of the query holds {error}: cast it to text, number or date."
+        ) from error
+
+
+class _NoColumnError(Exception):
+    """Values of a type that nothing here has a column for; the message is its name."""
+
+
+def _typed(values: Sequence[Any], timezone: str) -> tuple[Sequence[Any], Any]:
+    """Values as Arrow takes them, and the type of their column; None where Arrow finds it."""
+    import pyarrow as pa
+
+    match first := next((value for value in values if value is not None), None):
+        case None | bool() | int() | float() | str():
+            return values, None
+        case Decimal():
+            whole = all(value is None or _is_whole(value) for value in values)
+            kind = pa.int64() if whole else pa.decimal128(38, _SCALE)
+            return [_decimal(value, whole=whole) for value in values], kind
+        case datetime():
+            return values, pa.timestamp("us", tz=timezone if first.tzinfo else None)
+        case date():
+            return values, pa.date32()
+        case time() | UUID():
+            return [None if value is None else str(value) for value in values], pa.string()
+    raise _NoColumnError(type(first).__name__)
 
 
 def _is_whole(value: Any) -> bool:
-    return isinstance(value, Decimal) and value.is_finite() and value.as_tuple().exponent >= 0
+    exponent = value.as_tuple().exponent if isinstance(value, Decimal) else None
+    return isinstance(exponent, int) and exponent >= 0
 
 
 def _decimal(value: Any, *, whole: bool) -> Any:

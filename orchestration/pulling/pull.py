@@ -10,7 +10,6 @@ Belongs here: the order of things. Does not belong here: how files (``remote_fil
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from typing import BinaryIO
 
 from orchestration.clients import Client, ClientError
 from orchestration.foreign_text import printable
+from orchestration.landing.discovery import content_hash
 from orchestration.landing.file_names import kind_of
 from orchestration.landing.kinds import KINDS
 from orchestration.pulling import watermarks
@@ -210,9 +210,11 @@ def _pull_rows(pull: _Pull) -> None:
     pull.on_progress(
         f"{pull.memory.source}: asking since {begin}" if begin else f"{pull.memory.source}: asking"
     )
-    with opened_rows(pull.source, begin, pull.secrets) as rows:
+    with (
+        opened_rows(pull.source, begin, pull.secrets) as rows,
+        closing(ParquetDraft(pull.place, rows.columns, pull.client.timezone)) as draft,
+    ):
         marked = _column_of_mark(pull.source, rows.columns)
-        draft = ParquetDraft(pull.place, rows.columns, pull.client.timezone)
         count = 0
         for batch in rows.batches:
             if draft.add(batch) > MOST_BYTES:
@@ -224,11 +226,14 @@ def _pull_rows(pull: _Pull) -> None:
                 mark = watermarks.advanced(mark, (row[marked] for row in batch), now)
             count += len(batch)
             pull.on_progress(f"{pull.memory.source}: {count:,} rows")
-    if count:
-        with draft.finish() as file:
-            after = {**({} if mark is None else watermarks.stored(mark)), "digest": _digest(file)}
-            if after != state:
-                pull.land(file, [_name_of_rows(pull.source, pull.memory.source, now)], THE_QUERY, after)
+        if count == 0:
+            return
+        file = draft.finish()
+        file.seek(0)
+        # the same rows again are no news
+        after = {**({} if mark is None else watermarks.stored(mark)), "digest": content_hash(file)}
+        if after != state:
+            pull.land(file, [_name_of_rows(pull.source, pull.memory.source, now)], THE_QUERY, after)
 
 
 def _column_of_mark(source: Source, columns: Sequence[str]) -> int | None:
@@ -249,12 +254,6 @@ def _column_of_mark(source: Source, columns: Sequence[str]) -> int | None:
 def _name_of_rows(source: Source, name: str, moment: datetime) -> str:
     """A file's name that says its kind, its source and when it was asked for, in UTC."""
     return f"{source.kind}_{name}_{moment:%Y%m%dT%H%M%S%f}.parquet"
-
-
-def _digest(file: BinaryIO) -> str:
-    """Of the content: the same rows again are no news."""
-    file.seek(0)
-    return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

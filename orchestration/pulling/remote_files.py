@@ -18,7 +18,7 @@ from orchestration.foreign_text import printable
 from orchestration.landing.folder import is_skipped, name_problem
 from orchestration.pulling.faults import PullError
 from orchestration.pulling.secrets import Secrets
-from orchestration.references import take_apart
+from orchestration.references import Url, is_reference, take_apart
 from orchestration.sources import Source
 
 MOST_BYTES = 16 << 30
@@ -130,15 +130,10 @@ def open_store(source: Source, secrets: Secrets) -> FileStore:
     """
     import fsspec
 
-    filled = secrets.fill(source.url)
-    parts = take_apart(filled)
-    if parts is None:
-        raise PullError("What the environment has for the URL is none; it begins as in sftp:// or s3://.")
+    parts = _filled_parts(source.url, secrets)
     options = _nested({name: _option(value, secrets) for name, value in source.options.items()})
-    if parts.user:
-        options |= {"username": unquote(parts.user)}
-    if parts.password:
-        options |= {"password": unquote(parts.password)}
+    options |= {"username": parts.user} if parts.user else {}
+    options |= {"password": parts.password} if parts.password else {}
     if parts.scheme in _SSH:
         host, _, port = parts.host.partition(":")
         options |= {"host": host, **({"port": int(port)} if port else {})}
@@ -217,6 +212,23 @@ def _moment(modified: object) -> datetime | None:
 def _is_listed(file: RemoteFile, content: Any) -> bool:
     """Whether what was opened is what was listed; on this machine, a link may have taken its place."""
     return file.inode is None or os.fstat(content.fileno()).st_ino == file.inode
+
+
+def _filled_parts(url: str, secrets: Secrets) -> Url:
+    """A URL's parts with their secrets, which may hold what divides one part from the next.
+
+    Raises:
+        PullError: an environment variable is not set, or what it holds is no URL.
+    """
+    parts = take_apart(secrets.fill(url) if is_reference(url) else url)
+    if parts is None:
+        raise PullError("What the environment has for the URL is none; it begins as in sftp:// or s3://.")
+    return Url(
+        parts.scheme,
+        secrets.fill(unquote(parts.user)),
+        secrets.fill(unquote(parts.password)),
+        *map(secrets.fill, (parts.host, parts.rest)),
+    )
 
 
 def _option(said: str, secrets: Secrets) -> str | int | bool:

@@ -6,7 +6,7 @@ Belongs here: what may be a watermark, its text, and what follows from it. Does 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TypeAlias
@@ -15,7 +15,7 @@ from orchestration.pulling.faults import PullError
 
 Mark: TypeAlias = "date | datetime | int | Decimal | float | str"
 
-_READ = {
+_READ: dict[str, Callable[[str], Mark]] = {
     "date": date.fromisoformat,
     "datetime": datetime.fromisoformat,
     "int": int,

@@ -19,6 +19,7 @@ from typer.testing import CliRunner, Result
 
 from orchestration.cli import app
 from orchestration.clients import Client, get_client
+from orchestration.fields import typed_fields
 from orchestration.running.instance import open_instance
 from orchestration.settings import RESOURCES, WORKPLACE, Settings
 from orchestration.warehouse.server import Warehouse
@@ -59,7 +60,7 @@ def assert_one_sentence(result: Result, *words: str) -> None:
 def test_every_command_of_the_readme_exists() -> None:
     assert {command[0] for command in ALL_COMMANDS} == {
         *("setup", "demo", "migrate", "client", "ingest", "run", "status", "report", "sql", "up", "down"),
-        *("model", "delivery", "doctor", "backup", "restore"),
+        *("feed", "source", "model", "delivery", "doctor", "backup", "restore"),
     }
     assert {command[1] for command in ALL_COMMANDS if command[0] == "client"} == {
         *("add", "list", "show", "update", "remove", "password", "check", "dismiss")
@@ -164,7 +165,7 @@ EVERY_FIELD = {
 
 
 def test_every_registry_field_is_set_and_changed_from_the_command_line(warehouse: Warehouse) -> None:
-    assert EVERY_FIELD.keys() == Client.model_fields.keys() - {"client_id"}
+    assert EVERY_FIELD.keys() == set(typed_fields(Client)) - {"client_id"}
     options = [word for option, text, _ in EVERY_FIELD.values() for word in (option, text) if word]
     expected = {field: value for field, (_, _, value) in EVERY_FIELD.items()}
     set_at_once = forecaster("client", "add", "every_a", *options)
