@@ -31,7 +31,7 @@ SINCE = {**ROWS, "query": "select day from sold where day >= :since", "watermark
     ],
 )
 def test_a_source_is_valid(fields: dict[str, object]) -> None:
-    assert Source(**fields).url == fields["url"]  # type: ignore[arg-type]
+    assert Source(**fields).url == fields["url"]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_source_is_valid(fields: dict[str, object]) -> None:
 )
 def test_what_cannot_be_pulled_is_refused_in_a_clause(fields: dict[str, object], said: str) -> None:
     with pytest.raises(ValidationError) as refused:
-        Source(**fields)  # type: ignore[arg-type]
+        Source(**fields)
     assert said in clauses(refused.value)
 
 

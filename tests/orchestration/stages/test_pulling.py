@@ -33,7 +33,7 @@ def puller(
         (tmp_path / name / f"sales_{name}.csv").write_text(SALES)
     for name in ("one", "two", "three"):
         fields = {"url": f"file://{tmp_path}/{name}/*.csv", "cron": "30 4 * * *"}
-        change_source(warehouse, client_id, name, lambda _, fields=fields: fields, lambda _: None)
+        change_source(warehouse, client_id, name, fields.__or__, lambda _: None)
     return get_client(warehouse, client_id)
 
 
