@@ -16,7 +16,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import BinaryIO
 
+import psycopg
+
 from orchestration.clients import Client, ClientError
+from orchestration.errors import UserError
 from orchestration.foreign_text import printable
 from orchestration.landing.discovery import content_hash
 from orchestration.landing.file_names import kind_of
@@ -164,9 +167,10 @@ def _sentence_of_failure(pull: _Pull) -> str | None:
         (_pull_rows if pull.source.is_database else _pull_files)(pull)
     except PullError as error:
         return pull.secrets.hide(str(error))
+    except (UserError, psycopg.Error):
+        # of the warehouse: a database that is pulled from speaks through SQLAlchemy
+        raise
     except Exception as error:
-        if type(error).__module__.startswith("orchestration."):
-            raise
         return pull.secrets.hide(fault_sentence(error, subject))
     return None
 

@@ -82,12 +82,18 @@ class FileStore:
         self._files.invalidate_cache()
         found = self._files.glob(self._pattern, detail=True)
         files = [
-            _seen(str(path), root, entry) for path, entry in found.items() if entry.get("type") == "file"
+            _seen(str(path), root, self._known(str(path), entry))
+            for path, entry in found.items()
+            if entry.get("type") == "file"
         ]
         finished = [file for file in files if not any(map(is_skipped, file.parts))]
         return sorted(
             finished, key=lambda file: (file.modified or datetime.min.replace(tzinfo=UTC), file.path)
         )
+
+    def _known(self, path: str, entry: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What is known of a listed file; a web server's list says no more than its name."""
+        return entry if entry.get("size") is not None else self._files.info(path)
 
     def fetch(self, file: RemoteFile, write: Callable[[bytes], object]) -> bool:
         """Hand on a file's bytes; returns whether it stayed as it was listed meanwhile.
@@ -143,7 +149,7 @@ def open_store(source: Source, secrets: Secrets) -> FileStore:
     if parts.scheme in _OF_OBJECTS:
         options.setdefault("config_kwargs", {"connect_timeout": 15, "read_timeout": 60})
     files = fsspec.filesystem(parts.scheme, skip_instance_cache=True, use_listings_cache=False, **options)
-    return FileStore(files, parts.host + parts.rest)
+    return FileStore(files, files._strip_protocol(f"{parts.scheme}://{parts.host}{parts.rest}"))
 
 
 def new_files(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
 import os
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -274,6 +277,26 @@ def test_objects_are_pulled_from_a_bucket(
     bucket.pipe_file("acme-exports/2026/sales_1.csv", SALES.encode() * 2)
     assert pull_from(client, "bucket").landed == ["bucket/sales_1.csv"]
     assert landed(settings, client) == {"bucket/sales_1.csv": SALES * 2}
+
+
+def test_files_are_pulled_from_the_list_of_a_web_server(
+    new_client: NewClient, set_source: SetSource, pull_from: PullFrom, settings: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "sales_1.csv").write_text(SALES)
+    handler = functools.partial(QuietHandler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever).start()
+        url = f"http://127.0.0.1:{server.server_port}/sales_*.csv"
+        client = set_source(new_client(), "web", url=url)
+        assert pull_from(client, "web").landed == ["web/sales_1.csv"]
+        assert pull_from(client, "web").landed == []
+        server.shutdown()
+    assert landed(settings, client) == {"web/sales_1.csv": SALES}
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
 
 
 # --- what goes wrong ------------------------------------------------------------------------------------

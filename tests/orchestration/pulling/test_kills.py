@@ -10,12 +10,13 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from orchestration.clients import Client, remove_client
 from orchestration.landing.folder import scan
 from orchestration.pulling.faults import PullError
-from orchestration.pulling.memory import last_pulls
+from orchestration.pulling.memory import Memory, last_pulls
 from orchestration.pulling.place import DRAFT
 from orchestration.settings import RESOURCES, Settings
 from orchestration.stages.ingestion import ingest_folder
@@ -101,6 +102,28 @@ def test_rows_are_neither_lost_nor_doubled_by_a_kill(
     assert len(pull_from(client, "erp").landed) == 1
     ingest_folder(warehouse, client, folder, 0)
     assert [(item, units) for item, _, units in staged(warehouse, client)] == [("mug", 3), ("tea", 3)]
+
+
+def test_a_warehouse_that_goes_away_is_not_taken_for_the_source(
+    new_client: NewClient,
+    set_source: SetSource,
+    pull_from: PullFrom,
+    settings: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "sales_1.csv").write_text(SALES)
+    client = set_source(new_client(), "shop", url=f"file://{tmp_path}/*.csv")
+
+    def ended(*_: object) -> None:
+        raise psycopg.OperationalError("the connection is lost")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(Memory, "keep", ended)
+        with pytest.raises(psycopg.OperationalError):
+            pull_from(client, "shop")
+    assert shown(settings, client) == []
+    assert pull_from(client, "shop").landed == ["shop/sales_1.csv"]
 
 
 def test_two_pulls_of_a_client_do_not_meet_and_another_client_does_not_wait(
