@@ -33,6 +33,16 @@ class _Fault:
     remedy: str
 
 
+_NO_RIGHT = (
+    "refuses the credentials",
+    "compare the environment variables that it names with what its owner has given out, and ask there what "
+    "they may read",
+)
+_NO_ANSWER = (
+    "fails at its query",
+    "try the query in a prompt of that database, with null for :since, and set it anew",
+)
+
 _FAULTS = (
     _Fault(
         frozenset({"ModuleNotFoundError", "ImportError", "NoSuchModuleError"}),
@@ -49,20 +59,22 @@ _FAULTS = (
         "--option host_key='ssh-ed25519 AAAA...'",
     ),
     _Fault(
-        frozenset({"PermissionError", "AuthenticationException", "NoCredentialsError", "InvalidPassword"}),
-        (
-            *("authentication failed", "access denied", "permission denied", "no authentication methods"),
-            *("invalidaccesskeyid", "signaturedoesnotmatch", "password", "forbidden", "not a valid"),
-        ),
-        "refuses the credentials",
-        "compare the environment variables that it names with what its owner has given out, and ask there "
-        "what they may read",
-    ),
-    _Fault(
         frozenset({"QueryCanceled"}),
-        ("statement timeout",),
+        (),
         "takes too long to answer its query",
         "narrow the query, or have an index made for the column of the watermark",
+    ),
+    _Fault(frozenset({"InsufficientPrivilege"}), (), *_NO_RIGHT),
+    _Fault(
+        frozenset({"ProgrammingError", "DataError", "InternalError", "NotSupportedError"}), (), *_NO_ANSWER
+    ),
+    _Fault(
+        frozenset({"PermissionError", "AuthenticationException", "NoCredentialsError"}),
+        (
+            *("authentication failed", "access denied", "permission denied", "no authentication methods"),
+            *("invalidaccesskeyid", "signaturedoesnotmatch", "no password supplied", "forbidden"),
+        ),
+        *_NO_RIGHT,
     ),
     _Fault(
         frozenset(
@@ -83,17 +95,13 @@ _FAULTS = (
     ),
     _Fault(
         frozenset({"FileNotFoundError", "NotADirectoryError"}),
-        ("no such file", "does not exist: the specified bucket", "nosuchbucket"),
+        ("nosuchbucket",),
         "has no such folder",
         "compare the path of the URL with what lies there",
     ),
-    _Fault(
-        frozenset({"DBAPIError", "StatementError", "SQLAlchemyError"}),
-        (),
-        "fails at its query",
-        "try the query in a prompt of that database, with null for :since, and set it anew",
-    ),
+    _Fault(frozenset({"SQLAlchemyError"}), (), *_NO_ANSWER),
 )
+"""The first that fits counts: a query may fail at a column that is called password."""
 
 
 def fault_sentence(error: BaseException, subject: str) -> str:

@@ -181,6 +181,8 @@ def test_columns_grow_into_their_types_as_rows_come(
         ("1e40::numeric + 0.5 as item_id", "too large"),
         ("1 as a, 2 as a", "Two columns of the query are called 'a'"),
         ("no_such_column", "fails at its query"),
+        ("password as forbidden", "fails at its query"),
+        ("rolpassword from pg_authid", "refuses the credentials"),
         ("1 / 0 as item_id", "fails at its query"),
     ],
 )
