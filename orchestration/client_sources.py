@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from orchestration.clients import ClientError, stored_fields, update_client
 from orchestration.registry_faults import clauses
 from orchestration.sources import Source, is_name
+from orchestration.warehouse.locks import Purpose, try_lock_session
 from orchestration.warehouse.server import Warehouse
 
 
@@ -56,13 +57,17 @@ def forget_source(warehouse: Warehouse, client_id: str, name: str) -> None:
     """Take a source out of a client's entry, which need not be valid before, and what was pulled from it.
 
     Raises:
-        ClientError: no such client or source, or the entry is not valid for another reason.
+        ClientError: no such client or source, somebody is pulling for the client, or the entry is not valid
+            for another reason.
     """
     sources = stored_fields(warehouse, client_id)["sources"]
     if name not in sources:
         known = ", ".join(sources) or "none"
         raise ClientError(f"{client_id} has no source {name!r}. Its sources: {known}.")
     others = {other: source for other, source in sources.items() if other != name}
-    update_client(warehouse, client_id, sources=others)
-    with warehouse.transaction() as connection:
-        connection.execute("delete from ops.pulled where client_id = %s and source = %s", (client_id, name))
+    with warehouse.connect_pipeline() as session:
+        # a pull in progress would remember what it brings for a source that is gone
+        if (holder := try_lock_session(session, Purpose.PULL, client_id)) is not None:
+            raise ClientError(f"Another command is pulling for {client_id}, {holder}: wait for its end.")
+        update_client(warehouse, client_id, sources=others)
+        session.execute("delete from ops.pulled where client_id = %s and source = %s", (client_id, name))

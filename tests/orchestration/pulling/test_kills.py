@@ -13,7 +13,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from orchestration.clients import Client, remove_client
+from orchestration.client_sources import forget_source
+from orchestration.clients import Client, ClientError, remove_client
 from orchestration.landing.folder import scan
 from orchestration.pulling.faults import PullError
 from orchestration.pulling.memory import Memory, last_pulls
@@ -135,6 +136,8 @@ def test_two_pulls_of_a_client_do_not_meet_and_another_client_does_not_wait(
         assert try_lock_session(session, Purpose.PULL, one.client_id) is None
         with pytest.raises(PullError, match=r"Another command is pulling for .*: wait for its end"):
             pull_from(one, "shop")
+        with pytest.raises(ClientError, match="Another command is pulling"):
+            forget_source(warehouse, one.client_id, "shop")
         assert len(pull_from(other, "shop").landed) == 1
     assert len(pull_from(one, "shop").landed) == 1
 
