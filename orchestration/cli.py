@@ -22,6 +22,7 @@ from orchestration.commands import (
     guess,
     installation,
     model,
+    sources,
     work,
 )
 from orchestration.commands.terminal import err, out
@@ -86,6 +87,7 @@ clients.app.command(epilog="Example: forecaster client guess export.csv stock.xl
 )
 app.add_typer(clients.app, name="client")
 app.add_typer(feeds.app, name="feed")
+app.add_typer(sources.app, name="source")
 app.add_typer(deliveries.app, name="delivery")
 app.add_typer(model.app, name="model")
 for command, example in (

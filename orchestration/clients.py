@@ -1,7 +1,8 @@
 """The tenant registry: adding, changing, listing and removing clients.
 
 Belongs here: the rows of ``ops.clients`` and the dynamic partitions that follow them. Does not belong here:
-what a client is (``registry``), what it delivers (``landing``) or may see (``warehouse.tenancy``).
+what a client is (``registry``), how an entry is mended (``registry_problems``), what it delivers
+(``landing``) or may see (``warehouse.tenancy``).
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ import dagster as dg
 
 from orchestration.clients import CLIENT_PARTITIONS, CLIENT_TAG
 from orchestration.stages.finetuning import tune_weights
+from orchestration.stages.pulling import pull_from_sources
 
 FOR_ONE_CLIENT = dg.PartitionedConfig(
     partitions_def=CLIENT_PARTITIONS,
@@ -57,5 +58,11 @@ def finetune() -> None:
     tune_weights()
 
 
-JOBS = (client_pipeline, forecast_only, inventory_only, quality_only, finetune)
+@dg.job(name="pull_sources", config=FOR_ONE_CLIENT, executor_def=dg.in_process_executor)
+def pull_job() -> None:
+    """Bring what is new at a client's sources into its landing folder, where it is seen like any delivery."""
+    pull_from_sources()
+
+
+JOBS = (client_pipeline, forecast_only, inventory_only, quality_only, finetune, pull_job)
 """Every job there is: what is launched, watched and offered is derived from this."""

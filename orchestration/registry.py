@@ -3,7 +3,8 @@
 A field's lines carry its type, its limits, its default and its sentence (``fields``). From them come the
 column of ``ops.clients`` (``warehouse.tables.registry_columns``) and the option of ``forecaster client add``
 and ``update`` (``commands.clients``). Belongs here: the fields, what is valid, what follows from one entry
-alone. Does not belong here: reading and writing entries (``clients``), a feed's own settings (``feeds``).
+alone. Does not belong here: reading and writing entries (``clients``), the settings of a feed (``feeds``) and
+of a source (``sources``).
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from forecasting_lib.grain import Grain
+from orchestration.cron import valid_cron
 from orchestration.feeds import Feed
 from orchestration.fields import NOT_TYPED, Setting
+from orchestration.sources import Source
 
 _ADVERBS = {"daily": "day", "weekly": "week", "monthly": "month"}
 
@@ -31,7 +34,7 @@ _HORIZONS: Mapping[Grain, int] = {Grain.DAY: 28, Grain.WEEK: 13, Grain.MONTH: 6}
 class Client(BaseModel):
     """One client's registry entry; the fields are the columns of ``ops.clients``."""
 
-    model_config = ConfigDict(extra="forbid", validate_assignment=True)
+    model_config = ConfigDict(extra="forbid", validate_assignment=True, hide_input_in_errors=True)
 
     client_id: Annotated[
         str,
@@ -108,6 +111,10 @@ class Client(BaseModel):
         dict[str, Feed],
         Setting("name -> how the files of one source are read, where it is not as above.", option=NOT_TYPED),
     ] = {}
+    sources: Annotated[
+        dict[str, Source],
+        Setting("name -> where files or rows are pulled from, without any secret.", option=NOT_TYPED),
+    ] = {}
     returns_policy: Annotated[
         Literal["net", "net_back", "drop"],
         Setting(
@@ -166,19 +173,7 @@ class Client(BaseModel):
             raise ValueError(f"{value!r} is not an IANA time zone such as Europe/Berlin")
         return value
 
-    @field_validator("cron")
-    @classmethod
-    def _valid_cron(cls, value: str | None) -> str | None:
-        """What Dagster's scheduler accepts; it has no other public way to ask."""
-        if value is None:
-            return None
-        import dagster as dg
-
-        try:
-            dg.ScheduleDefinition(name="validation", job_name="validation", cron_schedule=value)
-        except dg.DagsterInvalidDefinitionError as error:
-            raise ValueError(f"{value!r} is not a cron expression such as '0 5 * * *'") from error
-        return value
+    _valid_cron = field_validator("cron")(valid_cron)
 
     @field_validator("models")
     @classmethod

@@ -1,7 +1,7 @@
 """What is wrong with a registry entry, and the commands that mend it.
 
 Belongs here: a stored row that is not valid, as a sentence. Does not belong here: what is valid
-(``registry``, ``feeds``), reading rows (``clients``).
+(``registry``, ``feeds``, ``sources``), reading rows (``clients``).
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from pydantic import ValidationError
 
 from orchestration.fields import NOT_TYPED, option_name
 from orchestration.registry import Client
+
+_IN_PARTS = {"feeds": "feed", "sources": "source"}
+"""Fields whose parts have a command of their own."""
 
 
 @dataclass(frozen=True)
@@ -39,19 +42,26 @@ def checked(row: dict[str, Any]) -> Client | RegistryProblem:
 def _cure(client_id: str, error: ValidationError) -> str:
     """What a person runs to make a registry entry valid."""
     places = [problem["loc"] for problem in error.errors()]
-    feeds = dict.fromkeys(str(place[1]) for place in places if place[0] == "feeds" and len(place) > 1)
+    commands = [
+        f"'forecaster {noun} remove {client_id} {name}'"
+        for field, noun in _IN_PARTS.items()
+        for name in dict.fromkeys(str(place[1]) for place in places if place[0] == field and len(place) > 1)
+    ]
     options = dict.fromkeys(
         f"{option} ..." for place in places if (option := option_name(Client, str(place[0]))) != NOT_TYPED
     )
-    commands = [f"'forecaster feed remove {client_id} {name}'" for name in feeds]
     if options:
         commands.append(f"'forecaster client update {client_id} {' '.join(options)}'")
-    return f"Mend it with {' and '.join(commands)}." if commands else "Restore the field 'feeds' of its row."
+    if commands:
+        return f"Mend it with {' and '.join(commands)}."
+    return f"Restore the field {str(places[0][0])!r} of its row."
 
 
 def clauses(error: ValidationError) -> str:
-    """What is wrong with each field, a clause each."""
+    """What is wrong with each field, a clause each; never with the value that was given."""
     return "; ".join(
-        f"{'.'.join(map(str, problem['loc']))}: {problem['msg'].removeprefix('Value error, ')}"
+        ": ".join(
+            filter(None, (".".join(map(str, problem["loc"])), problem["msg"].removeprefix("Value error, ")))
+        )
         for problem in error.errors()
     )

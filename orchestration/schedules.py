@@ -1,18 +1,33 @@
-"""One schedule per registered client, in its own time zone, made when the code location loads."""
+"""Schedules per registered client, in its own time zone, made when the code location loads.
 
-from collections.abc import Iterator, Sequence
+One runs its pipeline; one for each of its sources pulls from it, and what lands starts the pipeline as any
+delivery does.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 
 from orchestration.clients import CLIENT_TAG, Client, read_registry
-from orchestration.jobs import client_pipeline
+from orchestration.jobs import client_pipeline, pull_job
 from orchestration.settings import Settings
+from orchestration.stages.pulling import pull_from_sources
 from orchestration.warehouse.server import WarehouseError, locate_warehouse
 
 
 def client_schedules(clients: Sequence[Client]) -> list[dg.ScheduleDefinition]:
-    """The schedules of all active clients that have one."""
-    return [_schedule(client) for client in clients if client.cron is not None and client.is_active]
+    """The schedules of all active clients that have one, and of those of their sources that have one."""
+    active = [client for client in clients if client.is_active]
+    return [
+        *(_schedule(client) for client in active if client.cron is not None),
+        *(
+            _source_schedule(client, name, source.cron)
+            for client in active
+            for name, source in client.sources.items()
+            if source.cron is not None
+        ),
+    ]
 
 
 def registered_clients(settings: Settings) -> list[Client]:
@@ -47,10 +62,35 @@ def _schedule(client: Client) -> dg.ScheduleDefinition:
         tags={CLIENT_TAG: client_id},
     )
     def pipeline_schedule(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        """A run without a key: a constant key would run once, ever."""
-        if client_id not in context.instance.get_dynamic_partitions("clients"):
-            yield dg.SkipReason(f"{client_id} is no longer registered; reload the code location.")
-            return
-        yield dg.RunRequest(partition_key=client_id, tags={CLIENT_TAG: client_id})
+        yield _request(context, client_id)
 
     return pipeline_schedule
+
+
+def _source_schedule(client: Client, source: str, cron: str) -> dg.ScheduleDefinition:
+    """Two underscores, which no source has, keep ``a`` of ``b_c`` apart from ``a_b`` of ``c``."""
+    client_id = client.client_id
+
+    @dg.schedule(
+        name=f"{client_id}__{source}_pull",
+        job=pull_job,
+        cron_schedule=cron,
+        execution_timezone=client.timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=f"Pulls from the source {source} of {client.name}.",
+        tags={CLIENT_TAG: client_id},
+    )
+    def pull_schedule(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        config = {"ops": {pull_from_sources.name: {"config": {"sources": [source]}}}}
+        yield _request(context, client_id, config)
+
+    return pull_schedule
+
+
+def _request(
+    context: dg.ScheduleEvaluationContext, client_id: str, config: Mapping[str, Any] | None = None
+) -> dg.RunRequest | dg.SkipReason:
+    """A run without a key: a constant key would run once, ever."""
+    if client_id not in context.instance.get_dynamic_partitions("clients"):
+        return dg.SkipReason(f"{client_id} is no longer registered; reload the code location.")
+    return dg.RunRequest(partition_key=client_id, run_config=config, tags={CLIENT_TAG: client_id})

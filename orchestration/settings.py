@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
+from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -104,6 +105,13 @@ class Settings(BaseSettings):
 def load_settings() -> Settings:
     """Read the environment once; callers pass the result on instead of reading it again."""
     return Settings()
+
+
+def secret_named(name: str) -> SecretStr | None:
+    """What a reference of the registry stands for: the variable of the environment, else of ``.env``."""
+    of_the_file = dotenv_values(WORKPLACE / ".env")
+    value = os.environ.get(name) or of_the_file.get(name)
+    return SecretStr(value) if value else None
 
 
 def dagster_environment(settings: Settings) -> dict[str, str]:

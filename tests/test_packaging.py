@@ -22,16 +22,16 @@ PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 PROJECT = tomllib.loads(PYPROJECT)["project"]
 CONSTRAINTS = (ROOT / "constraints.txt").read_text(encoding="utf-8")
 
-ON_REQUEST = {"statsforecast"}
-"""Of the extra dev, imported by the library too, which says what to install where it is missing."""
+ON_REQUEST = {"statsforecast", "paramiko"}
+"""Of an extra, imported by the packages too, which say what to install where it is missing."""
 
 WITHOUT_A_PIN = re.compile(r"pip|setuptools|triton|(nvidia|cuda)-.*")
 """What every virtual environment has of its own, and what a torch for GPUs brings along."""
 
 
-def declared(extra: str | None = None) -> dict[str, Requirement]:
-    """The requirements of the project or of one of its extras, by canonical name."""
-    texts = PROJECT["dependencies"] if extra is None else PROJECT["optional-dependencies"][extra]
+def declared(*extras: str) -> dict[str, Requirement]:
+    """The requirements of the project and of some of its extras, by canonical name."""
+    texts = [*PROJECT["dependencies"], *(t for e in extras for t in PROJECT["optional-dependencies"][e])]
     return {canonicalize_name(found.name): found for found in map(Requirement, texts)}
 
 
@@ -40,6 +40,10 @@ def pins() -> dict[str, str]:
         canonicalize_name(name): pinned
         for name, pinned in re.findall(r"^([\w.-]+)==(\S+)$", CONSTRAINTS, re.MULTILINE)
     }
+
+
+EVERYTHING = declared(*PROJECT["optional-dependencies"])
+"""What the project may need, and so what is pinned."""
 
 
 def imported(*folders: str) -> set[str]:
@@ -88,25 +92,24 @@ def test_what_the_packages_import_is_declared() -> None:
 
 
 def test_what_the_tests_import_is_declared() -> None:
-    assert imported("tests") - set(declared()) - set(declared("dev")) == set()
+    assert imported("tests") - set(EVERYTHING) == set()
 
 
 def test_what_is_declared_is_imported_or_says_what_it_serves() -> None:
-    unused = set(declared()) | set(declared("dev"))
-    unused -= imported(*sorted(OWN))
+    unused = set(EVERYTHING) - imported(*sorted(OWN))
     explained = re.findall(r'^ +"([\w.-]+)[^"\n]*",  # .{10}', PYPROJECT, re.MULTILINE)
     assert unused
     assert unused <= set(explained)
 
 
 def test_every_declared_version_is_pinned_within_its_bounds() -> None:
-    for name, requirement in (declared() | declared("dev")).items():
+    for name, requirement in EVERYTHING.items():
         assert name in pins(), f"{name} has no pin; run 'make lock'"
         assert requirement.specifier.contains(pins()[name]), f"{requirement}, pinned {pins()[name]}"
 
 
 def test_the_pins_are_what_the_declared_dependencies_bring_along() -> None:
-    needed = needed_by(declared() | declared("dev"))
+    needed = needed_by(EVERYTHING)
     assert set(pins()) == {name for name in needed if not WITHOUT_A_PIN.fullmatch(name)}
 
 

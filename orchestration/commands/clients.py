@@ -37,7 +37,7 @@ def add(client: Slug, **fields: Any) -> None:
     folder = settings.client_landing_dir(client)
     folder.mkdir(parents=True, exist_ok=True)
     out.print(f"[green]Added[/] {client}. Deliver its files to {escape(str(folder))}")
-    _follow_registry(settings, warehouse)
+    follow_changes(settings, warehouse)
 
 
 @app.command(epilog="Example: forecaster client update acme --service-level 0.98 --map sales.item_id=SKU")
@@ -58,7 +58,7 @@ def update(client: Slug, **fields: Any) -> None:
         require_grain_fits(warehouse, client, Grain(named.grain or Grain.DAY))
     update_client(warehouse, client, **changes)
     out.print(f"[green]Changed[/] {', '.join(changes)} of {client}.")
-    _follow_registry(settings, warehouse)
+    follow_changes(settings, warehouse)
 
 
 @app.command("list", epilog="Example: forecaster client list")
@@ -163,7 +163,7 @@ def remove(
         erased = remove_client(warehouse, client, on_wait=show_waiting)
         erase_client_models(settings, client)
     out.print(f"[green]Removed[/] {client}: {sum(erased.values()):,} rows in {len(erased)} tables.")
-    _follow_registry(settings, warehouse)
+    follow_changes(settings, warehouse)
 
 
 @app.command(epilog=f"Example: forecaster client password acme   (or with {PASSWORD_VARIABLE} set)")
@@ -212,7 +212,7 @@ def _with_column_map(fields: dict[str, Any], before: object) -> dict[str, Any]:
     return {**fields, "column_map": {kind: columns for kind, columns in merged.items() if columns}}
 
 
-def _follow_registry(settings: Settings, warehouse: Warehouse) -> None:
+def follow_changes(settings: Settings, warehouse: Warehouse) -> None:
     """Make the partitions and a running UI follow the registry, and say what happened."""
     with waiting("Updating Dagster's partitions"):
         from orchestration.running.instance import follow_registry

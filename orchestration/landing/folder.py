@@ -91,7 +91,7 @@ def scan(folder: Path) -> list[LandingFile]:
         for name, status in _entries(folder, parts):
             below = (*parts, name)
             if not stat.S_ISDIR(status.st_mode):
-                if not _is_skipped(name):
+                if not is_skipped(name):
                     found.append(_seen(folder, below, status))
             elif name.startswith("."):
                 continue
@@ -160,6 +160,13 @@ def name_problem(name: str) -> str | None:
     if any(map(is_control, name)):
         return "has a control character or a byte that is not UTF-8 in its name"
     return None
+
+
+def is_skipped(name: str) -> bool:
+    """Whether a name stands for nothing that was delivered: hidden, unfinished, or litter of a desktop."""
+    lower = name.casefold()
+    is_hidden = name.startswith(".") and not name.startswith("..")
+    return is_hidden or lower in _LITTER or lower.endswith(_UNFINISHED)
 
 
 def _vouched_for(source: Path, landing: Path | None) -> tuple[Path, tuple[str, ...]]:
@@ -287,9 +294,3 @@ def _unreadable(error: OSError) -> str:
 
 def _inode(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino
-
-
-def _is_skipped(name: str) -> bool:
-    lower = name.casefold()
-    is_hidden = name.startswith(".") and not name.startswith("..")
-    return is_hidden or lower in _LITTER or lower.endswith(_UNFINISHED)

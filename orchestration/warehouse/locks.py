@@ -38,6 +38,9 @@ class Purpose(StrEnum):
     RUN = "run"
     """A client's turn: one run of it at a time. Held by a session."""
 
+    PULL = "pull"
+    """Pulling from a client's sources. Held by a session."""
+
     LANDING = "landing"
     """Loading a client's files."""
 

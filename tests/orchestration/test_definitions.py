@@ -22,8 +22,11 @@ SNAPSHOT = Path(__file__).with_name("definitions_snapshot.txt")
 ROOT = Path(__file__).parents[2]
 NO_DATABASE = {"DATABASE_URL": "postgresql://127.0.0.1:1/nobody", "DAGSTER_HOME": "/nonexistent"}
 
+EXPORTS = {"url": "file:///srv/exports/*.csv", "cron": "30 4 * * *"}
+
 CLIENTS = [
     validated(client_id="daily", name="Daily", cron="0 5 * * *", timezone="Europe/Berlin"),
+    validated(client_id="pulling", name="Pulling", timezone="Asia/Kolkata", sources={"exports": EXPORTS}),
     validated(client_id="on_files", name="On Files"),
     validated(client_id="resting", name="Resting", cron="0 6 * * *", is_active=False),
 ]

@@ -80,6 +80,22 @@ def test_active_clients_with_a_cron_have_a_schedule_each_under_their_own_name() 
     assert [s.tags[CLIENT_TAG] for s in schedules] == ["acme", "zenith"]
 
 
+def test_sources_with_a_cron_have_a_schedule_each_whose_name_no_other_has() -> None:
+    exports = {"url": "file:///srv/exports/*.csv", "cron": "*/15 * * * *"}
+    sources = {"b_c": exports, "by_hand": {"url": exports["url"]}}
+    schedules = client_schedules(
+        [
+            client("a", sources=sources, cron=None, timezone="Asia/Kolkata"),
+            client("a_b", sources={"c": exports}, cron=None),
+            client("resting", sources={"c": exports}, is_active=False),
+        ]
+    )
+    assert [(s.name, s.cron_schedule, s.execution_timezone, s.job_name) for s in schedules] == [
+        ("a__b_c_pull", "*/15 * * * *", "Asia/Kolkata", "pull_sources"),
+        ("a_b__c_pull", "*/15 * * * *", "UTC", "pull_sources"),
+    ]
+
+
 @pytest.fixture
 def evaluate(instance: dg.DagsterInstance) -> Callable[[Client, datetime], dg.RunRequest | str]:
     """Evaluate a client's schedule the way the daemon does; returns the request, or why there is none."""

@@ -9,6 +9,7 @@ from orchestration.warehouse.tables.columns import (
     book,
     client_key,
     day,
+    document,
     key,
     metadata,
     moment,
@@ -151,6 +152,24 @@ replaced_rows = Table(
     Column("was", JSONB, nullable=False, comment="The row as it was."),
     schema="ops",
     comment="One row per staging row that a delivery replaced; what withdrawing the delivery brings back.",
+)
+
+pulled = Table(
+    "pulled",
+    metadata,
+    client_key(),
+    key("source", "The client's source."),
+    key("item", "Path of the file there; empty for a query's rows."),
+    words("made_of", "Digest of the source's settings then; with others it begins anew.", nullable=False),
+    document(
+        "state",
+        "Of a file: size, time of change and ETag as listed. Of rows: watermark, its type and their digest.",
+    ),
+    words("landed_as", "Path below the client's landing folder.", nullable=False),
+    Column("size_bytes", BigInteger, nullable=False, comment="Size of the file that landed."),
+    moment("pulled_at", "When it landed.", nullable=False, now=True),
+    schema="ops",
+    comment="One row per remote file or query pulled, as last seen: from where pulling goes on.",
 )
 
 audit_log = Table(
