@@ -12,14 +12,18 @@ from pathlib import Path
 import polars as pl
 
 from orchestration.landing.contracts import Contract
+from orchestration.landing.file_names import WORKBOOKS
 from orchestration.landing.layout import Layout, further_column
 from orchestration.landing.reader import open_table
 from orchestration.landing.reasons import FileRefusedError, Refusal
+from orchestration.landing.workbook_process import Workbook
 
 ROWS = 200_000
 """Rows that are looked at; days and months are told apart after the twelfth of a month."""
 
 _HEADER_ROWS = 30
+_MOST_SHEETS = 20
+
 _FULL = 0.8
 """Of the most columns of a row, that the header has: titles above it have fewer."""
 
@@ -50,14 +54,35 @@ class Sample:
     remarks: tuple[str, ...]
 
 
-def read_sample(path: Path) -> Sample:
-    """Read the first rows of a file.
+def sheets_of(path: Path) -> list[str | None]:
+    """The sheets of a workbook that people see, where there are several to choose from; else only None.
 
     Raises:
         FileRefusedError: it cannot be read.
         OSError: it cannot be opened.
     """
-    layout, names = _header(path)
+    if not path.name.casefold().endswith(WORKBOOKS):
+        return [None]
+    with (
+        path.open("rb") as content,
+        Workbook(content, path.name, path.stat().st_size, decimal_comma=False) as book,
+    ):
+        seen = [name for name, is_visible in book.sheets.items() if is_visible]
+    return [*seen[:_MOST_SHEETS]] if len(seen) > 1 else [None]
+
+
+def read_sample(path: Path, sheet: str | None = None) -> Sample:
+    """Read the first rows of a file.
+
+    Args:
+        path: the file.
+        sheet: of a workbook; None for the only one.
+
+    Raises:
+        FileRefusedError: it cannot be read.
+        OSError: it cannot be opened.
+    """
+    layout, names = _header(path, sheet)
     with path.open("rb") as content:
         wanted = Layout(further=tuple(names), sheet=layout.sheet, header_row=layout.header_row)
         table = open_table(content, path.name, path.stat().st_size, _ANYTHING, wanted)
@@ -78,13 +103,15 @@ def read_sample(path: Path) -> Sample:
     return Sample(path, rows, is_whole, layout, table.decimal_comma, table.remarks)
 
 
-def _header(path: Path) -> tuple[Layout, list[str]]:
+def _header(path: Path, sheet: str | None) -> tuple[Layout, list[str]]:
     """Where the names of the columns stand, and the names."""
     found: dict[int | None, list[str]] = {}
     for row in (None, *range(2, _HEADER_ROWS + 1)):
         try:
             with path.open("rb") as content:
-                table = open_table(content, path.name, path.stat().st_size, _ANYTHING, Layout(header_row=row))
+                table = open_table(
+                    content, path.name, path.stat().st_size, _ANYTHING, Layout(header_row=row, sheet=sheet)
+                )
         except FileRefusedError as error:
             if error.refusal in _OF_THE_HEADER and (row is None or found):
                 continue
@@ -98,7 +125,7 @@ def _header(path: Path) -> tuple[Layout, list[str]]:
         raise FileRefusedError(Refusal.MISSING_COLUMN, f"{path.name} has no row that could be a header")
     most = max(map(len, found.values()))
     row = next(row for row, names in found.items() if len(names) >= _FULL * most)
-    return Layout(header_row=row), found[row]
+    return Layout(header_row=row, sheet=sheet), found[row]
 
 
 def _could_be_names(cells: list[str]) -> bool:

@@ -21,10 +21,12 @@ from orchestration.guessing.guess import Decision, Guess, listed
 from orchestration.guessing.items import say_sales
 from orchestration.guessing.kinds import Reading, reading_of
 from orchestration.guessing.periods import quoted
-from orchestration.guessing.sample import Sample, read_sample
+from orchestration.guessing.sample import Sample, read_sample, sheets_of
 from orchestration.landing.contracts import ColumnType
 from orchestration.landing.file_names import kind_of
 from orchestration.landing.grains import grain_of
+from orchestration.landing.layout import Layout
+from orchestration.landing.reasons import FileRefusedError
 from orchestration.landing.values import Marks, as_date
 from orchestration.landing.wide import named_date
 
@@ -42,13 +44,18 @@ def guess_file(path: Path) -> Guess:
         FileRefusedError: it cannot be read at all.
         OSError: it cannot be opened.
     """
-    sample = read_sample(path)
-    looks = looks_of(sample)
-    reading = reading_of(path.name, looks)
+    sheets = sheets_of(path)
+    sample, looks, reading = max(
+        (_looked_at(path, sheet) for sheet in sheets),
+        key=lambda looked_at: (looked_at[2] is not None, looked_at[0].rows.height),
+    )
     guess = Guess(path, reading)
     rows = f"{sample.rows.height:,} rows" if sample.is_whole else f"the first {sample.rows.height:,} rows"
     guess.seen.append(f"{len(looks)} columns, {rows} looked at.")
     guess.seen += sample.remarks
+    others = [sheet for sheet in sheets if sheet is not None and sheet != sample.layout.sheet]
+    if others:
+        guess.seen.append(f"Sheet {sample.layout.sheet!r}; not read: {listed(others)}.")
     if reading is None:
         return guess
     guess.feed["kind"] = reading.kind.name
@@ -61,6 +68,18 @@ def guess_file(path: Path) -> Guess:
     if reading.kind.has_sales:
         say_sales(guess, reading, sample, marks, days)
     return guess
+
+
+def _looked_at(path: Path, sheet: str | None) -> tuple[Sample, dict[str, Look], Reading | None]:
+    """A file, or one sheet of it; a sheet that cannot be read is an empty one."""
+    try:
+        sample = read_sample(path, sheet)
+    except FileRefusedError:
+        if sheet is None:
+            raise
+        sample = Sample(path, pl.DataFrame(), True, Layout(sheet=sheet), False, ())
+    looks = looks_of(sample)
+    return sample, looks, reading_of(path.name, looks)
 
 
 def _pattern(path: Path) -> str:

@@ -9,6 +9,9 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
+
+from tests.orchestration.landing.workbooks import table, xlsx
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,32 @@ def german_export() -> Export:
     return Export("Artikelbewegungen_2023.csv", "\n".join(lines).encode(), tenths / 10, 3)
 
 
+def workbook() -> Export:
+    """Typed dates and numbers below a title, on the second of three sheets."""
+    drawn = random.Random(8)
+    rows: list[list[Any]] = []
+    for day in _days(date(2023, 5, 1), 70):
+        rows += [[day, store, sku, drawn.randint(0, 9), 4.5] for store in ("N", "S") for sku in (1001, 1002)]
+    sheets = {
+        "Read me": {1: ["Sales by store and article"]},
+        "Data": {1: ["Export of 2023"], **table(["Date", "Store", "SKU", "Units", "Price"], *rows, at=3)},
+        "Notes": {1: ["nothing"]},
+    }
+    return Export("Sales by day.xlsx", xlsx(sheets), sum(row[3] for row in rows), 2)
+
+
+def old_encoding() -> Export:
+    """Windows text of a German shop, with a title and a blank line above the header."""
+    drawn = random.Random(9)
+    lines, units = ["Umsätze der Filiale Köln", "", "Verkaufsdatum;Artikel;Stückzahl;Größe"], 0
+    for day in _days(date(2024, 1, 2), 60):
+        for article in ("Brötchen", "Käsekuchen"):
+            sold = drawn.randint(0, 40)
+            units += sold
+            lines.append(f"{day:%d.%m.%Y};{article};{sold};groß")
+    return Export("Umsätze.txt", "\r\n".join(lines).encode("cp1252"), units, 2)
+
+
 def till_without_receipts() -> Export:
     """Single sales without any number of a receipt: many rows of an item and day."""
     drawn = random.Random(7)
@@ -150,6 +179,8 @@ EXPORTS: dict[str, Callable[[], Export]] = {
         spare_parts,
         stock_and_issues,
         german_export,
+        workbook,
+        old_encoding,
         till_without_receipts,
     )
 }

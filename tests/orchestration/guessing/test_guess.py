@@ -26,6 +26,8 @@ GRAINS = {
     "spare_parts": Grain.MONTH,
     "stock_and_issues": Grain.MONTH,
     "german_export": Grain.DAY,
+    "workbook": Grain.DAY,
+    "old_encoding": Grain.DAY,
     "till_without_receipts": Grain.DAY,
 }
 
