@@ -11,7 +11,7 @@ Belongs here: the order of things. Does not belong here: how files (``remote_fil
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import BinaryIO
@@ -41,7 +41,7 @@ from orchestration.pulling.remote_files import (
 from orchestration.pulling.secrets import Secrets
 from orchestration.settings import Settings
 from orchestration.sources import Source
-from orchestration.warehouse.locks import Purpose, lock_transaction, try_lock_session
+from orchestration.warehouse.locks import Purpose, lock_transaction, try_lock_session, unlock_session
 from orchestration.warehouse.server import Warehouse
 
 Progress = Callable[[str], None]
@@ -272,4 +272,9 @@ def _turn(warehouse: Warehouse, client_id: str) -> Iterator[None]:
         holder = try_lock_session(connection, Purpose.PULL, client_id)
         if holder is not None:
             raise PullError(f"Another command is pulling for {client_id}, {holder}: wait for its end.")
-        yield
+        try:
+            yield
+        finally:
+            # a server that has gone away knows no session that could hold anything
+            with suppress(psycopg.OperationalError):
+                unlock_session(connection, Purpose.PULL, client_id)

@@ -289,9 +289,14 @@ def _kill(settings: Settings, service: Service) -> None:
     path = _service_file(settings)
     if left := kill(service.pid, path):
         raise ServiceError(f"Process {left[0].pid} of the UI does not end; end it by hand.")
+    deadline = time.monotonic() + _RECORD_SECONDS
     with path.open("a") as file:
-        if _is_locked(file, fcntl.LOCK_SH):
-            file.truncate(0)
+        # a process gives up its memory, by which it is found, before its files
+        while not _is_locked(file, fcntl.LOCK_SH):
+            if time.monotonic() > deadline:
+                return
+            time.sleep(_POLL_SECONDS)
+        file.truncate(0)
 
 
 def _is_insistent(asked: list[tuple[float, int]]) -> bool:

@@ -210,6 +210,18 @@ def try_lock_session(connection: Connection, purpose: Purpose, subject: str = ""
     return None
 
 
+def unlock_session(connection: Connection, purpose: Purpose, subject: str = "") -> None:
+    """Give up a lock that this session holds; a session that closes is believed for a moment longer."""
+    connection.execute(
+        """
+        update ops.locks set holder_pid = null, holder_name = null, holder_login = null, taken_at = null
+        where purpose = %s and subject = %s and holder_pid = pg_backend_pid()
+            and holder_name = current_setting('application_name') and holder_login = session_user
+        """,
+        (purpose, subject),
+    )
+
+
 def _holder_of_row(connection: Connection, purpose: Purpose, subject: str) -> str:
     """The session that holds a row, as well as the server tells."""
     row = connection.execute(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from tests.orchestration.landing.workbooks import table, xlsx
+from tests.orchestration.landing.workbooks import Rows, table, xlsx
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def workbook() -> Export:
     rows: list[list[Any]] = []
     for day in _days(date(2023, 5, 1), 70):
         rows += [[day, store, sku, drawn.randint(0, 9), 4.5] for store in ("N", "S") for sku in (1001, 1002)]
-    sheets = {
+    sheets: dict[str, Rows] = {
         "Read me": {1: ["Sales by store and article"]},
         "Data": {1: ["Export of 2023"], **table(["Date", "Store", "SKU", "Units", "Price"], *rows, at=3)},
         "Notes": {1: ["nothing"]},

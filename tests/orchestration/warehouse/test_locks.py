@@ -19,6 +19,7 @@ from orchestration.warehouse.locks import (
     Purpose,
     lock_transaction,
     try_lock_session,
+    unlock_session,
 )
 from orchestration.warehouse.migrate import upgrade
 from orchestration.warehouse.server import Warehouse
@@ -87,6 +88,18 @@ def test_a_session_holds_its_lock_until_it_closes(warehouse: Warehouse, new_clie
         # the server notices the end of a session by itself
         while try_lock_session(other, Purpose.RUN, client_id):
             pass
+
+
+def test_a_session_gives_up_its_own_lock_at_once_and_no_other(
+    warehouse: Warehouse, new_client: NewClient
+) -> None:
+    client_id = new_client().client_id
+    with warehouse.connect_pipeline() as session, warehouse.connect_pipeline() as other:
+        assert try_lock_session(session, Purpose.PULL, client_id) is None
+        unlock_session(other, Purpose.PULL, client_id)
+        assert try_lock_session(other, Purpose.PULL, client_id) is not None
+        unlock_session(session, Purpose.PULL, client_id)
+        assert try_lock_session(other, Purpose.PULL, client_id) is None
 
 
 def test_a_session_holds_its_lock_without_an_open_transaction(
