@@ -28,10 +28,11 @@ FIRST, LATER = hold_back_retailer(generate_retailer(SMALL_RETAILER).deliveries()
 AS_OF = SMALL_RETAILER.end_date - timedelta(days=28)
 
 NOT_OF_THIS_RETAILER = {
-    *("ops.rejected_rows", "ops.restated_sales"),
+    *("ops.rejected_rows", "ops.restated_sales", "ops.pulled"),
     *("staging.calendar", "staging.prices", "staging.opening_days", "analytics.ts_demand_periods"),
 }
-"""Tables that stay empty: its rows are good and final, it is planned by day and delivers no opening days."""
+"""Tables that stay empty: its rows are good and final, it is planned by day, delivers no opening days and has
+no source."""
 
 FOLLOWS_A_FORECAST = [
     f"analytics.{table}"
