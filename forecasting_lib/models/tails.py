@@ -70,6 +70,9 @@ REACH = 3.0
 EVENTS = ("promotion", "holiday")
 """Covariates that explain a large day: positive where there is an event, 0 where there is none."""
 
+_LARGEST_LOG = 700.0
+"""Logarithm of a bound that no day reaches, below that of the largest number."""
+
 _MAD_TO_DEVIATION = 1.4826
 """The median absolute deviation of a normal variable times this is its standard deviation."""
 
@@ -200,7 +203,7 @@ class _Level:
         spread = _MAD_TO_DEVIATION * float(np.median(np.abs(sizes - np.median(sizes))))
         few = ENOUGH_SALES / (len(self.sold) + SUPPORTING_DAYS - 1)
         least = math.log(LEAST_FACTOR) + 2.0 * math.log(max(1.0, few))
-        return float(np.exp(np.log(self.value) + max(least, HAMPEL_FACTOR * spread)))
+        return math.exp(min(math.log(self.value) + max(least, HAMPEL_FACTOR * spread), _LARGEST_LOG))
 
 
 def _years(periods: int, length: int) -> list[slice]:

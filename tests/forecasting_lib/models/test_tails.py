@@ -137,6 +137,13 @@ def test_a_year_that_sold_nothing_else_is_judged_by_the_last_one() -> None:
     assert changed_days(struck(revived, -500)) == [-500]
 
 
+def test_sizes_without_a_common_scale_bound_nothing() -> None:
+    """The smallest number there is beside ordinary ones: their spread is beyond any bound."""
+    history = [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 5e-324, 6.0]
+    panel = replace(panel_of(history), grain=Grain.MONTH)
+    assert np.isfinite(guarded_predict(MovingAverage(), panel, 1).mean).all()
+
+
 def test_a_new_item_is_not_judged() -> None:
     launch = np.full(YEAR.least_observed - 1, 2.0)
     launch[3] = 500.0
