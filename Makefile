@@ -33,13 +33,13 @@ down: setup  ## stop the UI and the embedded PostgreSQL
 	$(BIN)/forecaster down
 
 test: setup  ## the tests, each process on a PostgreSQL of its own
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 bars: setup  ## the long tests that 'make test' leaves out
 	$(BIN)/python -m pytest -m slow
 
 coverage: setup  ## the tests, and the share of the code that they run
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --cov --cov-report term
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder --cov --cov-report term
 
 lint: setup  ## style and types
 	$(BIN)/ruff check $(CODE)

@@ -203,3 +203,9 @@ def pipeline_client(settings: Settings, warehouse: Warehouse, instance: dg.Dagst
         outcome = run_job(warehouse, instance, find_job("client_pipeline"), client.client_id)
         assert outcome.succeeded, outcome.problems
     return client
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long go first, in the order drawn, so that no process is left with one at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("starts_first") is None)

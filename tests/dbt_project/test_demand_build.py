@@ -22,6 +22,8 @@ from orchestration.warehouse.server import Warehouse
 from tests.dbt_project.conftest import Dbt, digest, fetch, finish, stage
 from tests.waiting import is_waited_for
 
+pytestmark = pytest.mark.starts_first
+
 TABLES = (
     "ts_demand_daily",
     "promoted_days",

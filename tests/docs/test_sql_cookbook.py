@@ -16,6 +16,8 @@ from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tenancy import set_client_password
 from tests.docs.pages import ROOT, code_blocks, inline_code, prose
 
+pytestmark = pytest.mark.starts_first
+
 MAY_BE_EMPTY = "<!-- may be empty -->"
 
 

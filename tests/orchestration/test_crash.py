@@ -22,6 +22,8 @@ from orchestration.warehouse.server import Warehouse
 from tests.conftest import SMALL_RETAILER, deliver
 from tests.orchestration.fingerprints import IDENTITY, fingerprints
 
+pytestmark = pytest.mark.starts_first
+
 KILLS = int(os.environ.get("FORECASTER_TEST_KILLS", "1"))
 """One keeps the suite short; the long test below kills five times in every step."""
 

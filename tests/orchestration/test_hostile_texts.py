@@ -24,6 +24,8 @@ from orchestration.warehouse.server import Warehouse
 from tests.conftest import SMALL_RETAILER
 from tests.orchestration.landing.deliveries import rows
 
+pytestmark = pytest.mark.starts_first
+
 IDS = [
     "GIFT_$10_$20",
     "[/x]",

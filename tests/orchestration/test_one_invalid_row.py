@@ -39,6 +39,8 @@ from orchestration.stages.dbt import build_views
 from orchestration.warehouse.migrate import migrate
 from orchestration.warehouse.server import Warehouse, libpq_spelling, locate_warehouse
 
+pytestmark = pytest.mark.starts_first
+
 NewClient = Callable[..., Client]
 
 INVALID = {

@@ -24,6 +24,8 @@ from orchestration.warehouse.tables import metadata
 from tests.conftest import SMALL_RETAILER, deliver
 from tests.orchestration.fingerprints import IDENTITY, compared_columns, fingerprints
 
+pytestmark = pytest.mark.starts_first
+
 FIRST, LATER = hold_back_retailer(generate_retailer(SMALL_RETAILER).deliveries())
 AS_OF = SMALL_RETAILER.end_date - timedelta(days=28)
 

@@ -19,6 +19,8 @@ from orchestration.warehouse.server import Warehouse
 from tests.orchestration.guessing.exports import EXPORTS, Export
 from tests.orchestration.landing.deliveries import rows
 
+pytestmark = pytest.mark.starts_first
+
 GRAINS = {
     "invoice_lines": Grain.DAY,
     "bakery": Grain.DAY,

@@ -37,6 +37,8 @@ from orchestration.running.service import (
 from orchestration.settings import RESOURCES, Settings, load_settings
 from tests.orchestration.test_sensors import free_port
 
+pytestmark = pytest.mark.starts_first
+
 PATIENCE_SECONDS = 60.0
 
 CODE_SERVER = """

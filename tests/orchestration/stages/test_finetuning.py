@@ -31,6 +31,8 @@ from orchestration.stages.model_plans import plan_models
 from orchestration.warehouse.server import Warehouse
 from tests.tiny_chronos import save_tiny_chronos
 
+pytestmark = pytest.mark.starts_first
+
 LEARNS = FinetuneConfig(method="full", steps=25, learning_rate=5e-3, batch_rows=32, context_days=64)
 LEARNS_NOTHING = FinetuneConfig(method="full", steps=1, learning_rate=1e-12, batch_rows=8, context_days=64)
 

@@ -31,6 +31,8 @@ from orchestration.warehouse.tenancy import set_client_password
 from tests.conftest import drop_databases
 from tests.orchestration.warehouse.logins import PASSWORD, give_rows, login
 
+pytestmark = pytest.mark.starts_first
+
 CLIENTS = ("backed_a", "backed_b")
 
 

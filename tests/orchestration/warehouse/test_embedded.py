@@ -34,6 +34,8 @@ from tests.orchestration.warehouse.hard_stop import (
     write_as_owner,
 )
 
+pytestmark = pytest.mark.starts_first
+
 ROOT = Path(__file__).parents[3]
 IS_ROOT = os.geteuid() == 0
 
