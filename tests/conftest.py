@@ -80,13 +80,21 @@ def settings(session_folder: Path) -> Iterator[Settings]:
 
 
 @pytest.fixture(scope="session")
-def warehouse(embedded_warehouse: Warehouse) -> Warehouse:
+def warehouse(shared_warehouse: Warehouse) -> Warehouse:
     """The migrated warehouse most tests work with."""
-    return embedded_warehouse
+    return shared_warehouse
 
 
 @pytest.fixture(scope="session")
-def embedded_warehouse(settings: Settings) -> Iterator[Warehouse]:
+def embedded_warehouse(shared_warehouse: Warehouse) -> Warehouse:
+    """The same, of tests about the embedded server; they are skipped where the session has another."""
+    if os.environ.get("TEST_DATABASE_URL"):
+        pytest.skip("the session's server is not the embedded one")
+    return shared_warehouse
+
+
+@pytest.fixture(scope="session")
+def shared_warehouse(settings: Settings) -> Iterator[Warehouse]:
     """A migrated warehouse, shared by the session."""
     warehouse = locate_warehouse(settings)
     migrate(warehouse, lambda: build_views(warehouse))

@@ -114,7 +114,7 @@ def demo() -> None:
         "Try next:\n"
         "  forecaster up    # the UI, with schedules and sensors\n"
         f"  forecaster sql --client {DEMO_IDS[0]} -c 'select * from planner_worklist limit 10'\n"
-        "  forecaster client add mycompany --name 'My Company'    # then deliver its files",
+        "  forecaster client guess my_sales.csv    # your own data: what it is, and what to run",
         soft_wrap=True,
     )
 
