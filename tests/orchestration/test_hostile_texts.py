@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -21,8 +22,10 @@ from orchestration.clients import Client, add_client, validated
 from orchestration.running.runs import find_job, run_job
 from orchestration.settings import Settings
 from orchestration.warehouse.server import Warehouse
+from orchestration.warehouse.tenancy import set_client_password
 from tests.conftest import SMALL_RETAILER
 from tests.orchestration.landing.deliveries import rows
+from tests.orchestration.warehouse.logins import PASSWORD
 
 pytestmark = pytest.mark.starts_first
 
@@ -174,7 +177,13 @@ def test_the_report_has_no_script_and_shows_the_names(hostile_client: Hostile, t
     assert len(shown) >= 8
 
 
-def test_a_client_reads_its_own_texts_from_the_views(hostile_client: Hostile) -> None:
+def test_a_client_reads_its_own_texts_from_the_views(
+    hostile_client: Hostile, warehouse: Warehouse, tmp_path: Path
+) -> None:
+    set_client_password(warehouse, hostile_client.client.client_id, PASSWORD)
+    passwords = tmp_path / "pgpass"
+    passwords.touch(0o600)
+    passwords.write_text("*:*:*:*:" + PASSWORD.replace(":", r"\:"))
     query = "select json_agg(distinct item_id) from dim_item where is_described"
     shown = subprocess.run(
         [*(sys.executable, "-m", "orchestration.cli", "sql"), "--client", "hostile_shop", "-c", query],
@@ -182,6 +191,7 @@ def test_a_client_reads_its_own_texts_from_the_views(hostile_client: Hostile) ->
         capture_output=True,
         text=True,
         cwd=Path(__file__).parents[2],
+        env={**os.environ, "PGPASSFILE": str(passwords)},
     )
     line = next(line for line in shown.stdout.splitlines() if "GIFT" in line)
     assert set(json.loads(line)) == set(IDS)
