@@ -19,7 +19,7 @@ from orchestration.landing.layout import Layout
 from orchestration.landing.reasons import Reason
 from orchestration.landing.records import Connection, Identity
 from orchestration.landing.values import BOOK
-from orchestration.warehouse.bulk import append_to_temporary, create_temporary
+from orchestration.warehouse.bulk import add_to_temporary, append_to_temporary, create_temporary
 
 REJECTED_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     LINE: pl.Int64,
@@ -83,11 +83,16 @@ class Delivery:
         return sql.SQL("units_sold" if "units_sold" in self.columns else "null::numeric")
 
     def append(self, accepted: pl.DataFrame, rejected: pl.DataFrame) -> None:
-        """COPY rows into both tables."""
+        """COPY rows into both tables; a later batch may have columns that the first had no need of."""
+        columns, table = [name for name in accepted.columns if name != LINE], f"staging.{self.contract.table}"
         if not self.columns:
-            self.columns = [name for name in accepted.columns if name != LINE]
-            create_temporary(self.connection, "delivery", f"staging.{self.contract.table}", self.columns)
+            self.columns = columns
+            create_temporary(self.connection, "delivery", table, columns)
             self.connection.execute(f"alter table delivery add column {LINE} bigint")
+        for name in columns:
+            if name not in self.columns:
+                add_to_temporary(self.connection, "delivery", table, name)
+                self.columns.append(name)
         append_to_temporary(self.connection, "delivery", accepted)
         append_to_temporary(self.connection, "refused", rejected)
 

@@ -61,6 +61,24 @@ def create_temporary(
     )
 
 
+def add_to_temporary(connection: psycopg.Connection[Any], name: str, like: str, column: str) -> None:
+    """Add a column to a temporary table, typed like another table's; rows that are there have none of it."""
+    typed = connection.execute(
+        """
+        select format_type(atttypid, atttypmod) from pg_attribute
+        where attrelid = %s::regclass and attname = %s
+        """,
+        (like, column),
+    ).fetchone()
+    if typed is None:
+        raise LookupError(f"{like} has no column {column}")
+    connection.execute(
+        sql.SQL("alter table {} add column {} {}").format(
+            sql.Identifier("pg_temp", name), sql.Identifier(column), sql.SQL(typed[0])
+        )
+    )
+
+
 def append_to_temporary(connection: psycopg.Connection[Any], name: str, frame: pl.DataFrame) -> None:
     """COPY a frame into an existing temporary table."""
     statement = sql.SQL("copy {} ({}) from stdin (format csv)").format(

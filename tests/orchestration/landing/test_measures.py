@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.clients import Client, get_client, update_client
+from orchestration.landing import batches
 from orchestration.landing.records import Outcome
 from orchestration.warehouse.server import Warehouse
 from tests.orchestration.landing.deliveries import deliver, reasons, rows
@@ -77,6 +78,22 @@ def test_the_sign_of_a_currency_says_which(
     update_client(warehouse, client.client_id, currency=of_client)
     outcome = load("sales.csv", f"date,item_id,units_sold,unit_price\n2024-03-01,a,1,{amount}\n")
     assert (outcome.rows_loaded, outcome.rows_rejected) == ((1, 0) if is_read else (0, 1))
+
+
+def test_a_sign_may_come_late_in_a_file(
+    warehouse: Warehouse, client: Client, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "_BATCH_ROWS", 1)
+    outcome = load(
+        "sales.csv",
+        "date,item_id,units_sold,unit_price\n2024-03-01,a,1,5\n2024-03-01,b,1,5 €\n2024-03-01,c,1,5\n",
+    )
+    assert outcome.rows_loaded == 3, outcome.message
+    assert rows(
+        warehouse,
+        "select item_id, currency from staging.sales where client_id = %s order by 1",
+        client.client_id,
+    ) == [("a", None), ("b", "EUR"), ("c", None)]
 
 
 def test_lines_of_an_order_keep_their_currency(warehouse: Warehouse, client: Client, load: Load) -> None:
