@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import codecs
 from typing import Annotated, Literal, Self
-from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from orchestration.fields import Setting
+from orchestration.timezones import valid_timezone
 
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 THOUSANDS = {"point": ".", "comma": ",", "apostrophe": "'", "space": " "}
@@ -160,12 +160,7 @@ class Feed(BaseModel):
             raise ValueError(f"{value!r} does not encode text")
         return codec.name
 
-    @field_validator("timezone")
-    @classmethod
-    def _known_timezone(cls, value: str | None) -> str | None:
-        if value is not None and value not in available_timezones():
-            raise ValueError(f"{value!r} is not an IANA time zone such as Europe/Berlin")
-        return value
+    _valid_timezone = field_validator("timezone")(valid_timezone)
 
     @model_validator(mode="after")
     def _marks_differ(self) -> Self:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 _DECEPTIVE = frozenset("\u200b\ufeff\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Characters that show nothing, begin another line or turn the direction of what follows."""
@@ -53,6 +54,12 @@ def code_span(text: str) -> str:
     longest = max(map(len, re.findall("`+", shown)), default=0)
     fence = "`" * (longest + 1)
     return f"{fence} {shown} {fence}" if longest else f"{fence}{shown}{fence}"
+
+
+def some_of(names: Sequence[str], most: int) -> str:
+    """``a, b and 3 more``: the first of many, and how many are not shown."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def is_control(char: str) -> bool:

@@ -15,7 +15,7 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -24,6 +24,7 @@ from orchestration.cron import valid_cron
 from orchestration.feeds import Feed
 from orchestration.fields import NOT_TYPED, Setting
 from orchestration.sources import Source
+from orchestration.timezones import valid_timezone
 
 _ADVERBS = {"daily": "day", "weekly": "week", "monthly": "month"}
 
@@ -166,12 +167,7 @@ class Client(BaseModel):
         """``weekly`` and the like are understood, too."""
         return _ADVERBS.get(value, value) if isinstance(value, str) else value
 
-    @field_validator("timezone")
-    @classmethod
-    def _known_timezone(cls, value: str) -> str:
-        if value not in available_timezones():
-            raise ValueError(f"{value!r} is not an IANA time zone such as Europe/Berlin")
-        return value
+    _valid_timezone = field_validator("timezone")(valid_timezone)
 
     _valid_cron = field_validator("cron")(valid_cron)
 

@@ -10,7 +10,15 @@ from rich.table import Column, Table
 
 from forecasting_lib.grain import Grain
 from orchestration.commands.field_options import given, option_per_field
-from orchestration.commands.terminal import err, open_warehouse, out, show_waiting, show_warning, waiting
+from orchestration.commands.terminal import (
+    ClientArgument,
+    err,
+    open_warehouse,
+    out,
+    show_waiting,
+    show_warning,
+    waiting,
+)
 from orchestration.foreign_text import escape, printable
 from orchestration.registry import Client
 
@@ -22,12 +30,10 @@ app = typer.Typer(no_args_is_help=True, help="Add, show, change and remove clien
 
 PASSWORD_VARIABLE = "FORECASTER_CLIENT_PASSWORD"
 
-Slug = Annotated[str, typer.Argument(metavar="CLIENT", help="The client's slug.")]
-
 
 @app.command(epilog="Example: forecaster client add acme --name 'Acme Foods' --timezone Europe/Berlin")
 @option_per_field(Client, but={"client_id"}, demand_the_required=True)
-def add(client: Slug, **fields: Any) -> None:
+def add(client: ClientArgument, **fields: Any) -> None:
     """Register a client: its settings, its partition, its database role and its landing folder."""
     settings, warehouse = open_warehouse()
     from orchestration.clients import add_client, validated
@@ -42,7 +48,7 @@ def add(client: Slug, **fields: Any) -> None:
 
 @app.command(epilog="Example: forecaster client update acme --service-level 0.98 --map sales.item_id=SKU")
 @option_per_field(Client, but={"client_id"}, demand_the_required=False)
-def update(client: Slug, **fields: Any) -> None:
+def update(client: ClientArgument, **fields: Any) -> None:
     """Change settings of a client; what is not named stays as it is."""
     changes = given(Client, fields)
     if not changes:
@@ -91,7 +97,7 @@ def list_() -> None:
 
 
 @app.command(epilog="Example: forecaster client show acme")
-def show(client: Slug) -> None:
+def show(client: ClientArgument) -> None:
     """Show all settings of a client."""
     settings, warehouse = open_warehouse()
     from orchestration.clients import get_client
@@ -105,7 +111,7 @@ def show(client: Slug) -> None:
 
 
 @app.command(epilog="Example: forecaster client check acme")
-def check(client: Slug) -> None:
+def check(client: ClientArgument) -> None:
     """Show what was delivered, what is missing and what is odd.
 
     Each thing that is missing is said with what it costs and with what to do; the last line is the next
@@ -126,7 +132,7 @@ def check(client: Slug) -> None:
 
 @app.command(epilog="Example: forecaster client dismiss acme notes.txt")
 def dismiss(
-    client: Slug,
+    client: ClientArgument,
     file: Annotated[str, typer.Argument(metavar="FILE", help="Its name below the landing folder.")],
 ) -> None:
     """Stop warning of a refused file that nobody needs."""
@@ -142,7 +148,7 @@ def dismiss(
 
 @app.command(epilog="Example: forecaster client remove acme --yes")
 def remove(
-    client: Slug,
+    client: ClientArgument,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Erase a client, all the database holds of it and its tuned weights; its landing folder stays."""
@@ -167,7 +173,7 @@ def remove(
 
 
 @app.command(epilog=f"Example: forecaster client password acme   (or with {PASSWORD_VARIABLE} set)")
-def password(client: Slug) -> None:
+def password(client: ClientArgument) -> None:
     """Set the password of a client's database role; asked for, never an argument."""
     _, warehouse = open_warehouse()
     from orchestration.clients import stored_fields

@@ -7,17 +7,15 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from orchestration.commands.terminal import err, open_warehouse, out, show_waiting, waiting
+from orchestration.commands.terminal import ClientArgument, err, open_warehouse, out, show_waiting, waiting
 from orchestration.foreign_text import escape
 
 app = typer.Typer(no_args_is_help=True, help="List a client's deliveries, and take one back.")
 
-Slug = Annotated[str, typer.Argument(metavar="CLIENT", help="The client's slug.")]
-
 
 @app.command("list", epilog="Example: forecaster delivery list acme --limit 50")
 def list_deliveries(
-    client: Slug,
+    client: ClientArgument,
     limit: Annotated[int, typer.Option(min=1, help="Deliveries to show, from the latest back.")] = 20,
 ) -> None:
     """Show what a client delivered and what became of it, the latest first."""
@@ -45,7 +43,7 @@ def list_deliveries(
 
 @app.command(epilog="Example: forecaster delivery withdraw acme sales_2026-03.csv")
 def withdraw(
-    client: Slug,
+    client: ClientArgument,
     delivery: Annotated[
         str, typer.Argument(metavar="DELIVERY", help="Its number, or its file, which means the latest of it.")
     ],

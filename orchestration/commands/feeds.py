@@ -8,15 +8,14 @@ from typing import Annotated, Any
 import typer
 from rich.table import Column, Table
 
-from orchestration.commands.field_options import given, option_per_field
-from orchestration.commands.terminal import err, open_warehouse, out
+from orchestration.commands.field_options import given, merged_pairs, option_per_field
+from orchestration.commands.terminal import ClientArgument, err, open_warehouse, out
 from orchestration.feeds import Feed
 from orchestration.fields import plain_type
 from orchestration.foreign_text import escape
 
 app = typer.Typer(no_args_is_help=True, help="Say how the files of a client's sources are read.")
 
-Slug = Annotated[str, typer.Argument(metavar="CLIENT", help="The client's slug.")]
 Name = Annotated[str, typer.Argument(metavar="FEED", help="What the feed is called.")]
 
 
@@ -24,7 +23,7 @@ Name = Annotated[str, typer.Argument(metavar="FEED", help="What the feed is call
     "set", epilog="Example: forecaster feed set acme till --kind sales --file 'export_*' --decimal comma"
 )
 @option_per_field(Feed, but=set(), demand_the_required=False)
-def set_feed(client: Slug, feed: Name, **fields: Any) -> None:
+def set_feed(client: ClientArgument, feed: Name, **fields: Any) -> None:
     """Add a feed or change one; what is not named stays as it is, and is found where nobody ever named it.
 
     Without --kind, a new feed's name is its kind. Without --file, all the client's files of the kind are
@@ -38,7 +37,7 @@ def set_feed(client: Slug, feed: Name, **fields: Any) -> None:
 
 
 @app.command("list", epilog="Example: forecaster feed list acme")
-def list_feeds(client: Slug) -> None:
+def list_feeds(client: ClientArgument) -> None:
     """Show a client's feeds and what is set of each."""
     _, warehouse = open_warehouse()
     from orchestration.clients import get_client
@@ -59,7 +58,7 @@ def list_feeds(client: Slug) -> None:
 
 
 @app.command("remove", epilog="Example: forecaster feed remove acme till")
-def remove_feed(client: Slug, feed: Name) -> None:
+def remove_feed(client: ClientArgument, feed: Name) -> None:
     """Forget a feed; what was delivered by it stays."""
     _, warehouse = open_warehouse()
     from orchestration.client_feeds import forget_feed
@@ -87,12 +86,6 @@ def _with_pairs(changes: dict[str, Any], before: dict[str, Any]) -> dict[str, An
 
 
 def _merged(field: str, pairs: list[str], before: dict[str, str]) -> dict[str, str]:
-    merged = dict(before)
-    for pair in pairs:
-        ours, separator, theirs = pair.partition("=")
-        if not (separator and ours.strip()):
-            raise typer.BadParameter(f"{pair!r} of {field} is not COLUMN=VALUE, such as item_id=SKU")
-        merged[ours.strip()] = theirs
-        if not theirs:
-            del merged[ours.strip()]
-    return merged
+    return merged_pairs(
+        pairs, before, lambda pair: f"{pair!r} of {field} is not COLUMN=VALUE, such as item_id=SKU"
+    )

@@ -7,7 +7,7 @@ field (``registry``, ``feeds``) and any command.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -48,6 +48,30 @@ def given(model: type[BaseModel], fields: dict[str, Any]) -> dict[str, Any]:
         for field, value in fields.items()
         if value is not None
     }
+
+
+def merged_pairs(
+    pairs: Sequence[str], before: Mapping[str, str], shape: Callable[[str], str]
+) -> dict[str, str]:
+    """Pairs of ``NAME=VALUE`` merged into those that are stored; an empty value takes one out.
+
+    Args:
+        pairs: as typed.
+        before: as stored.
+        shape: what is said of a pair that is none.
+
+    Raises:
+        BadParameter: a pair has no name or no ``=``.
+    """
+    merged = dict(before)
+    for pair in pairs:
+        name, separator, value = pair.partition("=")
+        if not (separator and name.strip()):
+            raise typer.BadParameter(shape(pair))
+        merged[name.strip()] = value
+        if not value:
+            del merged[name.strip()]
+    return merged
 
 
 def _option(model: type[BaseModel], field: str, demand_the_required: bool) -> inspect.Parameter:

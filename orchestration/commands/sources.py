@@ -8,8 +8,8 @@ import typer
 from rich.table import Column, Table
 
 from orchestration.commands.clients import follow_changes
-from orchestration.commands.field_options import given, option_per_field
-from orchestration.commands.terminal import err, open_warehouse, out, show_warning, waiting
+from orchestration.commands.field_options import given, merged_pairs, option_per_field
+from orchestration.commands.terminal import ClientArgument, err, open_warehouse, out, show_warning, waiting
 from orchestration.foreign_text import escape
 from orchestration.sources import Source
 
@@ -17,7 +17,6 @@ app = typer.Typer(
     no_args_is_help=True, help="Say where a client's files and rows are pulled from, and pull them."
 )
 
-Slug = Annotated[str, typer.Argument(metavar="CLIENT", help="The client's slug.")]
 Name = Annotated[str, typer.Argument(metavar="SOURCE", help="What the source is called.")]
 
 
@@ -27,7 +26,7 @@ Name = Annotated[str, typer.Argument(metavar="SOURCE", help="What the source is 
     "/out/sales_*.csv' --cron '30 4 * * *'",
 )
 @option_per_field(Source, but=set(), demand_the_required=False)
-def set_source(client: Slug, source: Name, **fields: Any) -> None:
+def set_source(client: ClientArgument, source: Name, **fields: Any) -> None:
     """Add a source or change one; what is not named stays as it is.
 
     A secret is never written out: an environment variable that holds it is named, as ${ACME_SFTP_PASSWORD}
@@ -54,7 +53,7 @@ def set_source(client: Slug, source: Name, **fields: Any) -> None:
 
 
 @app.command("list", epilog="Example: forecaster source list acme")
-def list_sources(client: Slug) -> None:
+def list_sources(client: ClientArgument) -> None:
     """Show a client's sources, what is set of each, and what was last pulled from it."""
     _, warehouse = open_warehouse()
     from orchestration.clients import get_client
@@ -77,7 +76,7 @@ def list_sources(client: Slug) -> None:
 
 @app.command(epilog="Example: forecaster source pull acme shop")
 def pull(
-    client: Slug,
+    client: ClientArgument,
     source: Annotated[
         str | None, typer.Argument(metavar="SOURCE", help="One of them; all where none is named.")
     ] = None,
@@ -113,7 +112,7 @@ def pull(
 
 
 @app.command("remove", epilog="Example: forecaster source remove acme shop")
-def remove_source(client: Slug, source: Name) -> None:
+def remove_source(client: ClientArgument, source: Name) -> None:
     """Forget a source and what was pulled from it; what landed stays."""
     settings, warehouse = open_warehouse()
     with waiting(f"Removing {source}"):
@@ -128,12 +127,9 @@ def _with_options(changes: dict[str, Any], before: dict[str, Any]) -> dict[str, 
     """The changes, with pairs of ``--option`` merged into those that are stored; a pair is never quoted."""
     if "options" not in changes:
         return changes
-    merged = dict(before.get("options", {}))
-    for pair in changes["options"]:
-        name, separator, value = pair.partition("=")
-        if not (separator and name.strip()):
-            raise typer.BadParameter("an --option is NAME=VALUE, such as endpoint_url=https://s3.example.com")
-        merged[name.strip()] = value
-        if not value:
-            del merged[name.strip()]
+    merged = merged_pairs(
+        changes["options"],
+        before.get("options", {}),
+        lambda _: "an --option is NAME=VALUE, such as endpoint_url=https://s3.example.com",
+    )
     return {**changes, "options": merged}

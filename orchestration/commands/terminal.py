@@ -29,6 +29,8 @@ out = Console(highlight=False, emoji=False)
 err = Console(stderr=True, highlight=False, emoji=False)
 """Progress, hints and mistakes."""
 
+ClientArgument = Annotated[str, typer.Argument(metavar="CLIENT", help="The client's slug.")]
+
 ClientOption = Annotated[
     str, typer.Option("--client", help="The client's slug, as 'forecaster client list' shows it.")
 ]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 
 import polars as pl
 
@@ -120,7 +119,6 @@ def is_yes_or_no(values: pl.Series) -> bool:
     return any(lower <= words for words in _YES_AND_NO) and bool(lower)
 
 
-def days_of(texts: pl.Series, date_format: str | None) -> list[date]:
-    """The days of a column, those that cannot be read left out."""
-    frame = pl.DataFrame({"text": texts})
-    return frame.select(as_date(pl.col("text"), date_format))["text"].drop_nulls().to_list()
+def days_of(texts: pl.Series, date_format: str | None) -> pl.Series:
+    """The days of a column; null where a text is none."""
+    return pl.DataFrame({"text": texts}).select(as_date(pl.col("text"), date_format))["text"]

@@ -5,7 +5,6 @@ Belongs here: the shape of a guess. Does not belong here: guessing (``settings``
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ from typing import Any
 from forecasting_lib.grain import Grain
 from orchestration.guessing.kinds import Reading
 
-_SHOWN = 5
+SHOWN = 5
+"""Of many names, those that a sentence shows."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,3 @@ class Guess:
     seen: list[str] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     grain: Grain | None = None
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first of them, and how many more there are."""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(names[:_SHOWN]) + more

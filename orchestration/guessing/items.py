@@ -10,7 +10,8 @@ import shlex
 
 import polars as pl
 
-from orchestration.guessing.guess import Decision, Guess, listed
+from orchestration.foreign_text import some_of
+from orchestration.guessing.guess import SHOWN, Decision, Guess
 from orchestration.guessing.kinds import Reading
 from orchestration.guessing.sample import Sample
 from orchestration.landing.values import Marks, plain_number
@@ -56,9 +57,10 @@ def _say_codes(guess: Guess, items: pl.Series) -> None:
     odd = codes.filter(~has_digit)[items.name].to_list()
     usual = float(codes.filter(has_digit)["count"].sum())
     if odd and usual >= _MOST_CODES * float(codes["count"].sum()) and len(odd) < _FEW:
+        shown = some_of(odd, SHOWN)
         guess.decisions.append(
             Decision(
-                f"Codes without a digit, unlike the others: {listed(odd)}. They are read; leave out what is "
+                f"Codes without a digit, unlike the others: {shown}. They are read; leave out what is "
                 "no article, such as postage and fees.",
                 " ".join(f"--leave-out-item {shlex.quote(code)}" for code in odd[:_PROPOSED]),
             )

@@ -15,9 +15,10 @@ from pathlib import Path
 import polars as pl
 
 from orchestration.feeds import DECIMALS, THOUSANDS
+from orchestration.foreign_text import some_of
 from orchestration.guessing.columns import Look, looks_of
 from orchestration.guessing.content import Numbers, days_of, thousands_or_decimals
-from orchestration.guessing.guess import Decision, Guess, listed
+from orchestration.guessing.guess import SHOWN, Decision, Guess
 from orchestration.guessing.items import say_sales
 from orchestration.guessing.kinds import Reading, reading_of
 from orchestration.guessing.periods import quoted
@@ -27,7 +28,7 @@ from orchestration.landing.file_names import kind_of
 from orchestration.landing.grains import grain_of
 from orchestration.landing.layout import Layout
 from orchestration.landing.reasons import FileRefusedError
-from orchestration.landing.values import Marks, as_date
+from orchestration.landing.values import Marks
 from orchestration.landing.wide import named_date
 
 _SHOWN = 5
@@ -55,7 +56,7 @@ def guess_file(path: Path) -> Guess:
     guess.seen += sample.remarks
     others = [sheet for sheet in sheets if sheet is not None and sheet != sample.layout.sheet]
     if others:
-        guess.seen.append(f"Sheet {sample.layout.sheet!r}; not read: {listed(others)}.")
+        guess.seen.append(f"Sheet {sample.layout.sheet!r}; not read: {some_of(others, SHOWN)}.")
     if reading is None:
         return guess
     guess.feed["kind"] = reading.kind.name
@@ -128,9 +129,10 @@ def _say_columns(guess: Guess, reading: Reading, looks: Mapping[str, Look]) -> N
         guess.seen.append(f"Columns not used: {', '.join(unused)}.")
     for ours, match in reading.matches.items():
         if match.others and reading.kind.column(ours).required:
+            others = some_of(match.others, SHOWN)
             guess.decisions.append(
                 Decision(
-                    f"{match.theirs!r} is taken for {ours}; {listed(match.others)} could be meant as well.",
+                    f"{match.theirs!r} is taken for {ours}; {others} could be meant as well.",
                     f"--map {ours}={match.others[0]}",
                 )
             )
@@ -238,17 +240,19 @@ def _say_dates(guess: Guess, reading: Reading, looks: Mapping[str, Look], sample
             )
     else:
         return None
-    days_read = days_of(texts, date_format)
+    day_of_row = days_of(texts, date_format)
+    days_read = day_of_row.drop_nulls().to_list()
     if not days_read:
         return None
     guess.seen.append(f"Dates from {min(days_read)} to {max(days_read)}.")
     if reading.kind.has_sales:
         _say_grain(guess, Counter(days_read))
-    return pl.DataFrame({"text": texts}).select(as_date(pl.col("text"), date_format))["text"]
+    return day_of_row
 
 
 def _tells_other_days(values: pl.Series, one: str | None, other: str | None) -> bool:
-    return days_of(values, one) != days_of(values, other)
+    read, read_otherwise = (days_of(values, date_format).drop_nulls() for date_format in (one, other))
+    return not read.equals(read_otherwise)
 
 
 def _say_grain(guess: Guess, rows: Mapping[date, int]) -> None:

@@ -12,7 +12,7 @@ from functools import partial
 from orchestration.errors import UserError
 from orchestration.feeds import DECIMALS, SEPARATORS, THOUSANDS, Feed
 from orchestration.landing.expressions import columns_of, require_computable
-from orchestration.landing.kinds import KINDS, Kind
+from orchestration.landing.kinds import KINDS, Kind, kind_named
 from orchestration.landing.layout import Layout
 from orchestration.landing.values import Marks, is_usable
 from orchestration.landing.whole_file import add_up
@@ -76,7 +76,7 @@ def require_readable(feed: Feed) -> None:
         FeedError: it names a kind, a column or a format that there is not.
         ExpressionError: a column cannot be computed.
     """
-    kind = next((kind for kind in KINDS if kind.name == feed.kind), None)
+    kind = kind_named(feed.kind)
     if kind is None:
         raise FeedError(
             f"There is no kind {feed.kind!r}; there are {', '.join(kind.name for kind in KINDS)}."

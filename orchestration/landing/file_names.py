@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 
 from orchestration.feeds import Feed
 from orchestration.landing.compression import COMPRESSIONS
-from orchestration.landing.kinds import KINDS, Kind
+from orchestration.landing.kinds import KINDS, Kind, kind_named
 
 TABLES_OF_TEXT = (".csv", ".tsv", ".txt")
 JSON_LINES = (".jsonl", ".ndjson")
@@ -59,7 +59,7 @@ def named(path: str, feeds: Mapping[str, Feed]) -> Named | None:
         return None
     for name, feed in feeds.items():
         if any(fnmatchcase(stem, pattern.casefold()) for pattern in feed.files):
-            kind = next((kind for kind in KINDS if kind.name == feed.kind), None)
+            kind = kind_named(feed.kind)
             return None if kind is None else Named(kind, feed, name, feed.snapshot)
     kind = _of_stem(stem)
     if kind is None:

@@ -339,3 +339,8 @@ STAGING_TABLES: dict[str, sa.Table] = {kind.table: metadata.tables[f"staging.{ki
 def kinds_of_table(table: str) -> list[str]:
     """The names of the kinds that fill a staging table."""
     return [kind.name for kind in KINDS if kind.table == table]
+
+
+def kind_named(name: str) -> Kind | None:
+    """The kind of a name, None where there is none."""
+    return next((kind for kind in KINDS if kind.name == name), None)

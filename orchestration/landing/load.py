@@ -17,7 +17,7 @@ import psycopg
 
 from orchestration.clients import Client, client_in
 from orchestration.feeds import Feed
-from orchestration.foreign_text import printable
+from orchestration.foreign_text import printable, some_of
 from orchestration.landing.batches import Table
 from orchestration.landing.date_formats import raise_if_of_another_format
 from orchestration.landing.delivery import Delivery
@@ -321,6 +321,5 @@ def _rejected_in_bounds(delivery: Delivery, rows_read: int) -> int:
 def _unused_columns(kind: Kind, table: Table) -> list[str]:
     if not kind.names_unused or not table.unused:
         return []
-    shown = printable(", ".join(name[:_SHOWN_CHARACTERS] for name in table.unused[:_SHOWN_UNUSED]))
-    more = f" and {len(table.unused) - _SHOWN_UNUSED:,} more" if len(table.unused) > _SHOWN_UNUSED else ""
-    return [f"Columns not used: {shown}{more}."]
+    names = [name[:_SHOWN_CHARACTERS] for name in table.unused]
+    return [f"Columns not used: {printable(some_of(names, _SHOWN_UNUSED))}."]

@@ -15,7 +15,7 @@ from fnmatch import fnmatchcase
 import polars as pl
 
 from orchestration.feeds import Feed
-from orchestration.foreign_text import printable
+from orchestration.foreign_text import printable, some_of
 from orchestration.landing.batches import Batch, Table
 from orchestration.landing.contracts import ColumnType, Contract
 from orchestration.landing.expressions import ExpressionError, columns_of, computed
@@ -39,9 +39,8 @@ class LeftOut:
         """What was left out, as a sentence; nothing where nothing was."""
         if not self.rows:
             return []
-        shown = ", ".join(list(self.items)[:_SHOWN_ITEMS])
-        more = f" and {len(self.items) - _SHOWN_ITEMS:,} more" if len(self.items) > _SHOWN_ITEMS else ""
-        return [printable(f"{self.rows:,} rows of items that the feed leaves out: {shown}{more}.")]
+        shown = some_of(list(self.items), _SHOWN_ITEMS)
+        return [printable(f"{self.rows:,} rows of items that the feed leaves out: {shown}.")]
 
 
 class Shaping:
@@ -65,6 +64,9 @@ class Shaping:
         self._path = path
         self._currency = currency
         self._is_read: dict[str, bool] = {}
+        self._sources = {name: columns_of(formula) for name, formula in feed.derived.items()}
+        self._further = {further_column(theirs) for of_one in self._sources.values() for theirs in of_one}
+        self._typed = _typed(contract)
         self.left_out = LeftOut()
 
     def shaped(self, table: Table) -> Table:
@@ -84,16 +86,13 @@ class Shaping:
     def _with_supplied(self, rows: pl.DataFrame) -> pl.DataFrame:
         constants = [pl.lit(value).alias(name) for name, value in self._feed.constants.items()]
         derived = [self._derived(name, formula, rows) for name, formula in self._feed.derived.items()]
-        further = [name for name in rows.columns if name in self._further()]
-        return rows.with_columns(*constants, *derived).drop(further)
+        return rows.with_columns(*constants, *derived).drop(self._further)
 
     def _without_empty_texts(self, rows: pl.DataFrame) -> pl.DataFrame:
         empty = [text.casefold() for text in self._feed.empty_texts]
         if not empty:
             return rows
-        typed = [
-            name for name in rows.columns if self._contract.is_day(name) or name in _typed(self._contract)
-        ]
+        typed = [name for name in rows.columns if self._contract.is_day(name) or name in self._typed]
         return rows.with_columns(
             pl.when(~pl.col(name).str.strip_chars().str.to_lowercase().is_in(empty)).then(pl.col(name))
             for name in typed
@@ -116,13 +115,8 @@ class Shaping:
             signs.replace_strict(meant, default=None, return_dtype=pl.String).alias("currency")
         )
 
-    def _further(self) -> set[str]:
-        return {
-            further_column(name) for formula in self._feed.derived.values() for name in columns_of(formula)
-        }
-
     def _derived(self, name: str, formula: str, rows: pl.DataFrame) -> pl.Series:
-        sources = rows.select(pl.col(further_column(theirs)).alias(theirs) for theirs in columns_of(formula))
+        sources = rows.select(pl.col(further_column(theirs)).alias(theirs) for theirs in self._sources[name])
         try:
             return computed(formula, self._contract.column(name), sources, self._marks)
         except ExpressionError as error:

@@ -23,7 +23,7 @@ from orchestration.errors import UserError
 from orchestration.foreign_text import printable
 from orchestration.landing.discovery import content_hash
 from orchestration.landing.file_names import kind_of
-from orchestration.landing.kinds import KINDS
+from orchestration.landing.kinds import KINDS, kind_named
 from orchestration.pulling import watermarks
 from orchestration.pulling.faults import PullError, fault_sentence
 from orchestration.pulling.memory import THE_QUERY, Memory, State, memory_of
@@ -149,7 +149,7 @@ def require_landable(source: Source, name: str, client: Client) -> None:
     """
     if source.kind is None:
         return
-    if all(source.kind != kind.name for kind in KINDS):
+    if kind_named(source.kind) is None:
         kinds = ", ".join(kind.name for kind in KINDS)
         raise PullError(f"There is no kind {source.kind!r} of rows; there are {kinds}.")
     file_name = _name_of_rows(source, name, datetime(2026, 1, 1, tzinfo=UTC))
