@@ -6,6 +6,7 @@ Belongs here: what must be true of the file system before PostgreSQL starts. Doe
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import pwd
@@ -106,13 +107,23 @@ def server_user(data_dir: Path) -> pwd.struct_passwd:
 def stand_in_for_root() -> pwd.struct_passwd:
     """The system user that PostgreSQL works as in root's place, made where there is none.
 
+    One process at a time: of two that make it at once, useradd gives the second a number of its own, and the
+    first one's user is gone.
+
     Raises:
         EmbeddedServerError: it cannot be made.
     """
+    accounts = os.open("/etc", os.O_RDONLY | os.O_DIRECTORY)
     try:
+        fcntl.flock(accounts, fcntl.LOCK_EX)
+        return _found_or_made()
+    finally:
+        os.close(accounts)
+
+
+def _found_or_made() -> pwd.struct_passwd:
+    with suppress(KeyError):
         return pwd.getpwnam(_STAND_IN)
-    except KeyError:
-        pass
     command = ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", _STAND_IN]
     try:
         subprocess.run(command, check=True, capture_output=True)

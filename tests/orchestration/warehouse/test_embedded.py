@@ -11,6 +11,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import psutil
@@ -18,6 +20,7 @@ import psycopg
 import pytest
 
 from orchestration.running.psql import psql_program
+from orchestration.warehouse import cluster
 from orchestration.warehouse.cluster import (
     CONNECTIONS,
     EmbeddedServerError,
@@ -83,6 +86,19 @@ def as_user(name: str, work: Callable[[], object]) -> str:
         said = answer.read()
     os.waitpid(child, 0)
     return said
+
+
+@as_another_user
+def test_the_user_in_roots_place_is_made_once_however_many_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = f"forecaster-test-{os.getpid()}"
+    monkeypatch.setattr(cluster, "_STAND_IN", name)
+    try:
+        with ProcessPoolExecutor(6, mp_context=get_context("fork")) as processes:
+            asked_for = [processes.submit(stand_in_for_root) for _ in range(6)]
+            seen = {answer.result() for answer in asked_for}
+        assert seen == {pwd.getpwnam(name)}
+    finally:
+        subprocess.run(["userdel", name], check=True, capture_output=True)
 
 
 def asked(url: str, role: str = "postgres") -> object:
