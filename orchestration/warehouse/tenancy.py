@@ -227,6 +227,8 @@ def set_client_password(warehouse: Warehouse, client_id: str, password: str) -> 
 def drop_client_role(connection: Connection, roles: Roles, client_id: str) -> None:
     """Refuse the client's logins, end its sessions, drop what it owns, and then its role.
 
+    The clients that stay share what connections it had.
+
     Args:
         connection: the administrative login, in autocommit mode: a role that cannot be dropped is shut out.
         roles: names of this database's roles.
@@ -254,6 +256,7 @@ def drop_client_role(connection: Connection, roles: Roles, client_id: str) -> No
             f"The role {role} can no longer log in, but something in another database belongs to it "
             f"({error.diag.message_detail}). Run 'drop owned by {role}' there and remove the client again."
         ) from error
+    limits.limit_clients(connection, roles)
 
 
 def erase_client_rows(connection: Connection, client_id: str) -> dict[str, int]:

@@ -13,6 +13,7 @@ from psycopg import sql
 
 from orchestration.clients import Client, add_client, registered_ids, remove_client
 from orchestration.landing.load import load_file
+from orchestration.warehouse import limits
 from orchestration.warehouse.locks import NoSuchLockError, Purpose, lock_transaction
 from orchestration.warehouse.server import Warehouse, WarehouseError
 from tests.orchestration.warehouse.logins import log_in
@@ -43,6 +44,23 @@ def test_removing_ends_sessions_and_drops_what_the_client_made(
             "select count(*) from pg_largeobject_metadata where oid = %s", (row[0],)
         ).fetchone() == (0,)
         assert admin.execute("select count(*) from pg_roles where rolname = %s", (role,)).fetchone() == (0,)
+
+
+def test_those_who_stay_share_the_connections_of_who_goes(
+    warehouse: Warehouse, new_client: NewClient
+) -> None:
+    """The diagnosis found their limits too low once a client of many was gone."""
+    with warehouse.connect_admin() as admin:
+        room = limits.ordinary_connections(admin)
+        others = len(limits.client_roles(admin, warehouse.roles))
+    many = max(1, (room - limits.PIPELINE_CONNECTIONS) // (limits.CONNECTIONS_PER_CLIENT - 1) - others)
+    stays, *leave = [new_client().client_id for _ in range(many + 1)]
+    for client_id in leave:
+        remove_client(warehouse, client_id)
+        with warehouse.connect_admin() as admin:
+            roles = limits.client_roles(admin, warehouse.roles)
+        [role] = [role for role in roles if role.name == warehouse.roles.client(stays)]
+        assert role.connections == limits.connections_per_client(room, len(roles))
 
 
 def test_a_role_that_owns_something_elsewhere_is_shut_out_and_the_removal_can_be_finished(
