@@ -135,6 +135,12 @@ def _parquet_batches(file: Any, used: Mapping[str, str], path: str) -> Iterator[
                 yield Batch(numbered, pl.DataFrame(schema=MISSHAPEN_SCHEMA))
     except (pa.ArrowException, OSError, UnicodeDecodeError, pl.exceptions.PolarsError) as error:
         raise _damaged(path, error) from error
+    read, announced = line - 2, file.metadata.num_rows
+    if read != announced:
+        raise FileRefusedError(
+            Refusal.BAD_PARQUET,
+            f"{path} is a damaged Parquet file: it says that it has {announced:,} rows and gives {read:,}",
+        )
 
 
 def _damaged(path: str, error: Exception) -> FileRefusedError:
