@@ -26,6 +26,7 @@ _PERIODS = (
     "%m.%Y",
     "%Y/%m",
     "%Y%m",
+    "%G%V",
     "%b %Y",
     "%b-%Y",
     "%b-%y",
@@ -33,6 +34,9 @@ _PERIODS = (
     "%YM%m",
     "%G-W%V",
     "%GW%V",
+    "W%V %G",
+    "W%V-%G",
+    "KW %V/%G",
 )
 """Months and weeks, which are dated by their first day."""
 
