@@ -7,6 +7,7 @@ guess (``guessing``).
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,9 +21,9 @@ from orchestration.foreign_text import escape, printable
 from orchestration.registry_problems import clauses
 
 if TYPE_CHECKING:
+    from forecasting_lib.grain import Grain
     from orchestration.guessing.guess import Guess
     from orchestration.guessing.proposal import Proposal
-    from orchestration.landing.numbered_periods import Numbering
 
 _NOTHING_FOUND = (
     "  Nothing was found that a kind needs, such as a date, an item and a quantity of sales. If it is "
@@ -119,15 +120,15 @@ def _carry_out(proposal: Proposal) -> None:
     work.ingest([Path(file) for file in proposal.files], proposal.client_id)
 
 
-def _since(**days: str | None) -> Numbering | None:
-    """What running numbers count and since when, as far as it was said."""
+def _since(**days: str | None) -> dict[Grain, date]:
+    """Since when days, weeks and months are numbered, as far as it was said."""
     from orchestration.feeds import Feed
-    from orchestration.landing.feed_rules import numbering_of
 
     try:
-        return numbering_of(Feed(kind="sales", **days))
+        numbered = [Feed(kind="sales", **{field: day}).numbered for field, day in days.items()]
     except ValidationError as error:
         raise typer.BadParameter(clauses(error)) from error
+    return dict(filter(None, numbered))
 
 
 def _always(fields: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:

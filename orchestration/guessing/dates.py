@@ -32,12 +32,15 @@ from orchestration.landing.wide import named_date
 NO_DAY = "DATE"
 """In the place of a day that only a person knows: no feed takes it."""
 
+Since = Mapping[Grain, date]
+"""First day of number 1 of days, weeks or months that are numbered."""
+
 _SETTINGS = {grain: field for field, grain in NUMBERED.items()}
 _A_WEEKS_NAME = 5.0
 
 
 def say_dates(
-    guess: Guess, reading: Reading, looks: Mapping[str, Look], sample: Sample, said: Numbering | None
+    guess: Guess, reading: Reading, looks: Mapping[str, Look], sample: Sample, since: Since
 ) -> pl.Series | None:
     """Settle how dates are written; returns what tells the periods of rows apart, None where nothing does.
 
@@ -46,10 +49,10 @@ def say_dates(
         reading: its kind and columns.
         looks: its columns.
         sample: its first rows.
-        said: since when its numbers count, as a person says.
+        since: since when running numbers count, as far as a person says.
     """
     if reading.numbered is not None:
-        return _say_numbered(guess, reading.numbered, reading, sample, said)
+        return _say_numbered(guess, reading.numbered, reading, sample, since)
     if reading.periods:
         days = [day for name in reading.periods[1] if (day := named_date(name, reading.periods[0]))]
         _say_grain(guess, dict.fromkeys(days, sample.rows.height))
@@ -101,12 +104,10 @@ def _tells_other_days(values: pl.Series, one: str | None, other: str | None) -> 
 
 
 def _say_numbered(
-    guess: Guess, numbered: Numbered, reading: Reading, sample: Sample, said: Numbering | None
+    guess: Guess, numbered: Numbered, reading: Reading, sample: Sample, since: Since
 ) -> pl.Series | None:
     """Settle since when running numbers count; where nobody said it, a person has to."""
-    numbering = said
-    if numbering is None and numbered.grain is not None and numbered.first_day is not None:
-        numbering = Numbering(numbered.grain, numbered.first_day)
+    numbering = _numbering(numbered, since)
     grain = numbering.grain if numbering else numbered.grain or Grain.WEEK
     if grain is not Grain.DAY and reading.kind.has_sales:
         guess.grain = grain
@@ -115,7 +116,7 @@ def _say_numbered(
         guess.decisions.append(_since_when(numbered, grain))
         return None if numbered.where is None else sample.rows[numbered.where]
     guess.feed[_SETTINGS[grain]] = numbering.first_day.isoformat()
-    if numbered.first_day is not None and said is None:
+    if numbering.first_day == numbered.first_day:
         guess.seen.append(f"{numbered.where!r} numbers days as spreadsheets do.")
     if numbered.where is None:
         numbers = pl.Series([str(numbered.low), str(numbered.high)])
@@ -124,6 +125,15 @@ def _say_numbered(
     days = pl.DataFrame({"number": numbers}).select(numbering.day_of(pl.col("number"))).to_series()
     _say_days(guess, days, reading)
     return None if numbered.where is None else days
+
+
+def _numbering(numbered: Numbered, since: Since) -> Numbering | None:
+    """What numbers count and since when; None where only a person knows and did not say it."""
+    grain = numbered.grain
+    if grain is None and len(since) == 1:
+        [grain] = since
+    first_day = None if grain is None else since.get(grain, numbered.first_day)
+    return None if grain is None or first_day is None else Numbering(grain, first_day)
 
 
 def _since_when(numbered: Numbered, grain: Grain) -> Decision:

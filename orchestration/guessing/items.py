@@ -65,7 +65,12 @@ def say_sales(
         return
     key = rows.select(item, *filter(None, [reading.theirs("location_id"), reading.theirs("reason")]))
     repeated = 1 - key.with_columns(periods.filter(is_read).alias("period")).n_unique() / max(1, key.height)
-    if repeated > _REPEATED:
+    if repeated > _REPEATED and reading.numbered and reading.numbered.may_repeat:
+        guess.seen.append(
+            f"{repeated:.1%} of the rows share item, location and number with another: if the numbers begin "
+            "again each year, export the year, too."
+        )
+    elif repeated > _REPEATED:
         guess.feed["lines"] = "transactions"
         guess.seen.append(
             f"{repeated:.1%} of the rows share item, location and day with another: transactions, added up."

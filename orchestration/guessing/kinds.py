@@ -115,7 +115,7 @@ class Reading:
 
 
 def reading_of(file_name: str, looks: Mapping[str, Look], rows: pl.DataFrame) -> Reading | None:
-    """The kind that a file most likely is; None where it has what no kind needs.
+    """The kind that a file most likely is; None where it has what no kind needs, or a published layout.
 
     Args:
         file_name: its name counts, too.
@@ -123,6 +123,8 @@ def reading_of(file_name: str, looks: Mapping[str, Look], rows: pl.DataFrame) ->
         rows: a sample of them.
     """
     said = kind_of(file_name, {})
+    if said is not None and said.cells is not None:
+        return None
     readings: list[tuple[float, Reading]] = []
     for kind in KINDS:
         if kind.name not in NAMES:

@@ -27,6 +27,8 @@ _ENOUGH_COLUMNS = 6
 _DENSE = 0.5
 """Of the numbers from the first to the last, that have to be there: others are no running numbers."""
 
+_CYCLES = {Grain.DAY: 31, Grain.WEEK: 53, Grain.MONTH: 12}
+
 _NUMBERED_NAME = re.compile(r"(?P<before>\D*?)(?P<number>\d{1,4})")
 
 
@@ -56,6 +58,11 @@ class Numbered:
     def periods(self) -> str:
         """What they count, for a sentence."""
         return self.grain.periods if self.grain else "periods"
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether they may begin again every year or month, which the file does not name."""
+        return self.high <= _CYCLES[self.grain or Grain.WEEK]
 
     @property
     def shown(self) -> str:

@@ -17,7 +17,7 @@ from orchestration.feeds import DECIMALS, THOUSANDS
 from orchestration.foreign_text import some_of
 from orchestration.guessing.columns import Look, looks_of
 from orchestration.guessing.content import Numbers, thousands_or_decimals
-from orchestration.guessing.dates import say_dates
+from orchestration.guessing.dates import Since, say_dates
 from orchestration.guessing.guess import SHOWN, Decision, Guess
 from orchestration.guessing.item_columns import ItemTable
 from orchestration.guessing.items import say_sales
@@ -28,7 +28,6 @@ from orchestration.guessing.sample import Sample, read_sample, sheets_of
 from orchestration.landing.contracts import ColumnType
 from orchestration.landing.file_names import kind_of
 from orchestration.landing.layout import Layout
-from orchestration.landing.numbered_periods import Numbering
 from orchestration.landing.reasons import FileRefusedError
 from orchestration.landing.values import Marks
 
@@ -43,12 +42,12 @@ _ENOUGH_LETTERS = 4
 _WORDS = {mark: word for word, mark in DECIMALS.items()}
 
 
-def guess_file(path: Path, since: Numbering | None = None) -> Guess:
+def guess_file(path: Path, since: Since | None = None) -> Guess:
     """Look at a file.
 
     Args:
         path: the file.
-        since: what its periods count and since when, should they be running numbers.
+        since: since when days, weeks or months count, should they be running numbers.
 
     Raises:
         FileRefusedError: it cannot be read at all.
@@ -74,7 +73,7 @@ def guess_file(path: Path, since: Numbering | None = None) -> Guess:
     _say_layout(guess, sample)
     _say_columns(guess, reading, looks)
     marks = _say_marks(guess, reading, looks)
-    periods = say_dates(guess, reading, looks, sample, since)
+    periods = say_dates(guess, reading, looks, sample, since or {})
     if reading.kind.has_sales:
         say_sales(guess, reading, sample, marks, periods)
     return guess

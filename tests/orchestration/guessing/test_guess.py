@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from orchestration.guessing.guess import Guess
 from orchestration.guessing.proposal import proposal_of
 from orchestration.guessing.settings import guess_file
 from orchestration.landing.batches import Table
-from orchestration.landing.numbered_periods import Numbering
 from orchestration.landing.reader import open_table
 from orchestration.warehouse.server import Warehouse
 from tests.orchestration.guessing.exports import EXPORTS, Export
@@ -62,10 +61,12 @@ def written(export: Export, folder: Path) -> Path:
     return path
 
 
-def guessed(folder: Path, text: str, name: str = "export.csv") -> Guess:
+def guessed(
+    folder: Path, text: str, name: str = "export.csv", since: Mapping[Grain, date] | None = None
+) -> Guess:
     path = folder / name
     path.write_text(text)
-    return guess_file(path)
+    return guess_file(path, since)
 
 
 @pytest.mark.parametrize("shape", EXPORTS)
@@ -251,13 +252,33 @@ def test_a_day_that_is_none_is_refused(tmp_path: Path) -> None:
 
 def test_periods_without_a_name_may_be_weeks_months_or_days(tmp_path: Path) -> None:
     lines = "".join(f"{number},a,{number}\n" for number in range(1, 30))
-    path = tmp_path / "export.csv"
-    path.write_text(f"period,item,qty\n{lines}")
-    [decision] = guess_file(path).decisions
+    text = f"period,item,qty\n{lines}"
+    [decision] = guessed(tmp_path, text).decisions
     assert "numbers weeks, months or days" in decision.question
     assert "--months-from or --days-from" in decision.option
-    told = guess_file(path, Numbering(Grain.MONTH, date(2020, 1, 1)))
+    told = guessed(tmp_path, text, since={Grain.MONTH: date(2020, 1, 1)})
     assert (told.feed["months_from"], told.grain, told.decisions) == ("2020-01-01", Grain.MONTH, [])
+
+
+def test_weeks_that_begin_again_without_a_year_are_not_added_up(tmp_path: Path) -> None:
+    lines = "".join(f"{week},a,1\n" for week in range(1, 53)) * 3
+    guess = guessed(tmp_path, f"week,item,qty\n{lines}", since={Grain.WEEK: date(2022, 1, 3)})
+    assert "lines" not in guess.feed
+    assert any("export the year, too" in sentence for sentence in guess.seen)
+
+
+def test_each_numbered_file_is_counted_from_its_own_day(tmp_path: Path) -> None:
+    since = {Grain.WEEK: date(2022, 1, 3)}
+    lines = "".join(f"{number},a,1\n" for number in range(45_000, 45_030))
+    assert guessed(tmp_path, f"date,item,qty\n{lines}", since=since).feed["days_from"] == "1899-12-31"
+    lines = "".join(f"{number},a,1\n" for number in range(1, 30))
+    assert guessed(tmp_path, f"month,item,qty\n{lines}", since=since).feed["months_from"] == "DATE"
+
+
+def test_m5s_days_are_not_asked_about(tmp_path: Path) -> None:
+    days = ",".join(f"d_{day}" for day in range(1, 30))
+    text = f"item_id,store_id,{days}\na,s{',1' * 29}\n"
+    assert guessed(tmp_path, text, "sales_train_evaluation.csv").reading is None
 
 
 def test_numbers_beside_a_year_are_counted_within_it(tmp_path: Path) -> None:
