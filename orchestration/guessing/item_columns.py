@@ -13,13 +13,16 @@ import polars as pl
 
 from orchestration.guessing.columns import Look, Match
 from orchestration.guessing.content import Numbers, as_numbers
-from orchestration.guessing.vocabulary import is_total
+from orchestration.guessing.vocabulary import UNITS, is_total, likeness
 from orchestration.landing.values import Marks, plain_number
 
 _EXACT = 5.0
 """Sign of a name that is one of the known, and does not only contain one."""
 
 _ENOUGH = 3
+SURELY_ITEMS = 20
+"""Columns of numbers, from which they are items and not, say, one of sales beside the weather."""
+
 _MOST = 0.75
 """Of the columns beside the key and totals, that are items."""
 
@@ -78,7 +81,8 @@ def item_table(
         return None
     names = [look.name for look in cells if _are_numbers(look.values, numbers.marks[0])]
     is_one_line_each = rows.select(key).n_unique() >= _ONE_LINE * rows.height
-    if len(names) < _ENOUGH or len(names) < _MOST * len(others) or not is_one_line_each:
+    is_of_units = len(names) < SURELY_ITEMS and any(likeness(name, UNITS) > 0 for name in names)
+    if is_of_units or len(names) < _ENOUGH or len(names) < _MOST * len(others) or not is_one_line_each:
         return None
     left_out = tuple(look.name for look in beside if look.name not in set(names))
     return ItemTable(tuple(names), numbers, left_out, tuple(key))

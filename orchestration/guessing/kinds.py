@@ -17,9 +17,9 @@ from orchestration.guessing.item_columns import ItemTable, item_table
 from orchestration.guessing.logarithms import Logarithm, logarithm_of_units
 from orchestration.guessing.numbered import Numbered, numbered_column, numbered_names
 from orchestration.guessing.periods import DateParts, date_columns, date_parts
-from orchestration.guessing.vocabulary import NAMES, plain
+from orchestration.guessing.vocabulary import NAMES, UNITS, likeness, plain
 from orchestration.landing.file_names import kind_of
-from orchestration.landing.kinds import KINDS, SALES, STOCK_LEVELS, Kind
+from orchestration.landing.kinds import KINDS, OPENING_DAYS, SALES, STOCK_LEVELS, Kind
 
 _STEMS: Mapping[str, tuple[str, ...]] = {
     "sales": (
@@ -150,6 +150,8 @@ def _sign(reading: Reading, file_name: str) -> float:
 
 def _read_as(kind: Kind, file_name: str, looks: Mapping[str, Look], rows: pl.DataFrame) -> Reading | None:
     """A file as one of a kind; None where something is missing that the kind needs."""
+    if kind is OPENING_DAYS and any(likeness(name, UNITS) >= _EXACT for name in looks):
+        return None
     reading = _dated(kind, looks) if kind in (SALES, STOCK_LEVELS) else Reading(kind, _matches(kind, looks))
     if kind in (SALES, STOCK_LEVELS) and "date" in reading.found and not reading.periods:
         reading = _with_items(reading, looks, rows)
@@ -232,6 +234,8 @@ def _with_supposed(
     left = {name: look for name, look in looks.items() if name not in reading.used}
     if "units_sold" in missing:
         numbers = [name for name, look in left.items() if look.numbers is not None]
+        named = [name for name in numbers if likeness(name, UNITS) > 0]
+        numbers = named if len(named) == 1 else numbers
         if len(numbers) != 1:
             return None
         matches["units_sold"] = Match(numbers[0], 0)

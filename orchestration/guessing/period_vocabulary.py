@@ -10,6 +10,9 @@ from orchestration.guessing.vocabulary import DATE, Names
 
 YEAR: Names = ("year", "jahr", "ano", "annee", "anno", "jaar")
 MONTH: Names = ("month", "monat", "mes", "mois", "mese", "maand")
+MONTH_OF_A_YEAR: Names = (*MONTH, "period", "periode", "periodo")
+"""Beside a year, a period up to 12 is a month."""
+
 WEEK: Names = ("week", "woche", "kw", "kalenderwoche", "semana", "semaine", "iso week", "wk", "settimana")
 DAY: Names = ("day", "tag", "dia", "jour", "giorno", "day of month")
 PERIOD: Names = ("period", "periode", "periodo", "time index", "time", "t", *DATE)

@@ -6,13 +6,14 @@ Belongs here: years and months apart, a column per day, week or month. Does not 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from orchestration.guessing.columns import Look
-from orchestration.guessing.period_vocabulary import DAY, MONTH, WEEK, YEAR
+from orchestration.guessing.period_vocabulary import DAY, MONTH, MONTH_OF_A_YEAR, WEEK, YEAR
 from orchestration.guessing.vocabulary import Names, likeness
 from orchestration.landing.date_formats import possible_formats
 from orchestration.landing.expressions import ExpressionError, columns_of
@@ -40,7 +41,8 @@ def date_parts(looks: Mapping[str, Look]) -> DateParts | None:
     if year is None:
         return None
     month, week, day = (
-        _whole(looks, names, limits) for names, limits in ((MONTH, (1, 12)), (WEEK, (1, 53)), (DAY, (1, 31)))
+        _whole(looks, names, limits)
+        for names, limits in ((MONTH_OF_A_YEAR, (1, 12)), (WEEK, (1, 53)), (DAY, (1, 31)))
     )
     if month and day:
         return DateParts(
@@ -71,15 +73,25 @@ def _named_month(looks: Mapping[str, Look]) -> tuple[str, str] | None:
 
 
 def date_columns(names: Sequence[str]) -> tuple[str, list[str]] | None:
-    """The format of column names that are dates, and those names; None where they are too few."""
+    """The format of column names that are dates, and those names; None where they are too few.
+
+    A format that reads some periods and not others, such as months of another language, is none.
+    """
     texts = pl.DataFrame({"name": pl.Series(names, dtype=pl.String)})
     text = pl.col("name").str.strip_chars()
     for date_format in (_ISO_DAY, *_formats_of(names)):
         days = texts.select(pl.coalesce(as_date(text, date_format), as_date(text, None)))["name"]
         dated = texts["name"].filter(days.is_not_null()).to_list()
-        if len(dated) >= _ENOUGH_PERIODS and len(dated) * 2 >= len(names):
+        others = texts["name"].filter(days.is_null()).to_list()
+        looks_alike = {_shape(name) for name in dated} & {_shape(name) for name in others}
+        if len(dated) >= _ENOUGH_PERIODS and len(dated) * 2 >= len(names) and not looks_alike:
             return date_format, dated
     return None
+
+
+def _shape(name: str) -> str:
+    """Where a name has letters and digits: ``Mrz 23`` looks like ``Jan 23`` and is a period, too."""
+    return re.sub(r"\d", "9", re.sub(r"[^\W\d_]", "a", name.strip()))
 
 
 def _formats_of(names: Sequence[str]) -> list[str]:

@@ -19,7 +19,7 @@ from orchestration.guessing.columns import Look, looks_of
 from orchestration.guessing.content import Numbers, thousands_or_decimals
 from orchestration.guessing.dates import Since, say_dates
 from orchestration.guessing.guess import SHOWN, Decision, Guess
-from orchestration.guessing.item_columns import ItemTable
+from orchestration.guessing.item_columns import SURELY_ITEMS, ItemTable
 from orchestration.guessing.items import say_sales
 from orchestration.guessing.kinds import Reading, reading_of
 from orchestration.guessing.logarithms import Logarithm
@@ -33,9 +33,6 @@ from orchestration.landing.values import Marks
 
 _SHOWN = 5
 _SHOWN_UNUSED = 20
-_SURELY_ITEMS = 20
-"""Columns of numbers, from which they are items and not, say, the weather."""
-
 _ENOUGH_LETTERS = 4
 """In a pattern of file names, below which it would be those of other files, too."""
 
@@ -180,7 +177,7 @@ def _say_items(guess: Guess, items: ItemTable) -> None:
     if items.left_out:
         guess.feed["leave_out_items"] = [escape(name) for name in items.left_out]
     guess.seen.append(f"{len(items.names):,} columns are items, {items.names[0]} to {items.names[-1]}.")
-    if len(items.names) < _SURELY_ITEMS:
+    if len(items.names) < SURELY_ITEMS:
         guess.decisions.append(
             Decision(
                 "No column is named like an item or a quantity: each of the columns "

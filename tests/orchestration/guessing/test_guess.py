@@ -281,6 +281,12 @@ def test_m5s_days_are_not_asked_about(tmp_path: Path) -> None:
     assert guessed(tmp_path, text, "sales_train_evaluation.csv").reading is None
 
 
+def test_periods_up_to_twelve_beside_a_year_are_months(tmp_path: Path) -> None:
+    lines = "".join(f"{year},{period},a,1\n" for year in (2022, 2023) for period in range(1, 13))
+    guess = guessed(tmp_path, f"Fiscal Year,Period,Material,Qty\n{lines}")
+    assert (guess.feed["date_format"], guess.grain, guess.decisions) == ("%Y-%m", Grain.MONTH, [])
+
+
 def test_numbers_beside_a_year_are_counted_within_it(tmp_path: Path) -> None:
     lines = "".join(f"2024,{week},a,1\n" for week in range(1, 40))
     guess = guessed(tmp_path, f"year,week,item,qty\n{lines}")
@@ -340,6 +346,35 @@ def test_thousands_of_columns_are_looked_at_in_seconds(tmp_path: Path) -> None:
     guess = guessed(tmp_path, f"Month,{','.join(names)}\n{lines}")
     assert "2,674 columns are items, part 0 to part 2673." in guess.seen
     assert (guess.grain, guess.decisions) == (Grain.MONTH, [])
+
+
+@pytest.mark.parametrize(
+    ("header", "units"),
+    [
+        ("Store,Date,Weekly_Sales,Temperature,Fuel_Price,CPI", "Weekly_Sales"),
+        ("Store,Date,Sales,Customers,Open,Promo", "Sales"),
+    ],
+)
+def test_sales_of_a_shop_without_items_beside_the_weather_are_its_sales(
+    header: str, units: str, tmp_path: Path
+) -> None:
+    lines = "".join(
+        f"{store},2024-03-{day:02d},{day + 100},{day % 7 + 30},{day % 2},{store % 2}\n"
+        for store in (1, 2)
+        for day in range(1, 29)
+    )
+    guess = guessed(tmp_path, f"{header}\n{lines}")
+    assert guess.feed["kind"] == "sales"
+    assert guess.feed["columns"]["units_sold"] == units
+    assert guess.feed["constants"] == {"item_id": "export"}
+    assert len(guess.decisions) <= MOST_DECISIONS
+
+
+def test_months_of_a_language_that_is_read_in_part_are_not_read_in_part(tmp_path: Path) -> None:
+    lines = "".join(f"a{number};1;2;3;4;5\n" for number in range(9))
+    assert guessed(tmp_path, f"Artikel;Jan 23;Feb 23;Mrz 23;Apr 23;Mai 23\n{lines}").reading is None
+    guess = guessed(tmp_path, f"Artikel;Jan 23;Feb 23;Mar 23;Apr 23;May 23\n{lines}")
+    assert guess.feed["date_columns"] == "%b %y"
 
 
 # --- the header ---------------------------------------------------------------------------------------
