@@ -8,10 +8,12 @@ belong here: what a kind of file holds and how the settings are carried out (``l
 from __future__ import annotations
 
 import codecs
+from datetime import date
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from forecasting_lib.grain import Grain
 from orchestration.fields import Setting
 from orchestration.timezones import valid_timezone
 
@@ -20,6 +22,11 @@ THOUSANDS = {"point": ".", "comma": ",", "apostrophe": "'", "space": " "}
 DECIMALS = {"point": ".", "comma": ","}
 
 _PIECES = "repeatable, all of them anew"
+
+NUMBERED = {"days_from": Grain.DAY, "weeks_from": Grain.WEEK, "months_from": Grain.MONTH}
+"""Settings that say when a running number began, and what it counts."""
+
+_WRITTEN_OUT = "dates that are written out"
 
 
 class Feed(BaseModel):
@@ -66,8 +73,37 @@ class Feed(BaseModel):
     date_columns: Annotated[
         str | None,
         Setting(
-            "Format of column names that are dates, such as %Y-%m, in a table with one column per period",
+            "Format of column names that are dates, such as %Y-%m, in a table with one column per period; "
+            "'W*' where the names are numbered",
             empty="one row per date",
+        ),
+    ] = None
+    item_columns: Annotated[
+        str | None,
+        Setting(
+            "Names of the columns that are items, * matching anything, in a table with one column per item",
+            empty="one row per item",
+        ),
+    ] = None
+    weeks_from: Annotated[
+        str | None,
+        Setting(
+            "First day of week 1, such as 1989-09-14, where dates are running numbers of weeks",
+            empty=_WRITTEN_OUT,
+        ),
+    ] = None
+    months_from: Annotated[
+        str | None,
+        Setting(
+            "First day of month 1, such as 1998-01-01, where dates are running numbers of months",
+            empty=_WRITTEN_OUT,
+        ),
+    ] = None
+    days_from: Annotated[
+        str | None,
+        Setting(
+            "Day 1, such as 2024-01-01, where dates are running numbers of days (of spreadsheets 1899-12-31)",
+            empty=_WRITTEN_OUT,
         ),
     ] = None
     date_format: Annotated[
@@ -161,6 +197,36 @@ class Feed(BaseModel):
         return codec.name
 
     _valid_timezone = field_validator("timezone")(valid_timezone)
+
+    @field_validator(*NUMBERED)
+    @classmethod
+    def _is_day(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            return date.fromisoformat(value).isoformat()
+        except ValueError as error:
+            raise ValueError(f"{value!r} is not a day such as 2024-01-31") from error
+
+    @property
+    def numbered(self) -> tuple[Grain, date] | None:
+        """What a running number in the place of a date counts, and the first day of number 1."""
+        for field, grain in NUMBERED.items():
+            first_day = getattr(self, field)
+            if first_day is not None:
+                return grain, date.fromisoformat(first_day)
+        return None
+
+    @model_validator(mode="after")
+    def _dates_in_one_way(self) -> Self:
+        ways = [field for field in (*NUMBERED, "date_format") if getattr(self, field) is not None]
+        if len(ways) > 1:
+            raise ValueError(
+                f"dates are written in one way, not as {' and '.join(ways)} say; clear one with ''"
+            )
+        if self.date_columns is not None and self.item_columns is not None:
+            raise ValueError("a table has a column per period or one per item, not both")
+        return self
 
     @model_validator(mode="after")
     def _marks_differ(self) -> Self:

@@ -21,7 +21,7 @@ from orchestration.guessing.content import (
     without_nothing,
 )
 from orchestration.guessing.sample import Sample
-from orchestration.guessing.vocabulary import NAMES, likeness
+from orchestration.guessing.vocabulary import NAMES, likeness, plain
 from orchestration.landing.contracts import Column, ColumnType
 from orchestration.landing.kinds import Kind
 
@@ -31,6 +31,8 @@ _CLOSE = 0.8
 
 _UNIQUE = 0.98
 """Share of rows with a value of their own, from which a column names rows: the others are refused."""
+
+_INDEX = ("unnamed 0", "index", "row", "row id", "row number", "id")
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,11 @@ class Look:
     @cached_property
     def says_yes_or_no(self) -> bool:
         return is_yes_or_no(self.values)
+
+    @property
+    def is_index(self) -> bool:
+        """Whether it numbers the rows, as data frames are written."""
+        return self.names_rows and plain(self.name) in _INDEX
 
     def fits(self, column: Column) -> bool:
         """Whether the values could be those of a column; one without values could be any."""
@@ -107,23 +114,23 @@ def looks_of(sample: Sample) -> dict[str, Look]:
 
 def matched(kind: Kind, looks: Mapping[str, Look]) -> dict[str, Match]:
     """Our column -> the file's, each used once, the surest first."""
+    known = {
+        column: (column.name.replace("_", " "), *NAMES[kind.name].get(column.name, ()))
+        for column in kind.columns
+    }
     signs = sorted(
         (
-            (
-                likeness(theirs, (column.name.replace("_", " "), *NAMES[kind.name].get(column.name, ()))),
-                column,
-                theirs,
-            )
-            for column in kind.columns
+            (sign, column, theirs)
+            for column, names in known.items()
             for theirs, look in looks.items()
-            if look.fits(column)
+            if (sign := likeness(theirs, names)) > 0 and look.fits(column)
         ),
         key=lambda entry: (-entry[0], not entry[1].required),
     )
     found: dict[str, Match] = {}
     taken: set[str] = set()
     for sign, column, theirs in signs:
-        if sign == 0 or column.name in found or theirs in taken:
+        if column.name in found or theirs in taken:
             continue
         found[column.name] = Match(theirs, sign)
         taken.add(theirs)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from orchestration.guessing.vocabulary import is_total
 from orchestration.landing.date_formats import possible_formats
 from orchestration.landing.values import Marks, as_date, plain_number, without_currency
 
@@ -41,9 +42,11 @@ class Dates:
 
     Attributes:
         formats: those in which every value is a day, the most usual first; None stands for ISO.
+        totals: values that are no days and say that their rows sum up others.
     """
 
     formats: tuple[str | None, ...]
+    totals: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,11 @@ def as_dates(values: pl.Series) -> Dates | None:
     sampled = values if len(values) < 1_000 else values.gather_every(len(values) // 1_000 + 1)
     formats += possible_formats(sampled.to_list())
     formats = [entry for entry in formats if entry is None or _reads(texts, entry)]
-    return Dates(tuple(formats)) if formats else None
+    if formats:
+        return Dates(tuple(formats))
+    totals = [text for text in values if is_total(text)]
+    days = as_dates(values.filter(~values.is_in(totals))) if totals else None
+    return None if days is None else Dates(days.formats, tuple(totals))
 
 
 def _reads(texts: pl.DataFrame, date_format: str) -> bool:

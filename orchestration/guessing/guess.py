@@ -23,10 +23,12 @@ class Decision:
     Attributes:
         question: what is open, and what is taken unless a person says otherwise.
         option: what is added to 'forecaster feed set' to say otherwise.
+        is_needed: nothing is taken: a person has to say it, and 'forecaster client guess' takes the option.
     """
 
     question: str
     option: str
+    is_needed: bool = False
 
 
 @dataclass
@@ -48,3 +50,8 @@ class Guess:
     seen: list[str] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     grain: Grain | None = None
+
+    @property
+    def needed(self) -> list[Decision]:
+        """What a person has to say before the file can be read."""
+        return [decision for decision in self.decisions if decision.is_needed]

@@ -7,13 +7,19 @@ Belongs here: sums, returns, transactions, odd codes. Does not belong here: colu
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
+from glob import escape
 
 import polars as pl
 
 from orchestration.foreign_text import some_of
 from orchestration.guessing.guess import SHOWN, Decision, Guess
 from orchestration.guessing.kinds import Reading
+from orchestration.guessing.logarithms import Logarithm
 from orchestration.guessing.sample import Sample
+from orchestration.guessing.vocabulary import is_total
+from orchestration.landing.expressions import computed
+from orchestration.landing.kinds import SALES
 from orchestration.landing.values import Marks, plain_number
 
 _REPEATED = 0.001
@@ -26,28 +32,78 @@ _FEW = 100
 _PROPOSED = 5
 
 
-def say_sales(guess: Guess, reading: Reading, sample: Sample, marks: Marks, days: pl.Series | None) -> None:
+def say_sales(
+    guess: Guess, reading: Reading, sample: Sample, marks: Marks, periods: pl.Series | None
+) -> None:
+    """Say what units, items and repeated rows tell.
+
+    Args:
+        guess: what is said of the file so far.
+        reading: its kind and columns.
+        sample: its first rows.
+        marks: how its numbers are written.
+        periods: what tells the periods of rows apart; None where a row has several.
+    """
     units, item = reading.theirs("units_sold"), reading.theirs("item_id")
-    if units is not None:
-        numbers = sample.rows.select(plain_number(pl.col(units), marks))[units]
-        negative = int((numbers < 0).sum())
-        guess.seen.append(f"Units sum to {float(numbers.sum() or 0):,.10g}.")
-        if negative:
-            guess.seen.append(f"{negative:,} rows have negative units: returns, netted on their day.")
+    if item is not None:
+        _say_totals(guess, sample.rows[item])
+    is_read = _are_no_totals(sample.rows, [item, reading.theirs("date")])
+    rows = sample.rows.filter(is_read)
+    if reading.logarithm is not None:
+        _say_units(guess, _computed(reading.logarithm, rows, marks))
+    elif cells := reading.cells:
+        numbers = rows.select(plain_number(pl.col(cells), marks))
+        _say_units(guess, pl.concat([numbers[name].rename("units") for name in cells]))
+    elif units is not None:
+        _say_units(guess, rows.select(plain_number(pl.col(units), marks))[units])
     if item is None:
         return
-    items = sample.rows[item].drop_nulls()
+    items = rows[item].drop_nulls()
     guess.seen.append(f"{items.n_unique():,} items.")
     _say_codes(guess, items)
-    if days is None or reading.theirs("order_id") is not None:
+    if periods is None or reading.theirs("order_id") is not None:
         return
-    key = sample.rows.select(item, *filter(None, [reading.theirs("location_id"), reading.theirs("reason")]))
-    repeated = 1 - key.with_columns(days.alias("day")).n_unique() / max(1, key.height)
-    if repeated > _REPEATED:
+    key = rows.select(item, *filter(None, [reading.theirs("location_id"), reading.theirs("reason")]))
+    repeated = 1 - key.with_columns(periods.filter(is_read).alias("period")).n_unique() / max(1, key.height)
+    if repeated > _REPEATED and reading.numbered and reading.numbered.may_repeat:
+        guess.seen.append(
+            f"{repeated:.1%} of the rows share item, location and number with another: if the numbers begin "
+            "again each year, export the year, too."
+        )
+    elif repeated > _REPEATED:
         guess.feed["lines"] = "transactions"
         guess.seen.append(
             f"{repeated:.1%} of the rows share item, location and day with another: transactions, added up."
         )
+
+
+def _are_no_totals(rows: pl.DataFrame, columns: Sequence[str | None]) -> pl.Series:
+    """Whether rows are read: no item and no date of theirs says that they sum up others."""
+    are_none = pl.repeat(True, rows.height, eager=True)
+    for name in filter(None, columns):
+        totals = [text for text in rows[name].unique().drop_nulls() if is_total(text)]
+        are_none &= ~rows[name].is_in(totals).fill_null(False)
+    return are_none
+
+
+def _computed(logarithm: Logarithm, rows: pl.DataFrame, marks: Marks) -> pl.Series:
+    units = computed(logarithm.formula, SALES.column("units_sold"), rows.select(logarithm.column), marks)
+    return units.to_frame().select(plain_number(pl.col("units_sold"), marks))["units_sold"]
+
+
+def _say_units(guess: Guess, numbers: pl.Series) -> None:
+    negative = int((numbers < 0).sum())
+    guess.seen.append(f"Units sum to {float(numbers.sum() or 0):,.10g}.")
+    if negative:
+        guess.seen.append(f"{negative:,} rows have negative units: returns, netted on their day.")
+
+
+def _say_totals(guess: Guess, items: pl.Series) -> None:
+    """Leave out items that are called totals: they would be sold on top of what they sum up."""
+    totals = [code for code in items.unique(maintain_order=True).drop_nulls() if is_total(code)]
+    if totals:
+        guess.feed["leave_out_items"] = [escape(code) for code in totals]
+        guess.seen.append(f"Left out, as sums of other rows: {some_of(totals, SHOWN)}.")
 
 
 def _say_codes(guess: Guess, items: pl.Series) -> None:

@@ -6,18 +6,24 @@ Belongs here: years and months apart, a column per day, week or month. Does not 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import polars as pl
+
 from orchestration.guessing.columns import Look
-from orchestration.guessing.vocabulary import DAY, MONTH, WEEK, YEAR, Names, likeness
+from orchestration.guessing.period_vocabulary import DAY, MONTH, MONTH_OF_A_YEAR, WEEK, YEAR
+from orchestration.guessing.vocabulary import Names, likeness
 from orchestration.landing.date_formats import possible_formats
 from orchestration.landing.expressions import ExpressionError, columns_of
-from orchestration.landing.wide import named_date
+from orchestration.landing.values import as_date
 
 _ENOUGH_PERIODS = 3
 _SURE = 4.0
 _ISO_DAY = "%Y-%m-%d"
+_ENDS = 10
+"""Of the last columns, at least one is a period in a table with a column for each."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,8 @@ def date_parts(looks: Mapping[str, Look]) -> DateParts | None:
     if year is None:
         return None
     month, week, day = (
-        _whole(looks, names, limits) for names, limits in ((MONTH, (1, 12)), (WEEK, (1, 53)), (DAY, (1, 31)))
+        _whole(looks, names, limits)
+        for names, limits in ((MONTH_OF_A_YEAR, (1, 12)), (WEEK, (1, 53)), (DAY, (1, 31)))
     )
     if month and day:
         return DateParts(
@@ -45,29 +52,54 @@ def date_parts(looks: Mapping[str, Look]) -> DateParts | None:
         )
     if month:
         return DateParts(f"{quoted(year)} || '-' || {quoted(month)}", "%Y-%m", (year, month))
+    if named := _named_month(looks):
+        name, date_format = named
+        return DateParts(f"{quoted(year)} || '-' || {quoted(name)}", f"%Y-{date_format}", (year, name))
     if week:
         return DateParts(f"{quoted(year)} || '-W' || lpad({quoted(week)}, 2, '0')", "%G-W%V", (year, week))
     return None
 
 
+def _named_month(looks: Mapping[str, Look]) -> tuple[str, str] | None:
+    """The column that has the names of months, and how they are written."""
+    for name, look in looks.items():
+        if likeness(name, MONTH) < _SURE or look.values.is_empty():
+            continue
+        texts = pl.DataFrame({"text": look.values}).select(pl.format("2000-{}", "text").alias("text"))
+        for date_format in ("%B", "%b"):
+            if not texts.select(as_date(pl.col("text"), f"%Y-{date_format}").has_nulls()).item():
+                return name, date_format
+    return None
+
+
 def date_columns(names: Sequence[str]) -> tuple[str, list[str]] | None:
-    """The format of column names that are dates, and those names; None where they are too few."""
+    """The format of column names that are dates, and those names; None where they are too few.
+
+    A format that reads some periods and not others, such as months of another language, is none.
+    """
+    texts = pl.DataFrame({"name": pl.Series(names, dtype=pl.String)})
+    text = pl.col("name").str.strip_chars()
     for date_format in (_ISO_DAY, *_formats_of(names)):
-        dated = [name for name in names if named_date(name, date_format) is not None]
-        if len(dated) >= _ENOUGH_PERIODS and len(dated) * 2 >= len(names):
+        days = texts.select(pl.coalesce(as_date(text, date_format), as_date(text, None)))["name"]
+        dated = texts["name"].filter(days.is_not_null()).to_list()
+        others = texts["name"].filter(days.is_null()).to_list()
+        looks_alike = {_shape(name) for name in dated} & {_shape(name) for name in others}
+        if len(dated) >= _ENOUGH_PERIODS and len(dated) * 2 >= len(names) and not looks_alike:
             return date_format, dated
     return None
 
 
+def _shape(name: str) -> str:
+    """Where a name has letters and digits: ``Mrz 23`` looks like ``Jan 23`` and is a period, too."""
+    return re.sub(r"\d", "9", re.sub(r"[^\W\d_]", "a", name.strip()))
+
+
 def _formats_of(names: Sequence[str]) -> list[str]:
-    """Formats in which the last name is a date: totals and descriptions come before or after the periods."""
-    formats: dict[str, None] = {}
-    for name in reversed(names):
-        found = possible_formats([name])
-        if found:
-            formats |= dict.fromkeys(found)
-            break
-    return list(formats)
+    """Formats in which a name is a date: totals and descriptions come before or after the periods."""
+    for name in (*names[: -_ENDS - 1 : -1], *names[len(names) // 2 :][:1]):
+        if found := possible_formats([name]):
+            return found
+    return []
 
 
 def _whole(looks: Mapping[str, Look], known: Names, limits: tuple[int, int]) -> str | None:

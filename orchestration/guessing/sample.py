@@ -6,29 +6,25 @@ the columns are (``content``, ``kinds``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 
 from orchestration.landing.contracts import Contract
 from orchestration.landing.file_names import WORKBOOKS
-from orchestration.landing.layout import Layout, further_column
+from orchestration.landing.layout import Layout, Row, further_column
 from orchestration.landing.reader import open_table
-from orchestration.landing.reasons import FileRefusedError, Refusal
 from orchestration.landing.workbook_process import Workbook
 
 ROWS = 200_000
 """Rows that are looked at; days and months are told apart after the twelfth of a month."""
 
-_HEADER_ROWS = 30
 _MOST_SHEETS = 20
 
 _FULL = 0.8
 """Of the most columns of a row, that the header has: titles above it have fewer."""
-
-_OF_THE_HEADER = (Refusal.DUPLICATE_HEADER, Refusal.MISSING_COLUMN)
-"""What is said of a title line that is taken for a header."""
 
 _ANYTHING = Contract(name="anything", table="sales", columns=(), key=(), line_limit=16 << 20)
 
@@ -82,53 +78,44 @@ def read_sample(path: Path, sheet: str | None = None) -> Sample:
         FileRefusedError: it cannot be read.
         OSError: it cannot be opened.
     """
-    layout, names = _header(path, sheet)
+    header = _Header()
     with path.open("rb") as content:
-        wanted = Layout(further=tuple(names), sheet=layout.sheet, header_row=layout.header_row)
+        wanted = Layout(sheet=sheet, choose_header=header.choose)
         table = open_table(content, path.name, path.stat().st_size, _ANYTHING, wanted)
+        names = {column: column.removeprefix(further_column("")) for column in table.columns}
         parts: list[pl.DataFrame] = []
         n_rows, is_whole = 0, True
         for batch in table.batches:
             parts.append(
                 batch.rows.select(
-                    pl.col(further_column(name)).str.strip_chars().replace("", None).alias(name)
-                    for name in names
+                    pl.col(column).str.strip_chars().replace("", None).alias(name)
+                    for column, name in names.items()
                 )
             )
             n_rows += batch.rows.height
             if n_rows >= ROWS:
                 is_whole = False
                 break
-    rows = pl.concat(parts) if parts else pl.DataFrame(schema=dict.fromkeys(names, pl.String))
+    rows = pl.concat(parts) if parts else pl.DataFrame(schema=dict.fromkeys(names.values(), pl.String))
+    layout = Layout(sheet=sheet, header_row=header.row)
     return Sample(path, rows, is_whole, layout, table.decimal_comma, table.remarks)
 
 
-def _header(path: Path, sheet: str | None) -> tuple[Layout, list[str]]:
-    """Where the names of the columns stand, and the names."""
-    found: dict[int | None, list[str]] = {}
-    for row in (None, *range(2, _HEADER_ROWS + 1)):
-        try:
-            with path.open("rb") as content:
-                table = open_table(
-                    content, path.name, path.stat().st_size, _ANYTHING, Layout(header_row=row, sheet=sheet)
-                )
-        except FileRefusedError as error:
-            if error.refusal in _OF_THE_HEADER and (row is None or found):
-                continue
-            if found:
-                break
-            raise
-        found[row] = list(table.unused)
-        if row is None and len(table.unused) > 1 and _could_be_names(found[row]):
-            break
-    if not found:
-        raise FileRefusedError(Refusal.MISSING_COLUMN, f"{path.name} has no row that could be a header")
-    most = max(map(len, found.values()))
-    row = next(row for row, names in found.items() if len(names) >= _FULL * most)
-    return Layout(header_row=row, sheet=sheet), found[row]
+@dataclass
+class _Header:
+    """The choice of the row that names the columns: the first that has almost as many names as any.
 
+    Attributes:
+        row: its number; None where it is the first that has a text, or the format has no such rows.
+    """
 
-def _could_be_names(cells: list[str]) -> bool:
-    """Whether a row could be a header: no more than half of its cells are numbers."""
-    numbers = sum(cell.replace(".", "", 1).replace(",", "", 1).lstrip("+-").isdigit() for cell in cells)
-    return numbers * 2 <= len(cells)
+    row: int | None = field(default=None, init=False)
+
+    def choose(self, rows: Iterable[Row]) -> Row | None:
+        found = {row: cells for row, cells in rows if any(cell.strip() for cell in cells)}
+        if not found:
+            return None
+        named = {row: sum(bool(cell.strip()) for cell in cells) for row, cells in found.items()}
+        chosen = next(row for row, names in named.items() if names >= _FULL * max(named.values()))
+        self.row = None if chosen == next(iter(found)) else chosen
+        return chosen, found[chosen]

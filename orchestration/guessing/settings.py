@@ -7,9 +7,8 @@ carry it out (``proposal``).
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date
+from glob import escape
 from pathlib import Path
 
 import polars as pl
@@ -17,29 +16,35 @@ import polars as pl
 from orchestration.feeds import DECIMALS, THOUSANDS
 from orchestration.foreign_text import some_of
 from orchestration.guessing.columns import Look, looks_of
-from orchestration.guessing.content import Numbers, days_of, thousands_or_decimals
+from orchestration.guessing.content import Numbers, thousands_or_decimals
+from orchestration.guessing.dates import Since, say_dates
 from orchestration.guessing.guess import SHOWN, Decision, Guess
+from orchestration.guessing.item_columns import SURELY_ITEMS, ItemTable
 from orchestration.guessing.items import say_sales
 from orchestration.guessing.kinds import Reading, reading_of
+from orchestration.guessing.logarithms import Logarithm
 from orchestration.guessing.periods import quoted
 from orchestration.guessing.sample import Sample, read_sample, sheets_of
 from orchestration.landing.contracts import ColumnType
 from orchestration.landing.file_names import kind_of
-from orchestration.landing.grains import grain_of
 from orchestration.landing.layout import Layout
 from orchestration.landing.reasons import FileRefusedError
 from orchestration.landing.values import Marks
-from orchestration.landing.wide import named_date
 
 _SHOWN = 5
+_SHOWN_UNUSED = 20
 _ENOUGH_LETTERS = 4
 """In a pattern of file names, below which it would be those of other files, too."""
 
 _WORDS = {mark: word for word, mark in DECIMALS.items()}
 
 
-def guess_file(path: Path) -> Guess:
+def guess_file(path: Path, since: Since | None = None) -> Guess:
     """Look at a file.
+
+    Args:
+        path: the file.
+        since: since when days, weeks or months count, should they be running numbers.
 
     Raises:
         FileRefusedError: it cannot be read at all.
@@ -65,9 +70,9 @@ def guess_file(path: Path) -> Guess:
     _say_layout(guess, sample)
     _say_columns(guess, reading, looks)
     marks = _say_marks(guess, reading, looks)
-    days = _say_dates(guess, reading, looks, sample)
+    periods = say_dates(guess, reading, looks, sample, since or {})
     if reading.kind.has_sales:
-        say_sales(guess, reading, sample, marks, days)
+        say_sales(guess, reading, sample, marks, periods)
     return guess
 
 
@@ -80,7 +85,7 @@ def _looked_at(path: Path, sheet: str | None) -> tuple[Sample, dict[str, Look], 
             raise
         sample = Sample(path, pl.DataFrame(), True, Layout(sheet=sheet), False, ())
     looks = looks_of(sample)
-    return sample, looks, reading_of(path.name, looks)
+    return sample, looks, reading_of(path.name, looks, sample.rows)
 
 
 def _pattern(path: Path) -> str:
@@ -107,9 +112,15 @@ def _say_columns(guess: Guess, reading: Reading, looks: Mapping[str, Look]) -> N
         guess.feed["columns"] = columns
     if reading.constants:
         guess.feed["constants"] = dict(reading.constants)
+    if reading.numbered and reading.numbered.where and reading.numbered.where.casefold() != "date":
+        guess.feed["columns"] = columns | {"date": reading.numbered.where}
     if reading.parts:
         guess.feed["derived"] = {"date": reading.parts.formula}
         guess.feed["date_format"] = reading.parts.date_format
+    if reading.logarithm:
+        _say_logarithm(guess, reading.logarithm)
+    if reading.items:
+        _say_items(guess, reading.items)
     if reading.periods:
         guess.feed["date_columns"] = reading.periods[0]
         first, last = reading.periods[1][0], reading.periods[1][-1]
@@ -120,13 +131,12 @@ def _say_columns(guess: Guess, reading: Reading, looks: Mapping[str, Look]) -> N
         if reading.kind.column(ours).type not in (ColumnType.ID, ColumnType.TEXT)
         for text in looks[match.theirs].nothing
     }
-    if reading.periods:
-        nothing |= {text for name in reading.periods[1] for text in looks[name].nothing}
+    nothing |= {text for name in reading.cells for text in looks[name].nothing}
     if nothing:
         guess.feed["empty_texts"] = sorted(nothing)
     unused = [name for name in looks if name not in reading.used]
     if unused:
-        guess.seen.append(f"Columns not used: {', '.join(unused)}.")
+        guess.seen.append(f"Columns not used: {some_of(unused, _SHOWN_UNUSED)}.")
     for ours, match in reading.matches.items():
         if match.others and reading.kind.column(ours).required:
             others = some_of(match.others, SHOWN)
@@ -146,6 +156,37 @@ def _say_columns(guess: Guess, reading: Reading, looks: Mapping[str, Look]) -> N
         )
 
 
+def _say_logarithm(guess: Guess, logarithm: Logarithm) -> None:
+    guess.feed["derived"] = guess.feed.get("derived", {}) | {"units_sold": logarithm.formula}
+    if logarithm.is_proven:
+        guess.seen.append(
+            f"{logarithm.column!r} is the logarithm of the units: {logarithm.formula} gives whole numbers."
+        )
+        return
+    guess.decisions.append(
+        Decision(
+            f"{logarithm.column!r} is taken for the natural logarithm of the units, which then are no whole "
+            "numbers.",
+            f"--derive 'units_sold=pow(10, {quoted(logarithm.column)})'",
+        )
+    )
+
+
+def _say_items(guess: Guess, items: ItemTable) -> None:
+    guess.feed["item_columns"] = "*"
+    if items.left_out:
+        guess.feed["leave_out_items"] = [escape(name) for name in items.left_out]
+    guess.seen.append(f"{len(items.names):,} columns are items, {items.names[0]} to {items.names[-1]}.")
+    if len(items.names) < SURELY_ITEMS:
+        guess.decisions.append(
+            Decision(
+                "No column is named like an item or a quantity: each of the columns "
+                f"{some_of(items.names, SHOWN)} is taken for an item, and its cells for units.",
+                "--leave-out-item COLUMN",
+            )
+        )
+
+
 def _say_marks(guess: Guess, reading: Reading, looks: Mapping[str, Look]) -> Marks:
     """Settle how numbers are written; what the file does not tell becomes a decision."""
     ours_of = {
@@ -154,18 +195,16 @@ def _say_marks(guess: Guess, reading: Reading, looks: Mapping[str, Look]) -> Mar
         if reading.kind.column(ours).type in (ColumnType.NUMBER, ColumnType.WHOLE)
     }
     required = [name for name, ours in ours_of.items() if reading.kind.column(ours).required]
+    if reading.items:
+        return _say_marks_of(guess, reading.items.numbers.marks, looks, reading.items.names)
     measured = [*required, *(reading.periods[1][-_SHOWN:] if reading.periods else [])]
+    measured += [reading.logarithm.column] if reading.logarithm else []
     optional = [name for name in ours_of if name not in required]
     numbers = {name: found for name in (*measured, *optional) if (found := looks[name].numbers) is not None}
     if not numbers:
         return Marks()
     common = _common_marks(list(numbers.values()), of_all=len(measured))
-    chosen = common[0]
-    has_commas = any(looks[name].has_decimal_commas for name in numbers)
-    if (chosen.decimal == ",") is not has_commas:
-        guess.feed["decimal"] = _WORDS[chosen.decimal]
-    if chosen.thousands is not None:
-        guess.feed["thousands"] = next(word for word, mark in THOUSANDS.items() if mark == chosen.thousands)
+    chosen = _say_marks_of(guess, common, looks, list(numbers))
     for name in optional:
         if name in numbers and chosen not in numbers[name].marks:
             theirs = numbers[name].marks[0].decimal
@@ -173,7 +212,19 @@ def _say_marks(guess: Guess, reading: Reading, looks: Mapping[str, Look]) -> Mar
                 f"replace({quoted(name)}, '{theirs}', '{chosen.decimal}')"
             )
             guess.feed.get("columns", {}).pop(ours_of[name], None)
-    _say_ambiguous_marks(guess, looks, list(numbers), common)
+    return chosen
+
+
+def _say_marks_of(
+    guess: Guess, marks: Sequence[Marks], looks: Mapping[str, Look], names: Sequence[str]
+) -> Marks:
+    """Settle the marks of some columns of numbers; the first are taken, and asked about where others fit."""
+    chosen = marks[0]
+    if (chosen.decimal == ",") is not any(looks[name].has_decimal_commas for name in names):
+        guess.feed["decimal"] = _WORDS[chosen.decimal]
+    if chosen.thousands is not None:
+        guess.feed["thousands"] = next(word for word, mark in THOUSANDS.items() if mark == chosen.thousands)
+    _say_ambiguous_marks(guess, looks, names, marks)
     return chosen
 
 
@@ -192,7 +243,7 @@ def _say_ambiguous_marks(
     """Ask about the first column whose numbers would be others in other marks."""
     for name in names:
         values = looks[name].values
-        if not thousands_or_decimals(values, marks):
+        if not values.str.contains("[.,]").any() or not thousands_or_decimals(values, marks):
             continue
         example = next(text for text in values.to_list() if "." in text or "," in text)
         mark = _WORDS[marks[0].decimal]
@@ -205,61 +256,3 @@ def _say_ambiguous_marks(
             )
         )
         return
-
-
-def _say_dates(guess: Guess, reading: Reading, looks: Mapping[str, Look], sample: Sample) -> pl.Series | None:
-    """Settle how dates are written; returns the day of each row, None where it has none or many."""
-    if reading.periods:
-        days = [day for name in reading.periods[1] if (day := named_date(name, reading.periods[0]))]
-        _say_grain(guess, dict.fromkeys(days, sample.rows.height))
-        return None
-    required = [
-        column for column in reading.kind.columns if column.type is ColumnType.DATE and column.required
-    ]
-    name = reading.theirs(required[0].name) if required else None
-    if reading.parts:
-        date_format: str | None = reading.parts.date_format
-        texts = sample.rows.select(pl.sql_expr(reading.parts.formula).alias("date"))["date"]
-    elif name is not None:
-        found = looks[name].dates
-        formats = found.formats if found else (None,)
-        date_format = formats[0]
-        if date_format is not None:
-            guess.feed["date_format"] = date_format
-        texts = sample.rows[name]
-        other = next(
-            (entry for entry in formats[1:] if _tells_other_days(looks[name].values, formats[0], entry)), None
-        )
-        if other is not None:
-            guess.decisions.append(
-                Decision(
-                    f"{looks[name].values[0]!r} in {name!r} is read as {date_format or 'ISO'}; "
-                    f"{other} fits all rows, too.",
-                    f"--date-format '{other}'",
-                )
-            )
-    else:
-        return None
-    day_of_row = days_of(texts, date_format)
-    days_read = day_of_row.drop_nulls().to_list()
-    if not days_read:
-        return None
-    guess.seen.append(f"Dates from {min(days_read)} to {max(days_read)}.")
-    if reading.kind.has_sales:
-        _say_grain(guess, Counter(days_read))
-    return day_of_row
-
-
-def _tells_other_days(values: pl.Series, one: str | None, other: str | None) -> bool:
-    read, read_otherwise = (days_of(values, date_format).drop_nulls() for date_format in (one, other))
-    return not read.equals(read_otherwise)
-
-
-def _say_grain(guess: Guess, rows: Mapping[date, int]) -> None:
-    if guess.reading is None or not guess.reading.kind.has_sales:
-        return
-    guess.grain = grain_of(rows)
-    if guess.grain is None:
-        guess.seen.append(f"{len(rows)} dates do not tell days from weeks or months; taken for days.")
-    else:
-        guess.seen.append(f"Sales are totals of {guess.grain.periods} ({len(rows):,} dates).")

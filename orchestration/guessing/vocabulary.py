@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 
 Names = tuple[str, ...]
 
@@ -155,7 +156,7 @@ NAMES: Mapping[str, Mapping[str, Names]] = {
         "unit_price": _PRICE,
         "on_promotion": (
             *("on promotion", "onpromotion", "is promotion", "is promo", "promotion", "promo", "promoted"),
-            *("on deal", "deal", "aktion", "promocion", "promocao", "promozione", "offer"),
+            *("on deal", "deal", "aktion", "promocion", "promocao", "promozione", "offer", "feat", "feature"),
         ),
         "on_hand_qty": _ON_HAND,
         "order_id": (
@@ -297,16 +298,20 @@ NAMES: Mapping[str, Mapping[str, Names]] = {
     },
 }
 
-YEAR: Names = ("year", "jahr", "ano", "annee", "anno", "jaar")
-MONTH: Names = ("month", "monat", "mes", "mois", "mese", "maand")
-WEEK: Names = ("week", "woche", "kw", "kalenderwoche", "semana", "semaine", "iso week")
-DAY: Names = ("day", "tag", "dia", "jour", "giorno", "day of month")
+UNITS, DATE = _UNITS, _DATE
+
+TOTALS: Names = (
+    *("total", "totals", "grand total", "subtotal", "sub total", "sum", "summe", "gesamt", "gesamtsumme"),
+    *("zwischensumme", "total general", "totaal", "totale", "somme", "suma", "soma"),
+)
+"""What a line or a column is called that sums up others."""
 
 _WORDS_OF_CAMELS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NOT_A_WORD = re.compile(r"[^a-z0-9]+")
 _SPELLINGS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 
 
+@lru_cache(maxsize=4_096)
 def plain(name: str) -> str:
     """A name in lower case without accents and marks, its words apart.
 
@@ -323,10 +328,23 @@ def likeness(name: str, known: Names) -> float:
     said = plain(name)
     words, joined = set(said.split()), said.replace(" ", "")
     best = 0.0
-    for position, candidate in enumerate(known):
-        rank = 1 - position / (2 * len(known))
-        if said == candidate or joined == candidate.replace(" ", ""):
+    for rank, candidate_words, candidate_joined in _taken_apart(known):
+        if joined == candidate_joined:
             best = max(best, 10 * rank)
-        elif set(candidate.split()) <= words:
+        elif candidate_words <= words:
             best = max(best, 5 * rank)
     return best
+
+
+def is_total(text: str) -> bool:
+    """Whether a name or a value says that it sums up others."""
+    return plain(text) in TOTALS
+
+
+@lru_cache(maxsize=256)
+def _taken_apart(known: Names) -> list[tuple[float, frozenset[str], str]]:
+    """Rank, words, and letters without blanks of each name."""
+    return [
+        (1 - position / (2 * len(known)), frozenset(candidate.split()), candidate.replace(" ", ""))
+        for position, candidate in enumerate(known)
+    ]

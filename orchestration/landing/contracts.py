@@ -76,6 +76,23 @@ def as_delivered(rows: pl.DataFrame) -> pl.DataFrame:
     return rows
 
 
+@dataclass(frozen=True)
+class Cells:
+    """The columns of a layout with one for each day, period or item: any number of them, at least one.
+
+    Attributes:
+        is_one: whether a name in the file is that of such a column.
+        example: such a name, for a message.
+        of: what there is a column of, with its article.
+        prefix: what stands before the names in a batch, where they could be those of other columns.
+    """
+
+    is_one: Callable[[str], bool]
+    example: str
+    of: str = "a period"
+    prefix: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Contract:
     """What a file of a kind holds.
@@ -89,9 +106,7 @@ class Contract:
         ordered: pairs of columns (start, end); the end may not come first.
         iso_dates: dates are ISO whatever the client's date_format says, because the layout is published.
         line_limit: bytes one line may have.
-        day_label: whether a name is that of a day or period, in a layout with one column for each: any
-            subset of them, at least one.
-        day_example: such a name, for a message.
+        cells: the columns of a day, period or item, in a layout with one for each.
         to_staging: accepted rows, typed and under their staging names, to rows of the table.
     """
 
@@ -103,13 +118,16 @@ class Contract:
     ordered: tuple[tuple[str, str], ...] = ()
     iso_dates: bool = False
     line_limit: int = LINE_LIMIT
-    day_label: Callable[[str], bool] | None = None
-    day_example: str = ""
+    cells: Cells | None = None
     to_staging: Callable[[pl.DataFrame], pl.DataFrame] = as_delivered
 
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)
 
-    def is_day(self, column: str) -> bool:
-        """Whether a column of a file is one of the layout's days."""
-        return self.day_label is not None and self.day_label(column)
+    def is_cell(self, column: str) -> bool:
+        """Whether a column of a batch is one of the layout's days, periods or items."""
+        return (
+            self.cells is not None
+            and column.startswith(self.cells.prefix)
+            and self.cells.is_one(column.removeprefix(self.cells.prefix))
+        )

@@ -26,13 +26,18 @@ _PERIODS = (
     "%m.%Y",
     "%Y/%m",
     "%Y%m",
+    "%G%V",
     "%b %Y",
     "%b-%Y",
     "%b-%y",
+    "%b %y",
     "%B %Y",
     "%YM%m",
     "%G-W%V",
     "%GW%V",
+    "W%V %G",
+    "W%V-%G",
+    "KW %V/%G",
 )
 """Months and weeks, which are dated by their first day."""
 

@@ -16,7 +16,7 @@ from psycopg import sql
 from orchestration.landing.batches import LINE, RAW
 from orchestration.landing.contracts import Contract
 from orchestration.landing.layout import Layout
-from orchestration.landing.reasons import Reason
+from orchestration.landing.reasons import Reason, feed_to_set
 from orchestration.landing.records import Connection, Identity
 from orchestration.landing.values import BOOK
 from orchestration.warehouse.bulk import add_to_temporary, append_to_temporary, create_temporary
@@ -71,6 +71,11 @@ class Delivery:
     @property
     def client_id(self) -> str:
         return self.identity.client.client_id
+
+    @property
+    def feed_to_set(self) -> str:
+        """The feed that a command changes to have the file read in another way."""
+        return feed_to_set(self.feed_name, self.contract.name, self.identity.client.feeds)
 
     @property
     def values(self) -> list[str]:

@@ -57,7 +57,7 @@ def faults_of(contract: Contract, present: Sequence[Column], rules: Rules) -> It
     for column in present:
         match column.type:
             case ColumnType.ID | ColumnType.TEXT:
-                yield from _text_faults(column)
+                yield from text_faults(column)
             case ColumnType.NUMBER | ColumnType.WHOLE:
                 yield from _number_faults(column, rules)
             case ColumnType.BOOLEAN:
@@ -88,7 +88,8 @@ def _missing(column: Column, contract: Contract) -> Iterator[Fault]:
         yield Fault(reason, column.name, pl.col(column.name).is_null(), pl.lit(f"{column.name} is empty."))
 
 
-def _text_faults(column: Column) -> Iterator[Fault]:
+def text_faults(column: Column) -> Iterator[Fault]:
+    """What may be wrong with a code or a text."""
     text = pl.col(column.name)
     is_id = column.type is ColumnType.ID
     longest = MAX_ID_LENGTH if is_id else MAX_TEXT_LENGTH
@@ -156,12 +157,16 @@ def _marks(rules: Rules) -> str:
 
 def _date_faults(column: Column, contract: Contract, rules: Rules) -> Iterator[Fault]:
     text, day = pl.col(column.name), pl.col(typed_name(column.name))
-    shape = "YYYY-MM-DD" if contract.iso_dates or rules.date_format is None else rules.date_format
+    if rules.numbering is not None:
+        shape = rules.numbering.shape
+    else:
+        is_iso = contract.iso_dates or rules.date_format is None
+        shape = f"a date as {'YYYY-MM-DD' if is_iso else rules.date_format}"
     yield Fault(
         Reason.BAD_DATE,
         column.name,
         text.is_not_null() & day.is_null(),
-        _sentence(column, f"is not a date as {shape}."),
+        _sentence(column, f"is not {shape}."),
     )
     yield Fault(
         Reason.DATE_BEFORE_1990,

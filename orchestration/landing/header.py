@@ -59,6 +59,13 @@ def find_header(
         FileRefusedError: none has; the message is about the first that holds a text.
     """
     refusal: FileRefusedError | None = None
+    if layout.choose_header is not None:
+        rows = list(rows)
+        refusal = next((names for _, names in rows if isinstance(names, FileRefusedError)), None)
+        chosen = layout.choose_header(
+            (row, names) for row, names in rows if not isinstance(names, FileRefusedError)
+        )
+        rows = [] if chosen is None else [chosen]
     for row, names in rows:
         if isinstance(names, FileRefusedError):
             refusal = refusal or names
@@ -110,7 +117,7 @@ def resolve_columns(
         if position is not None:
             picked[column.name] = position
         elif column.required or column.name in layout.columns:
-            mapped = f" (the client's {wanted!r})" if column.name in layout.columns else ""
+            mapped = f" (mapped to {wanted!r})" if column.name in layout.columns else ""
             raise FileRefusedError(
                 Refusal.MISSING_COLUMN,
                 f"{path}: the column {column.name!r}{mapped} is missing; the columns found are {found}",
@@ -122,16 +129,26 @@ def resolve_columns(
                 Refusal.MISSING_COLUMN,
                 f"{path}: a column {names} is missing; the columns found are {found}",
             )
-    if contract.day_label is not None:
-        days = {name.strip(): index for index, name in enumerate(header) if contract.is_day(name.strip())}
-        if not days:
+    further = (
+        {further_column(header[index].strip()): index for index in positions.values()}
+        if layout.choose_header is not None
+        else _further(positions, path, layout, found)
+    )
+    if contract.cells is not None:
+        taken = {*picked.values(), *further.values()}
+        cells = {
+            f"{contract.cells.prefix}{name.strip()}": index
+            for index, name in enumerate(header)
+            if name.strip() and index not in taken and contract.cells.is_one(name.strip())
+        }
+        if not cells:
             raise FileRefusedError(
                 Refusal.MISSING_COLUMN,
-                f"{path}: a column of a period, such as {contract.day_example!r}, is missing; "
-                f"the columns found are {found}",
+                f"{path}: a column of {contract.cells.of}, such as {contract.cells.example!r}, "
+                f"is missing; the columns found are {found}",
             )
-        picked |= days
-    picked |= _further(positions, path, layout, found)
+        picked |= cells
+    picked |= further
     used = set(picked.values())
     unused = tuple(name.strip() for index, name in enumerate(header) if index not in used and name.strip())
     return picked, unused

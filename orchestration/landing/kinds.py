@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from forecasting_lib.grain import Grain
 from orchestration.landing.batches import Table
-from orchestration.landing.contracts import Column, ColumnType, Contract
+from orchestration.landing.contracts import Cells, Column, ColumnType, Contract
 from orchestration.landing.delivery import Delivery
 from orchestration.landing.judging import LongRows, Rows
 from orchestration.landing.m5 import M5Rows, is_day_label
@@ -179,8 +179,7 @@ M5_SALES = Kind(
     table="sales",
     key=("item_id", "location_id", "date", "order_id", "reason"),
     line_limit=16 << 20,
-    day_label=is_day_label,
-    day_example="d_1",
+    cells=Cells(is_day_label, "d_1"),
     rows=M5Rows,
     whole_file=keep_all,
     changes_actuals=True,

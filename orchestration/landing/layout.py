@@ -6,10 +6,13 @@ the settings themselves (``feeds``, ``registry``), and what is done with the row
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 _FURTHER = "further: "
+
+Row = tuple[int, Sequence[str]]
+"""Number of a row, the first being 1, and its cells."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class Layout:
         decimal_comma: numbers have a comma before their decimals.
         sheet: of a workbook.
         header_row: row that holds the names of the columns, the first being 1.
+        choose_header: of the first rows the one that names the columns, in a file of which nothing is known;
+            every column is then a further one.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -36,6 +41,7 @@ class Layout:
     decimal_comma: bool | None = None
     sheet: str | None = None
     header_row: int | None = None
+    choose_header: Callable[[Iterable[Row]], Row | None] | None = None
 
 
 def further_column(theirs: str) -> str:

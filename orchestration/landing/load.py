@@ -22,7 +22,7 @@ from orchestration.landing.batches import Table
 from orchestration.landing.date_formats import raise_if_of_another_format
 from orchestration.landing.delivery import Delivery
 from orchestration.landing.discovery import content_hash, unopened_hash
-from orchestration.landing.feed_rules import laid_out, layout_of, marks_of
+from orchestration.landing.feed_rules import laid_out, layout_of, marks_of, numbering_of
 from orchestration.landing.file_names import kind_of, known_names, named
 from orchestration.landing.folder import (
     FileChangedError,
@@ -37,7 +37,7 @@ from orchestration.landing.known_files import earlier_delivery
 from orchestration.landing.measures import refuse_other_measures
 from orchestration.landing.publishing import changes_nothing, publish
 from orchestration.landing.reader import open_delivery
-from orchestration.landing.reasons import FileRefusedError, Reason, Refusal
+from orchestration.landing.reasons import FileRefusedError, Reason, Refusal, addressed, too_many_bad_rows
 from orchestration.landing.recall import recall_text
 from orchestration.landing.records import (
     KEPT_ROWS_OF_A_REFUSED_FILE,
@@ -252,12 +252,14 @@ def stage(
         refuse_large_removal(delivery)
     except FileRefusedError as refusal:
         recall_text(delivery, content, KEPT_ROWS_OF_A_REFUSED_FILE)
+        refusal = refusal.addressed_to(client.client_id, delivery.feed_to_set)
         return record_refusal(connection, identity, kind.name, refusal, rows_read=rows_read)
     if earlier and changes_nothing(delivery):
         return record_duplicate(connection, identity, kind.name, earlier.path)
     recall_text(delivery, content, None)
     left_out = shaping.left_out
-    notes = [*table.remarks, *remarks, *_unused_columns(kind, table), *left_out.remark()]
+    found = [addressed(remark, client.client_id, delivery.feed_to_set) for remark in table.remarks]
+    notes = [*found, *remarks, *_unused_columns(kind, table), *left_out.remark()]
     outcome = publish(delivery, rows.described(), rows_read, rejected, left_out, notes)
     record_audit(connection, identity, outcome)
     return outcome
@@ -276,11 +278,15 @@ def _rules(delivery: Delivery, feed: Feed, table: Table) -> Rules:
         FileRefusedError: the date format does not give a day.
     """
     client = delivery.identity.client
-    date_format = feed.date_format or client.date_format
+    date_format = None if feed.numbered else feed.date_format or client.date_format
     if date_format and not delivery.contract.iso_dates and not is_usable(date_format):
+        whose = "feed" if feed.date_format else "client"
         raise FileRefusedError(
             Refusal.BAD_DATE_FORMAT,
-            f"{delivery.identity.path}: the client's date_format {date_format!r} does not give a day",
+            f"{delivery.identity.path}: the {whose}'s date_format {date_format!r} does not give a day",
+            None
+            if feed.date_format
+            else "Correct it with 'forecaster client update CLIENT --date-format FORMAT'.",
         )
     [last_day] = delivery.row("select max(date) from staging.sales where client_id = %s", (client.client_id,))
     return Rules(
@@ -288,6 +294,7 @@ def _rules(delivery: Delivery, feed: Feed, table: Table) -> Rules:
         last_day=last_day,
         max_gap_days=client.max_gap_days,
         date_format=date_format,
+        numbering=numbering_of(feed),
         zones=Zones(client.timezone, feed.timezone),
         marks=marks_of(feed, decimal_comma=table.decimal_comma),
         typed_dates=table.typed_dates,
@@ -314,6 +321,7 @@ def _rejected_in_bounds(delivery: Delivery, rows_read: int) -> int:
             f"{delivery.identity.path}: {rejected:,} of {rows_read:,} rows are bad, more than the "
             f"{allowed:.1%} allowed; most often {reason} ({count:,} rows, first on "
             f"line {line:,}): {Reason(reason).sentence.rstrip('.')}",
+            too_many_bad_rows(Reason(reason)),
         )
     return rejected
 

@@ -15,7 +15,7 @@ import polars as pl
 
 from orchestration.landing.delivery import Delivery
 from orchestration.landing.reasons import FileRefusedError, Refusal
-from orchestration.landing.wide import WideRows
+from orchestration.landing.wide import DatedColumns
 
 PUBLISHED_FIRST_DAY = date(2011, 1, 29)
 """Date of ``d_1`` in the competition's calendar."""
@@ -31,7 +31,7 @@ def is_day_label(name: str) -> bool:
     return _DAY_LABEL.fullmatch(name) is not None
 
 
-class M5Rows(WideRows):
+class M5Rows(DatedColumns):
     """The rows of a sales file, and the items and stores that it describes.
 
     Arguments are those of ``WideRows``; the client's calendar is read in the delivery's transaction.

@@ -18,6 +18,9 @@ _SIGNS = {"€": ("EUR",), "£": ("GBP",), "$": ("USD", "CAD", "AUD", "NZD", "SG
 _CODE = "^[A-Z]{3}$"
 """What may become the client's currency: any other text in a file says nothing of its client."""
 
+_COUNTED = ("sales", "stock_levels", "purchase_orders")
+"""Tables with quantities of items."""
+
 
 def currency_of(sign: str, of_client: str | None) -> str:
     """The currency that a sign means.
@@ -36,7 +39,10 @@ def refuse_other_measures(delivery: Delivery) -> None:
     if "currency" in delivery.columns:
         _refuse_other_currencies(delivery)
     if "uom" in delivery.columns and "item_id" in delivery.contract.key:
-        _refuse_other_units(delivery)
+        if delivery.contract.table == "products":
+            _refuse_changed_units(delivery)
+        else:
+            _refuse_other_units(delivery)
 
 
 def _refuse_other_currencies(delivery: Delivery) -> None:
@@ -83,16 +89,13 @@ def _refuse_other_units(delivery: Delivery) -> None:
             select distinct on (item_id) item_id, uom
             from (
                 select item_id, uom, 0 as line_number from staging.products
-                where client_id = {client} and uom is not null and {counts_products}
+                where client_id = {client} and uom is not null
                 union all
                 select item_id, uom, line_number from delivery where uom is not null
             ) as said
             order by item_id, line_number
             """
-        ).format(
-            client=sql.Literal(delivery.client_id),
-            counts_products=sql.Literal(delivery.contract.table != "products"),
-        )
+        ).format(client=sql.Literal(delivery.client_id))
     )
     delivery.refuse(
         sql.SQL(
@@ -106,6 +109,28 @@ def _refuse_other_units(delivery: Delivery) -> None:
         "uom",
         "The quantity is in another unit of measure than the item's; convert it before delivery.",
     )
+
+
+def _refuse_changed_units(delivery: Delivery) -> None:
+    """A product keeps its unit once something was counted in it: what was counted is not converted."""
+    for counted in _COUNTED:
+        delivery.refuse(
+            sql.SQL(
+                """
+                select delivery.line_number from delivery
+                inner join staging.products as known
+                    on known.client_id = {client} and known.item_id = delivery.item_id
+                where lower(delivery.uom) <> lower(known.uom) and exists (
+                    select from {counted} as counted
+                    where counted.client_id = {client} and counted.item_id = delivery.item_id
+                )
+                """
+            ).format(client=sql.Literal(delivery.client_id), counted=sql.Identifier("staging", counted)),
+            Reason.OTHER_UNIT,
+            "uom",
+            "The item's quantities were delivered in another unit of measure; keep that unit, or withdraw "
+            "those deliveries first with 'forecaster delivery withdraw'.",
+        )
 
 
 def describe_units(delivery: Delivery, file_id: int) -> None:

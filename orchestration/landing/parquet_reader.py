@@ -63,7 +63,7 @@ def open_parquet(content: BinaryIO, path: str, size_bytes: int, contract: Contra
             )
     if metadata.num_rows == 0:
         raise FileRefusedError(Refusal.NO_ROWS, f"{path} has columns and no rows")
-    days = sum(map(contract.is_day, picked))
+    days = sum(map(contract.is_cell, picked))
     groups = (metadata.row_group(number) for number in range(metadata.num_row_groups))
     refuse_expansion(
         path,

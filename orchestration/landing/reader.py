@@ -46,7 +46,7 @@ def open_table(content: BinaryIO, path: str, size_bytes: int, contract: Contract
     if compression is None:
         stream: ByteStream = content
     else:
-        has_days = contract.day_label is not None
+        has_days = contract.cells is not None
         stream = Decompressed(content, path, size_bytes, compression, has_days=has_days)
         name = name.removesuffix(compression.suffix)
     reads = open_json_lines if name.endswith(JSON_LINES) else open_csv

@@ -7,6 +7,8 @@ Belongs here: why a row is rejected, why a file is refused, and what the operato
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Collection
 from enum import StrEnum
 
 from orchestration.errors import UserError
@@ -43,9 +45,14 @@ class Reason(StrEnum):
         """What the reason means, for people."""
         return REASON_SENTENCES[self]
 
+    @property
+    def setting(self) -> str | None:
+        """The command that settles it, where all rows have it because of how the source writes."""
+        return REASON_SETTINGS.get(self)
+
 
 REASON_SENTENCES = {
-    Reason.BAD_DATE: "The value is not a date in the client's date format.",
+    Reason.BAD_DATE: "The value is not a date in the format of the feed, or else of the client.",
     Reason.DATE_BEFORE_1990: "The date lies before 1990.",
     Reason.FUTURE_DATE: "The date lies in the future, or more than ten years ahead where plans are allowed.",
     Reason.DATE_AFTER_GAP: "The date lies more than max_gap_days after the client's last delivered day.",
@@ -66,6 +73,12 @@ REASON_SENTENCES = {
     Reason.WRONG_FIELD_COUNT: "The row has more or fewer fields than the header.",
     Reason.NOT_AN_OBJECT: "The line of a JSON lines file is no JSON object.",
     Reason.ERROR_CELL: "A cell of a workbook holds an error such as #N/A where a value should be.",
+}
+
+REASON_SETTINGS = {
+    Reason.BAD_DATE: "forecaster feed set CLIENT FEED --date-format FORMAT",
+    Reason.BAD_NUMBER: "forecaster feed set CLIENT FEED --decimal MARK --thousands MARK --empty TEXT",
+    Reason.DUPLICATE_KEY_IN_FILE: "forecaster feed set CLIENT FEED --lines transactions",
 }
 
 
@@ -92,6 +105,7 @@ class Refusal(StrEnum):
     BAD_QUOTING = "bad_quoting"
     DUPLICATE_HEADER = "duplicate_header"
     MISSING_COLUMN = "missing_column"
+    BAD_ITEM_COLUMN = "bad_item_column"
     BAD_DATE_FORMAT = "bad_date_format"
     OTHER_DATE_FORMAT = "other_date_format"
     BAD_EXPRESSION = "bad_expression"
@@ -131,8 +145,10 @@ REFUSAL_ADVICE = {
     Refusal.BAD_QUOTING: "Export the file again with every quote closed and quotes inside a text doubled.",
     Refusal.DUPLICATE_HEADER: "Give every column a name of its own and deliver the file again.",
     Refusal.MISSING_COLUMN: "Add the column, or name yours with "
-    "'forecaster client update CLIENT --map KIND.COLUMN=YOURS'.",
-    Refusal.BAD_DATE_FORMAT: "Correct it with 'forecaster client update CLIENT --date-format FORMAT'.",
+    "'forecaster feed set CLIENT FEED --map COLUMN=YOURS'.",
+    Refusal.BAD_ITEM_COLUMN: "Give each item one column that is named by its code, or leave the column out "
+    "with 'forecaster feed set CLIENT FEED --leave-out-item NAME'.",
+    Refusal.BAD_DATE_FORMAT: "Correct it with 'forecaster feed set CLIENT FEED --date-format FORMAT'.",
     Refusal.OTHER_DATE_FORMAT: "Then run the client again: the file is tried once more.",
     Refusal.BAD_EXPRESSION: "Correct it with 'forecaster feed set CLIENT FEED --derive COLUMN=SQL'.",
     Refusal.UNKNOWN_DAY: "Deliver a calendar.csv that covers the file's days, then load the file with "
@@ -156,4 +172,47 @@ class FileRefusedError(UserError):
     def __init__(self, refusal: Refusal, detail: str, advice: str | None = None) -> None:
         """The refusal's own advice ends the message, unless there is one for this file."""
         self.refusal = refusal
-        super().__init__(f"{printable(detail)}. {advice or refusal.advice}")
+        self._detail = detail
+        self._advice = advice or refusal.advice
+        super().__init__(f"{printable(detail)}. {self._advice}")
+
+    def addressed_to(self, client_id: str, feed: str) -> FileRefusedError:
+        """The refusal with its command as it is typed for one client and feed."""
+        return FileRefusedError(self.refusal, self._detail, addressed(self._advice, client_id, feed))
+
+
+def too_many_bad_rows(most: Reason) -> str:
+    """What the operator does about a file with too many bad rows, most of them for one reason."""
+    correct = Refusal.TOO_MANY_BAD_ROWS.advice
+    if most.setting is None:
+        return correct
+    return f"Say how the source writes with '{most.setting}', or {correct[0].lower()}{correct[1:]}"
+
+
+def addressed(sentence: str, client_id: str, feed: str) -> str:
+    """A sentence of ours whose commands name the client and the feed.
+
+    Args:
+        sentence: it has CLIENT and FEED in their places.
+        client_id: the client's slug.
+        feed: what ``feed_to_set`` says.
+    """
+    return sentence.replace(" CLIENT FEED ", f" {client_id} {feed} ").replace(" CLIENT ", f" {client_id} ")
+
+
+def feed_to_set(feed: str | None, kind: str, others: Collection[str]) -> str:
+    """What stands for FEED in a command that changes how a file is read.
+
+    >>> feed_to_set("my till", "sales", ["my till"])
+    "'my till'"
+    >>> feed_to_set(None, "sales", []), feed_to_set(None, "sales", ["sales"])
+    ('sales', 'sales_2 --kind sales')
+
+    Args:
+        feed: the feed that reads the file; None where the client has none for it.
+        kind: what the file holds; a new feed is of the kind it is named after.
+        others: the names of the client's feeds.
+    """
+    if feed is not None:
+        return shlex.quote(feed)
+    return kind if kind not in others else f"{kind}_2 --kind {kind}"

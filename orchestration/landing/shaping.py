@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from fnmatch import fnmatchcase
 
 import polars as pl
 
 from orchestration.feeds import Feed
 from orchestration.foreign_text import printable, some_of
 from orchestration.landing.batches import Batch, Table
+from orchestration.landing.codes import reads_item, spelt
 from orchestration.landing.contracts import ColumnType, Contract
 from orchestration.landing.expressions import ExpressionError, columns_of, computed
 from orchestration.landing.layout import further_column
@@ -80,7 +80,7 @@ class Shaping:
         for batch in batches:
             rows = self._without_empty_texts(self._with_supplied(batch.rows))
             rows = self._with_currency(rows)
-            rows = rows.with_columns(self._spelt(name) for name in self._codes(rows.columns))
+            rows = rows.with_columns(spelt(self._feed, pl.col(name)) for name in self._codes(rows.columns))
             yield Batch(self._without_left_out(rows), batch.misshapen)
 
     def _with_supplied(self, rows: pl.DataFrame) -> pl.DataFrame:
@@ -92,7 +92,7 @@ class Shaping:
         empty = [text.casefold() for text in self._feed.empty_texts]
         if not empty:
             return rows
-        typed = [name for name in rows.columns if self._contract.is_day(name) or name in self._typed]
+        typed = [name for name in rows.columns if self._contract.is_cell(name) or name in self._typed]
         return rows.with_columns(
             pl.when(~pl.col(name).str.strip_chars().str.to_lowercase().is_in(empty)).then(pl.col(name))
             for name in typed
@@ -133,21 +133,6 @@ class Shaping:
             if column.type is ColumnType.ID and column.name in present
         ]
 
-    def _spelt(self, name: str) -> pl.Expr:
-        """A column of codes as the feed has them spelt."""
-        text = pl.col(name)
-        match self._feed.code_spaces:
-            case "single":
-                text = text.str.strip_chars().str.replace_all(r"\s+", " ")
-            case "none":
-                text = text.str.replace_all(r"\s+", "")
-        match self._feed.code_case:
-            case "upper":
-                text = text.str.to_uppercase()
-            case "lower":
-                text = text.str.to_lowercase()
-        return text
-
     def _without_left_out(self, rows: pl.DataFrame) -> pl.DataFrame:
         if not (self._feed.keep_items or self._feed.leave_out_items) or "item_id" not in rows.columns:
             return rows
@@ -158,13 +143,8 @@ class Shaping:
         return rows.filter(is_read)
 
     def _reads(self, item: str) -> bool:
-        """Whether an item is read; one without a code is judged like any other row."""
         if item not in self._is_read:
-            code = item.casefold()
-            kept, left = self._feed.keep_items, self._feed.leave_out_items
-            is_kept = not kept or any(fnmatchcase(code, pattern.casefold()) for pattern in kept)
-            is_left = any(fnmatchcase(code, pattern.casefold()) for pattern in left)
-            self._is_read[item] = not code or (is_kept and not is_left)
+            self._is_read[item] = reads_item(self._feed, item)
         return self._is_read[item]
 
     def _count(self, rows: pl.DataFrame) -> None:

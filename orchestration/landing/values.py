@@ -13,6 +13,7 @@ from datetime import date, datetime
 import polars as pl
 
 from orchestration.landing.contracts import Column, ColumnType, Contract
+from orchestration.landing.numbered_periods import Numbering
 
 BOOK = pl.Decimal(18, 4)
 """As ``numeric(18,4)``: what quantities and values are staged as, further decimals rounded."""
@@ -66,6 +67,7 @@ class Rules:
         last_day: last day of sales delivered before, as staged; None for a client's first delivery.
         max_gap_days: how far after it a date may lie.
         date_format: strptime format; None means ISO.
+        numbering: what dates count that are running numbers; None where they are written out.
         zones: of time stamps.
         marks: of numbers.
         typed_dates: dates may be ISO beside ``date_format``, because the file's own are.
@@ -75,6 +77,7 @@ class Rules:
     last_day: date | None = None
     max_gap_days: int = 366
     date_format: str | None = None
+    numbering: Numbering | None = None
     zones: Zones = field(default_factory=Zones)
     marks: Marks = field(default_factory=Marks)
     typed_dates: bool = False
@@ -99,8 +102,10 @@ def read_value(column: Column, contract: Contract, rules: Rules) -> pl.Expr:
             lower = text.str.to_lowercase()
             return pl.when(lower.is_in(_TRUE)).then(True).when(lower.is_in(_FALSE)).then(False)
         case ColumnType.DATE:
-            date_format = None if contract.iso_dates else rules.date_format
-            day = as_date(text, date_format, rules.zones)
+            if rules.numbering is not None:
+                day = rules.numbering.day_of(text)
+            else:
+                day = as_date(text, None if contract.iso_dates else rules.date_format, rules.zones)
             return pl.coalesce(day, as_date(text, None, rules.zones)) if rules.typed_dates else day
         case ColumnType.ID | ColumnType.TEXT:
             return text

@@ -1,15 +1,17 @@
-"""Tables with one column per day, week or month into long rows, batch by batch.
+"""Tables with one column per period or item into long rows, batch by batch.
 
-Belongs here: one line per item and location becoming a row per period, and which lines are refused. Does not
-belong here: judging a line's other columns (``judging``), the layout that M5 published (``m5``).
+Belongs here: one line becoming a row per cell, which lines are refused, and columns that are periods. Does
+not belong here: judging a line's other columns (``judging``), columns that are items (``item_columns``), the
+layout that M5 published (``m5``).
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import lru_cache
+from typing import ClassVar
 
 import polars as pl
 
@@ -34,11 +36,14 @@ class WideRows(ABC):
         measure: staging column that the cells are values of.
 
     Attributes:
+        told: staging column that the names of the columns tell; the other parts of the key tell lines apart.
         lines: the lines accepted so far, under their staging names, without their cells.
 
     Raises:
-        FileRefusedError: a period is not known, or its date is not acceptable.
+        FileRefusedError: what a column is about is not known, or not acceptable.
     """
+
+    told: ClassVar[str] = "date"
 
     def __init__(
         self, delivery: Delivery, table: Table, rules: Rules, *, measure: str = "units_sold"
@@ -48,24 +53,18 @@ class WideRows(ABC):
         self._table = table
         self._rules = rules
         self._measure = measure
-        self._key = [name for name in self._contract.key if name != "date"]
-        labels = [name for name in table.columns if self._contract.is_day(name)]
-        self._dates = self.dates(labels)
-        for label, day in self._dates.items():
-            if reason := date_fault(day, rules):
-                raise FileRefusedError(
-                    Refusal.DAY_OUT_OF_RANGE,
-                    f"{delivery.identity.path}: {label} is {day}. {reason.sentence.rstrip('.')}",
-                )
+        self._key = [name for name in self._contract.key if name != self.told]
+        self._prefix = self._contract.cells.prefix if self._contract.cells else ""
+        self._meanings = self.meanings([name for name in table.columns if self._contract.is_cell(name)])
         self._seen: pl.DataFrame | None = None
         self.lines: list[pl.DataFrame] = []
 
     @abstractmethod
-    def dates(self, labels: Sequence[str]) -> Mapping[str, date]:
-        """The day that each column is about; of a week or month its first.
+    def meanings(self, labels: Sequence[str]) -> Mapping[str, date] | Mapping[str, str]:
+        """The day or the item that each column of cells is about.
 
         Raises:
-            FileRefusedError: there is none for a column.
+            FileRefusedError: there is none for a column, or it is not acceptable.
         """
 
     def judged(self) -> Iterator[Judged]:
@@ -75,7 +74,7 @@ class WideRows(ABC):
         """
         for batch in self._table.batches:
             lines = judge(batch, self._contract, self._rules)
-            cells = batch.rows.select(*self._dates, LINE, RAW)
+            cells = batch.rows.select(*self._meanings, LINE, RAW)
             delivered = self._with_whole_key(lines.accepted).join(
                 cells, on=LINE, how="left", maintain_order="left"
             )
@@ -105,15 +104,19 @@ class WideRows(ABC):
         keys = lines.select(self._key)
         if self._seen is None:
             self._seen = keys.clear()
+        named = "item_id" if self.told == "date" else "date"
         is_known = pl.lit(keys.join(self._seen.with_columns(known=True), on=self._key, how="left")["known"])
         repeated = lines.filter(is_known.fill_null(False) | ~pl.struct(self._key).is_first_distinct())
         self._seen = pl.concat([self._seen, keys]).unique()
         return repeated.select(
             LINE,
             pl.lit(Reason.DUPLICATE_KEY_IN_FILE.value).alias("reason"),
-            pl.lit("item_id").alias("column_name"),
+            pl.lit(named).alias("column_name"),
             pl.format(
-                "An earlier line has the item {} and the location {} too.", "item_id", "location_id"
+                "An earlier line has the {} {} and the location {} too.",
+                pl.lit(named.removesuffix("_id")),
+                pl.col(named).cast(pl.String),
+                "location_id",
             ).alias("message"),
             RAW,
             pl.lit(None, dtype=BOOK).alias("units"),
@@ -132,13 +135,13 @@ class WideRows(ABC):
         return rejected.drop("units").join(totals, on=LINE, how="left", maintain_order="left")
 
     def _unpivot(self, lines: pl.DataFrame) -> pl.DataFrame:
-        """One row per line and period: what the line has, ``period, text`` and the measure."""
+        """One row per line and cell: what the line has, ``cell, text`` and the measure."""
         text = pl.col("text").str.strip_chars().replace("", None)
         return (
             lines.unpivot(
-                on=list(self._dates),
+                on=list(self._meanings),
                 index=[name for name in (LINE, RAW, *self._key) if name in lines.columns],
-                variable_name="period",
+                variable_name="cell",
                 value_name="text",
             )
             .with_columns(text)
@@ -148,6 +151,7 @@ class WideRows(ABC):
     def _first_bad_cells(self, long: pl.DataFrame) -> pl.DataFrame:
         """One rejection per line that holds a cell that is no number; its units are those of the others."""
         is_bad = pl.col("text").is_not_null() & pl.col(self._measure).is_null()
+        column = pl.col("cell").filter(is_bad).first().str.strip_prefix(self._prefix)
         bad_lines = long.filter(is_bad).select(LINE).unique()
         has_units = self._measure == "units_sold"
         return (
@@ -155,10 +159,10 @@ class WideRows(ABC):
             .group_by(LINE, maintain_order=True)
             .agg(
                 pl.lit(Reason.BAD_NUMBER.value).alias("reason"),
-                pl.col("period").filter(is_bad).first().alias("column_name"),
+                column.alias("column_name"),
                 pl.format(
                     "{} '{}' is not a plain number.",
-                    pl.col("period").filter(is_bad).first(),
+                    column,
                     pl.col("text").filter(is_bad).first().str.slice(0, 60),
                 ).alias("message"),
                 pl.col(RAW).first(),
@@ -168,31 +172,59 @@ class WideRows(ABC):
         )
 
     def _staged(self, long: pl.DataFrame) -> pl.DataFrame:
+        meaning = pl.col("cell").replace_strict(
+            self._meanings, return_dtype=pl.Date if self.told == "date" else pl.String
+        )
         return long.filter(pl.col(self._measure).is_not_null()).select(
-            *self._key,
-            pl.col("period").replace_strict(self._dates, return_dtype=pl.Date).alias("date"),
-            self._measure,
-            LINE,
+            *self._key, meaning.alias(self.told), self._measure, LINE
         )
 
 
-class PeriodColumns(WideRows):
-    """A table whose column names are dates in one format.
+class DatedColumns(WideRows):
+    """A table with a column per day, week or month; arguments and errors are those of ``WideRows``."""
+
+    def meanings(self, labels: Sequence[str]) -> Mapping[str, date]:
+        days = self.dates(labels)
+        for label, day in days.items():
+            if reason := date_fault(day, self._rules):
+                raise FileRefusedError(
+                    Refusal.DAY_OUT_OF_RANGE,
+                    f"{self._delivery.identity.path}: {label} is {day}. {reason.sentence.rstrip('.')}",
+                )
+        return days
+
+    @abstractmethod
+    def dates(self, labels: Sequence[str]) -> Mapping[str, date]:
+        """The day that each column is about; of a week or month its first.
+
+        Raises:
+            FileRefusedError: there is none for a column.
+        """
+
+
+class PeriodColumns(DatedColumns):
+    """A table whose column names say a day.
 
     Args:
-        date_format: strptime format of the names.
+        day_named: the day that a name says; None where it says none.
 
     Other arguments and errors are those of ``WideRows``.
     """
 
     def __init__(
-        self, delivery: Delivery, table: Table, rules: Rules, *, date_format: str, measure: str
+        self,
+        delivery: Delivery,
+        table: Table,
+        rules: Rules,
+        *,
+        day_named: Callable[[str], date | None],
+        measure: str,
     ) -> None:
-        self._date_format = date_format
+        self._day_named = day_named
         super().__init__(delivery, table, rules, measure=measure)
 
     def dates(self, labels: Sequence[str]) -> Mapping[str, date]:
-        return {label: day for label in labels if (day := named_date(label, self._date_format)) is not None}
+        return {label: day for label in labels if (day := self._day_named(label)) is not None}
 
 
 @lru_cache(maxsize=4_096)

@@ -64,7 +64,7 @@ def open_workbook(content: BinaryIO, path: str, size_bytes: int, contract: Contr
     content.seek(0)
     with Workbook(content, path, size_bytes, decimal_comma=bool(layout.decimal_comma)) as book:
         found = _found(book, path, contract, layout)
-        days = sum(map(contract.is_day, found.header.picked))
+        days = sum(map(contract.is_cell, found.header.picked))
         batches = list(_batches(book, found, path, size_bytes, days))
     if not batches:
         raise FileRefusedError(Refusal.NO_ROWS, f"{path} has a header and no rows")

@@ -55,7 +55,7 @@ _REASONS = """\
 ## A row is rejected
 
 `ops.rejected_rows` has the row, the value and one of these reasons. Correct the row and deliver it again in a
-new file.
+new file. Where all rows have a reason because of how the source writes, the command says so once.
 """
 
 _FLAGS = """\
@@ -89,7 +89,10 @@ def message_page() -> str:
             _REFUSALS,
             _table(("refusal", "what to do"), ((f"`{refusal}`", refusal.advice) for refusal in Refusal)),
             _REASONS,
-            _table(("reason", "meaning"), ((f"`{reason}`", reason.sentence) for reason in Reason)),
+            _table(
+                ("reason", "meaning", "command"),
+                ((f"`{reason}`", reason.sentence, _code(reason.setting)) for reason in Reason),
+            ),
             _FLAGS,
             _table(("flag", "severity", "meaning"), flags),
         ]

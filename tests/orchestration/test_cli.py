@@ -211,8 +211,32 @@ EVERY_SETTING_OF_A_FEED = {
 }
 
 
+INSTEAD = {
+    "item_columns": ("--item-columns", "*", "*"),
+    "weeks_from": ("--weeks-from", "1999-09-16", "1999-09-16"),
+    "months_from": ("--months-from", "1999-09-01", "1999-09-01"),
+    "days_from": ("--days-from", "1899-12-31", "1899-12-31"),
+}
+"""Settings of a feed that stand in the place of others."""
+
+
+@pytest.mark.parametrize("field", INSTEAD)
+def test_a_setting_that_takes_the_place_of_others_is_set_and_cleared(
+    field: str, warehouse: Warehouse, new_client: NewClient
+) -> None:
+    client_id = new_client().client_id
+    option, text, value = INSTEAD[field]
+    done = forecaster("feed", "set", client_id, "sales", option, text)
+    assert done.exit_code == 0, done.output
+    assert get_client(warehouse, client_id).feeds == {
+        "sales": Feed.model_validate({"kind": "sales", field: value})
+    }
+    assert forecaster("feed", "set", client_id, "sales", option, "").exit_code == 0
+    assert get_client(warehouse, client_id).feeds == {"sales": Feed(kind="sales")}
+
+
 def test_a_feed_is_set_shown_changed_and_removed(warehouse: Warehouse, new_client: NewClient) -> None:
-    assert EVERY_SETTING_OF_A_FEED.keys() == Feed.model_fields.keys()
+    assert EVERY_SETTING_OF_A_FEED.keys() | INSTEAD.keys() == Feed.model_fields.keys()
     client_id = new_client().client_id
     options = [
         word for option, text, _ in EVERY_SETTING_OF_A_FEED.values() for word in (option, text) if word

@@ -5,6 +5,7 @@ Belongs here: how a file is written, and what is in it. Does not belong here: wh
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,12 +24,14 @@ class Export:
         content: its bytes.
         units: sum of the units in it.
         items: different items.
+        told: what only a person knows of it, as options of 'forecaster client guess'.
     """
 
     name: str
     content: bytes
     units: float
     items: int
+    told: tuple[str, ...] = ()
 
 
 def invoice_lines() -> Export:
@@ -166,6 +169,147 @@ def till_without_receipts() -> Export:
     return Export("till.csv", "\n".join(lines).encode(), units, 3)
 
 
+def running_weeks() -> Export:
+    """Store, brand and the number of a week, units as their logarithm, deals and features, more columns."""
+    drawn = random.Random(10)
+    lines, units = ['"","store","brand","week","logmove","feat","price","AGE60"'], 0
+    for store in (2, 5, 8):
+        for brand in ("tropicana", "dominicks", "minute.maid"):
+            for week in range(40, 100):
+                move = drawn.randint(1, 300) * 64
+                units += move
+                lines.append(
+                    f'"{len(lines)}",{store},"{brand}",{week},{math.log(move):.9g},{week % 7 == 0:d},'
+                    f"{1 + drawn.random():.4f},0.232864734"
+                )
+    return Export("oj.csv", "\n".join(lines).encode(), units, 3, ("--weeks-from", "1989-09-14"))
+
+
+def parts_across() -> Export:
+    """A line per month and a column per part, NA before a part was there."""
+    drawn = random.Random(11)
+    parts = [f"1-{100 + number // 4}-{'ABCD'[number % 4]}" for number in range(60)]
+    lines, units = [",".join(["Month", *parts])], 0
+    for month in range(36):
+        sold = [drawn.choice([0, 0, 0, 0, 1, 3]) for _ in parts]
+        cells = ["NA" if month < number % 10 else str(value) for number, value in enumerate(sold)]
+        units += sum(int(cell) for cell in cells if cell != "NA")
+        lines.append(",".join([f"{1998 + month // 12}-{month % 12 + 1:02d}", *cells]))
+    return Export("carparts.csv", "\n".join(lines).encode(), units, 60)
+
+
+def numbered_weeks_across() -> Export:
+    """A line per product and a column per week, W0 the first, and normalized values beside them."""
+    drawn = random.Random(12)
+    weeks = range(52)
+    names = ["Product_Code", *(f"W{week}" for week in weeks), "MIN", "MAX"]
+    lines, units = [",".join([*names, *(f"Normalized {week}" for week in weeks)])], 0
+    for number in range(30):
+        sold = [drawn.randint(0, 40) for _ in weeks]
+        units += sum(sold)
+        normal = [f"{value / 40:.2f}" for value in sold]
+        lines.append(",".join([f"P{number}", *map(str, [*sold, min(sold), max(sold)]), *normal]))
+    return Export(
+        "Sales_Transactions_Dataset_Weekly.csv",
+        "\n".join(lines).encode(),
+        units,
+        30,
+        ("--weeks-from", "2015-01-12"),
+    )
+
+
+def french_tickets() -> Export:
+    """Tickets of a bakery: semicolons, dd/mm/yyyy, prices like 0,90 €."""
+    drawn = random.Random(13)
+    lines, units = [";date;time;ticket_number;article;Quantity;unit_price"], 0
+    for day in _days(date(2021, 1, 2), 90):
+        for _ in range(10):
+            quantity = drawn.randint(1, 4)
+            units += quantity
+            article = drawn.choice(["BAGUETTE", "CROISSANT", "PAIN AU CHOCOLAT"])
+            lines.append(
+                f"{len(lines)};{day:%d/%m/%Y};08:38;{150_040 + len(lines) // 3};{article};{quantity};0,90 €"
+            )
+    return Export("boulangerie.csv", "\n".join(lines).encode(), units, 3)
+
+
+def iso_weeks() -> Export:
+    """Weeks such as 2023-W05, thousands with a space."""
+    drawn = random.Random(14)
+    lines, units = ["Woche;Artikel;Menge"], 0
+    for number in range(60):
+        week = (date(2023, 1, 2) + timedelta(weeks=number)).isocalendar()
+        for article in ("A-1", "A-2"):
+            sold = drawn.randint(900, 9_000)
+            units += sold
+            lines.append(f"{week.year}-W{week.week:02d};{article};{sold:,}".replace(",", " "))
+    return Export("absatz_wochen.csv", "\n".join(lines).encode(), units, 2)
+
+
+def compact_weeks() -> Export:
+    """Weeks such as 202305, in a column that says so."""
+    drawn = random.Random(15)
+    lines, units = ["Week,SKU,Qty"], 0
+    for number in range(60):
+        week = (date(2023, 1, 2) + timedelta(weeks=number)).isocalendar()
+        for article in ("A1", "A2"):
+            sold = drawn.randint(0, 90)
+            units += sold
+            lines.append(f"{week.year}{week.week:02d},{article},{sold}")
+    return Export("weekly.csv", "\n".join(lines).encode(), units, 2)
+
+
+def spreadsheet_days() -> Export:
+    """Days as the numbers that a spreadsheet keeps them as."""
+    drawn = random.Random(16)
+    lines, units = ["Date,SKU,Units"], 0
+    for day in _days(date(2023, 3, 1), 60):
+        for sku in ("a1", "b2"):
+            sold = drawn.randint(0, 9)
+            units += sold
+            lines.append(f"{(day - date(1899, 12, 30)).days},{sku},{sold}")
+    return Export("serials.csv", "\n".join(lines).encode(), units, 2)
+
+
+def short_months() -> Export:
+    """Months such as Jan-98, and totals: an item of each month and a line at the end."""
+    drawn = random.Random(17)
+    lines, units = ["Period,Part No,Demand"], 0
+    for number in range(48):
+        month = date(1998 + number // 12, number % 12 + 1, 1)
+        sold = {f"P-{part}": drawn.randint(0, 9) for part in range(10)}
+        units += sum(sold.values())
+        lines += [f"{month:%b-%y},{part},{quantity}" for part, quantity in sold.items()]
+        lines.append(f"{month:%b-%y},Total,{sum(sold.values())}")
+    lines.append(f"Total,,{units}")
+    return Export("parts.csv", "\n".join(lines).encode(), units, 10)
+
+
+def three_columns_of_a_date() -> Export:
+    """Year, month and day apart, in UTF-16 with tabs."""
+    drawn = random.Random(18)
+    lines, units = ["Year\tMonth\tDay\tStore\tItem\tQty"], 0
+    for day in _days(date(2023, 5, 1), 70):
+        for item in ("a1", "b2"):
+            sold = drawn.randint(0, 9)
+            units += sold
+            lines.append(f"{day.year}\t{day.month}\t{day.day}\tS1\t{item}\t{sold}")
+    return Export("out.txt", "\r\n".join(lines).encode("utf-16"), units, 2)
+
+
+def named_months() -> Export:
+    """A year and the name of a month, an index without a meaning."""
+    drawn = random.Random(19)
+    lines, units = ["Unnamed: 0,Year,Month,Depot,Product,Volume"], 0
+    for number in range(36):
+        month = date(2020 + number // 12, number % 12 + 1, 1)
+        for depot in ("N", "S"):
+            sold = drawn.randint(0, 900)
+            units += sold
+            lines.append(f"{len(lines) - 1},{month:%Y},{month:%B},{depot},beer,{sold}")
+    return Export("volumes.csv", "\n".join(lines).encode(), units, 1)
+
+
 def _days(first: date, count: int) -> Iterator[date]:
     return (first + timedelta(days=number) for number in range(count))
 
@@ -182,5 +326,15 @@ EXPORTS: dict[str, Callable[[], Export]] = {
         workbook,
         old_encoding,
         till_without_receipts,
+        running_weeks,
+        parts_across,
+        numbered_weeks_across,
+        french_tickets,
+        iso_weeks,
+        compact_weeks,
+        spreadsheet_days,
+        short_months,
+        three_columns_of_a_date,
+        named_months,
     )
 }

@@ -328,7 +328,7 @@ def json_value(rng: Random, column: Column) -> Any:
 
 def extra_names(rng: Random, kind: Kind) -> list[str]:
     """Columns that the contract does not know, or the days of M5."""
-    if kind.day_label is not None and rng.random() < 0.9:
+    if kind.cells is not None and rng.random() < 0.9:
         first = rng.choice([1, 1, 1_900, 6_000, 999_900])
         return [f"d_{day}" for day in range(first, first + rng.choice([1, 28, 1_941]))]
     if rng.random() < 0.05:

@@ -73,6 +73,52 @@ def test_dates_of_another_format_are_answered_with_the_feeds_command(delivered: 
     assert f"'forecaster feed set {client.client_id} till --date-format %d.%m.%Y'" in (outcome.message or "")
 
 
+def test_a_format_of_the_feed_that_gives_no_day_is_said_to_be_the_feeds(
+    warehouse: Warehouse, new_client: NewClient, tmp_path: Path
+) -> None:
+    client = new_client(date_format="%d.%m.%Y", feeds={"my till": Feed(kind="sales", date_format="%d.%m")})
+    outcome = deliver(warehouse, client, tmp_path, "sales.csv", "date,item_id,units_sold\n2024-03-01,tea,3\n")
+    assert outcome.message == (
+        "sales.csv: the feed's date_format '%d.%m' does not give a day. Correct it with "
+        f"'forecaster feed set {client.client_id} 'my till' --date-format FORMAT'."
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "command"),
+    [
+        ("soon,a,1", "--date-format FORMAT'"),
+        ("2024-03-01,a,many", "--decimal MARK --thousands MARK --empty TEXT'"),
+        ("2024-03-01,b,1", "--lines transactions'"),
+        ("2024-03-01,,1", None),
+    ],
+)
+def test_too_many_bad_rows_are_answered_with_the_setting_that_may_be_missing(
+    row: str, command: str | None, warehouse: Warehouse, new_client: NewClient, tmp_path: Path
+) -> None:
+    client = new_client()
+    outcome = deliver(
+        warehouse, client, tmp_path, "sales.csv", f"date,item_id,units_sold\n2024-03-01,b,1\n{row}\n"
+    )
+    message = outcome.message or ""
+    assert ("Say how the source writes with" in message) is (command is not None)
+    assert (f"'forecaster feed set {client.client_id} sales {command or ''}" in message) is (
+        command is not None
+    )
+    assert message.lower().endswith(
+        "correct the rows that ops.rejected_rows names and deliver the file again.".lower()
+    )
+
+
+def test_a_command_for_a_kind_whose_feed_reads_other_files_names_a_new_feed(
+    warehouse: Warehouse, new_client: NewClient, tmp_path: Path
+) -> None:
+    client = new_client(feeds={"sales": Feed(kind="sales", files=["till_*"])})
+    outcome = deliver(warehouse, client, tmp_path, "sales.csv", "date,item_id\n2024-03-01,tea\n")
+    command = f"'forecaster feed set {client.client_id} sales_2 --kind sales --map COLUMN=YOURS'."
+    assert (outcome.message or "").endswith(command)
+
+
 def test_a_feed_without_names_reads_all_files_of_its_kind(warehouse: Warehouse, delivered: Delivered) -> None:
     client, _ = delivered("sales_1.csv", "day,item_id,units_sold\n2024-03-01,a,1\n", columns={"date": "day"})
     assert sales(warehouse, client) == [("2024-03-01", "a", "main", 1.0)]
@@ -345,6 +391,9 @@ def test_a_snapshot_feed_takes_out_what_it_lacks(
             {"kind": "products", "date_columns": "%Y-%m"},
             "Only sales, stock_levels may have a column",
         ),
+        ({"kind": "products", "item_columns": "*"}, "Only sales, stock_levels may have a column"),
+        ({"date_columns": "W*"}, "say with --days-from or --weeks-from or --months-from since when"),
+        ({"date_columns": "%Y", "weeks_from": "2024-01-01"}, "needs one * where the running number stands"),
         ({"kind": "products", "lines": "transactions"}, "Only rows of sales are transactions"),
     ],
 )

@@ -113,9 +113,9 @@ def test_a_client_delivers_its_own_names_and_dates(
     assert outcome.status == "loaded"
     assert sales(warehouse, client) == [("2023-12-31", "tee", "main", "", 2.0)]
     assert missing.message == (
-        "sales_2.csv: the column 'item_id' (the client's 'Artikel') is missing; the columns found are "
+        "sales_2.csv: the column 'item_id' (mapped to 'Artikel') is missing; the columns found are "
         "Datum, Menge, item_id. Add the column, or name yours with "
-        "'forecaster client update CLIENT --map KIND.COLUMN=YOURS'."
+        f"'forecaster feed set {client.client_id} sales --map COLUMN=YOURS'."
     )
 
 
@@ -126,7 +126,8 @@ def test_a_date_format_without_a_day_refuses_the_file_instead_of_all_its_rows(
     client = new_client(date_format=date_format)
     outcome = deliver(warehouse, client, tmp_path, "sales.csv", HEADER + "2024-03-01,tea,3\n")
 
-    assert f"date_format '{date_format}' does not give a day" in (outcome.message or "")
+    assert f"the client's date_format '{date_format}' does not give a day" in (outcome.message or "")
+    assert f"'forecaster client update {client.client_id} --date-format FORMAT'" in (outcome.message or "")
 
 
 def test_local_times_count_as_their_day(

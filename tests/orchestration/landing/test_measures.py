@@ -133,3 +133,28 @@ def test_the_unit_of_a_product_counts_and_one_without_is_told(
         "select item_id, name, uom from staging.products where client_id = %s order by 1",
         client.client_id,
     ) == [("a", "Apple", "kg"), ("b", "Pear", "pcs")]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("sales.csv", "date,item_id,units_sold\n2024-03-01,a,1\n"),
+        ("stock_levels.csv", "date,item_id,on_hand_qty\n2024-03-01,a,1\n"),
+        ("purchase_orders.csv", "po_id,item_id,ordered_qty,order_date\n1,a,5,2024-03-01\n"),
+    ],
+)
+def test_a_product_keeps_the_unit_in_which_its_quantities_were_delivered(
+    name: str, text: str, warehouse: Warehouse, client: Client, load: Load
+) -> None:
+    header = "item_id,name,uom\n"
+    load("products_1.csv", f"{header}a,Apple,kg\nb,Pear,kg\n")
+    load(name, text)
+    outcome = load("products_2.csv", f"{header}a,Apple,pcs\nb,Pear,pcs\n")
+    assert (outcome.rows_loaded, outcome.rows_rejected) == (1, 1)
+    assert reasons(warehouse, client) == [(2, "other_unit", "uom")]
+    assert load("products_3.csv", f"{header}a,Red apple,KG\n").rows_rejected == 0
+    assert rows(
+        warehouse,
+        "select item_id, name, uom from staging.products where client_id = %s order by 1",
+        client.client_id,
+    ) == [("a", "Red apple", "KG"), ("b", "Pear", "pcs")]

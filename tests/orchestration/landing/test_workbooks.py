@@ -16,7 +16,7 @@ import pytest
 from orchestration.clients import Client
 from orchestration.feeds import Feed
 from orchestration.landing.batches import LINE, Table
-from orchestration.landing.contracts import Contract
+from orchestration.landing.contracts import Cells, Contract
 from orchestration.landing.kinds import M5_SALES, SALES
 from orchestration.landing.layout import Layout
 from orchestration.landing.reader import open_table
@@ -243,7 +243,7 @@ def test_typed_dates_in_the_header_are_the_periods_of_a_wide_table() -> None:
     wide = replace(
         SALES,
         columns=tuple(column for column in SALES.columns if column.name == "item_id"),
-        day_label=lambda name: named_date(name, "%b %Y") is not None,
+        cells=Cells(lambda name: named_date(name, "%b %Y") is not None, "%b %Y"),
     )
     content = xlsx(
         {"Data": table(("item_id", MARCH, date(2024, 4, 1), "May 2024", "Total"), ("tea", 1, 2, 3, 6))}
