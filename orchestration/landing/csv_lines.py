@@ -88,11 +88,11 @@ def records_of_lines(
     Returns:
         None where a line may be no record by itself, or cannot be read.
     """
-    returns = block.count("\r")
-    if returns != block.count("\r\n"):
+    has_returns = "\r" in block
+    if has_returns and block.count("\r") != block.count("\r\n"):
         return None
     texts = pl.Series(RAW, [block.removesuffix("\n")]).str.split("\n").explode()
-    if returns:
+    if has_returns:
         texts = texts.str.strip_suffix("\r")
     sizes = texts.str.len_bytes()
     longest = sizes.max()
