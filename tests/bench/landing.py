@@ -76,9 +76,9 @@ def invoice_lines(lines: int, seed: int = 7) -> pl.DataFrame:
     customers = [None if rng.random() < 0.25 else str(rng.integers(12_346, 18_288)) for _ in range(invoices)]
     return pl.DataFrame(
         {
-            "InvoiceNo": [f"{'C' * is_cancelled[i]}{536_365 + i}" for i in of_invoice],
-            "StockCode": [f"{10_000 + 3 * i}{'ABCDE'[i % 5] * (i % 3 == 0)}" for i in items],
-            "Description": [f"ITEM NUMBER {i}{', SMALL' * (i % 40 == 0)}" for i in items],
+            "InvoiceNo": [f"{'C' if is_cancelled[i] else ''}{536_365 + i}" for i in of_invoice],
+            "StockCode": [f"{10_000 + 3 * i}{'' if i % 3 else 'ABCDE'[i % 5]}" for i in items],
+            "Description": [f"ITEM NUMBER {i}{'' if i % 40 else ', SMALL'}" for i in items],
             "Quantity": np.where(returned, -units, units),
             "InvoiceDate": pl.Series(moments[of_invoice]).dt.strftime("%Y-%m-%d %H:%M:%S"),
             "UnitPrice": np.round(rng.lognormal(0.8, 1, lines), 2),
