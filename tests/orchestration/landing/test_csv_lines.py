@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -110,6 +111,30 @@ def test_a_block_with_what_is_no_record_by_itself_is_left_to_the_slow_reader(blo
 )
 def test_a_block_of_plain_lines_is_taken_apart(block: str) -> None:
     assert records_of_lines(block, 2, ",", 3, {"item_id": 1}) is not None
+
+
+def test_a_large_block_of_quoted_lines_is_what_the_csv_library_finds() -> None:
+    rng = random.Random(7)
+    fields = [
+        "tea",
+        '"tea"',
+        '"a, b"',
+        '""',
+        "",
+        '",,,"',
+        '" x "',
+        '"käse, 日本"',
+        "3",
+        '"' + "y," * 200 + '"',
+    ]
+    lines = [",".join(rng.choices(fields, [9, 9, 9, 5, 5, 3, 3, 3, 9, 1], k=5)) for _ in range(60_000)]
+    block = "\n".join(lines) + "\n"
+    assert len(block) > 2_000_000
+    taken = records_of_lines(block, 2, ",", 5, {"first": 0, "third": 2, "last": 4})
+    assert taken is not None
+    read = enumerate(csv.reader(lines, strict=True), start=2)
+    expected = [(cells[0], cells[2], cells[4], number) for number, cells in read if any(cells)]
+    assert taken.select("first", "third", "last", "line_number").rows() == expected
 
 
 def test_after_a_record_of_several_lines_blocks_are_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
