@@ -14,6 +14,7 @@ import polars as pl
 
 from orchestration.landing.batches import LINE, MISSHAPEN_SCHEMA, RAW, Batch, Table, rows_at_once
 from orchestration.landing.contracts import Contract
+from orchestration.landing.csv_lines import FIELDS, Records, records_of_lines
 from orchestration.landing.header import ELSEWHERE, SEARCHED_ROWS, find_header
 from orchestration.landing.layout import Layout
 from orchestration.landing.reasons import FileRefusedError, Reason, Refusal
@@ -33,7 +34,7 @@ def open_csv(stream: ByteStream, path: str, contract: Contract, layout: Layout) 
         columns=tuple(header.picked),
         unused=header.unused,
         decimal_comma=delimiter == ";" if layout.decimal_comma is None else layout.decimal_comma,
-        batches=_csv_batches(records, header.width, header.picked, path),
+        batches=_csv_batches(lines, delimiter, header.width, header.picked),
         remarks=(*lines.remarks, *found),
     )
 
@@ -106,53 +107,77 @@ def _records(lines: Lines, first: str, delimiter: str) -> Iterator[tuple[int, li
         started = lines.number + 1
 
 
-def _csv_batches(
-    records: Iterator[tuple[int, list[str], str]], width: int, picked: Mapping[str, int], path: str
-) -> Iterator[Batch]:
-    """The records, some at a time.
-
-    Cells are kept in one flat list: a list per row is one object more for the garbage collector, which would
-    look at all of them again and again.
-    """
+def _csv_batches(lines: Lines, delimiter: str, width: int, picked: Mapping[str, int]) -> Iterator[Batch]:
+    """The records, a fixed number at a time, whichever way they are read."""
     size = rows_at_once(width)
     seen = 0
-    cells: list[str] = []
-    numbers: list[int] = []
-    raws: list[str] = []
-    misshapen: list[tuple[int, str, str, str]] = []
-    for number, fields, raw in records:
-        seen += 1
-        if len(fields) == width:
-            cells += fields
-            numbers.append(number)
-            raws.append(raw)
+    waiting: pl.DataFrame | None = None
+    for part in _parts(lines, delimiter, width, picked):
+        seen += part.height
+        waiting = part if waiting is None else pl.concat([waiting, part])
+        while waiting.height >= size:
+            yield _batch(waiting.head(size), width)
+            waiting = waiting.slice(size)
+    if waiting is None or not seen:
+        raise FileRefusedError(Refusal.NO_ROWS, f"{lines.path} has a header and no rows")
+    if waiting.height:
+        yield _batch(waiting, width)
+
+
+def _parts(lines: Lines, delimiter: str, width: int, picked: Mapping[str, int]) -> Iterator[pl.DataFrame]:
+    """The records from the next line on as ``Records.frame`` has them, by blocks of lines where that goes."""
+    while block := lines.take_block():
+        part = records_of_lines(block, lines.number + 1, delimiter, width, picked)
+        if part is None:
+            lines.give_back(block)
+            yield from _one_by_one(lines, delimiter, width, picked, to_the_end=False)
         else:
-            message = f"The row has {len(fields):,} fields, the header has {width:,}."
-            misshapen.append((number, Reason.WRONG_FIELD_COUNT, message, raw))
-        if len(numbers) + len(misshapen) >= size:
-            yield _batch(cells, width, numbers, raws, misshapen, picked)
-            cells, numbers, raws, misshapen = [], [], [], []
-    if not seen:
-        raise FileRefusedError(Refusal.NO_ROWS, f"{path} has a header and no rows")
-    if numbers or misshapen:
-        yield _batch(cells, width, numbers, raws, misshapen, picked)
+            lines.pass_over(block.count("\n") + (not block.endswith("\n")))
+            yield part
+    if block is None:
+        yield from _one_by_one(lines, delimiter, width, picked, to_the_end=True)
 
 
-def _batch(
-    cells: list[str],
-    width: int,
-    numbers: list[int],
-    raws: list[str],
-    misshapen: list[tuple[int, str, str, str]],
-    picked: Mapping[str, int],
-) -> Batch:
+def _one_by_one(
+    lines: Lines, delimiter: str, width: int, picked: Mapping[str, int], *, to_the_end: bool
+) -> Iterator[pl.DataFrame]:
+    """The records of a block that was given back, or all that follow; those before a broken one, too."""
+    first = next(lines, None)
+    if first is None:
+        return
+    size = rows_at_once(width)
+    found = Records(width, picked)
+    broken = None
+    try:
+        for number, fields, raw in _records(lines, first, delimiter):
+            found.add(number, fields, raw)
+            if len(found) >= size:
+                yield found.frame()
+                found = Records(width, picked)
+            if not to_the_end and lines.is_given_back_read:
+                break
+    except FileRefusedError as error:
+        broken = error
+    yield found.frame()
+    if broken is not None:
+        raise broken
+
+
+def _batch(records: pl.DataFrame, width: int) -> Batch:
+    """Records apart into those of the header's width and others."""
+    has_width = records[FIELDS] == width
+    if has_width.all():
+        return Batch(records.drop(FIELDS), pl.DataFrame(schema=MISSHAPEN_SCHEMA))
+    others = records.filter(~has_width)
+    messages = {
+        count: f"The row has {count:,} fields, the header has {width:,}." for count in others[FIELDS].unique()
+    }
     return Batch(
-        rows=pl.DataFrame(
-            [
-                *(pl.Series(name, cells[index::width], dtype=pl.String) for name, index in picked.items()),
-                pl.Series(LINE, numbers, dtype=pl.Int64),
-                pl.Series(RAW, raws, dtype=pl.String),
-            ]
+        rows=records.filter(has_width).drop(FIELDS),
+        misshapen=others.select(
+            LINE,
+            pl.lit(Reason.WRONG_FIELD_COUNT.value).alias("reason"),
+            pl.col(FIELDS).replace_strict(messages, return_dtype=pl.String).alias("message"),
+            RAW,
         ),
-        misshapen=pl.DataFrame(misshapen, schema=MISSHAPEN_SCHEMA, orient="row"),
     )

@@ -8,6 +8,8 @@ the other. Does not belong here: which rows (``judging``, ``whole_file``), and w
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
+from functools import cached_property
 from typing import Any, LiteralString
 
 import polars as pl
@@ -20,6 +22,7 @@ from orchestration.landing.reasons import Reason, feed_to_set
 from orchestration.landing.records import Connection, Identity
 from orchestration.landing.values import BOOK
 from orchestration.warehouse.bulk import add_to_temporary, append_to_temporary, create_temporary
+from orchestration.warehouse.tables import metadata
 
 REJECTED_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     LINE: pl.Int64,
@@ -66,6 +69,7 @@ class Delivery:
         self.feed_name = feed_name
         self.is_snapshot = is_snapshot
         self.columns: list[str] = []
+        self._days: tuple[date | None, date | None] = (None, None)
         create_temporary(connection, "refused", "ops.rejected_rows", list(REJECTED_SCHEMA))
 
     @property
@@ -83,6 +87,31 @@ class Delivery:
         return [name for name in self.columns if name not in self.contract.key]
 
     @property
+    def order(self) -> list[str]:
+        """The key in the order of the table's index, in which rows are written fastest."""
+        key = metadata.tables[f"staging.{self.contract.table}"].primary_key.columns.keys()
+        return [name for name in key if name != "client_id"]
+
+    @cached_property
+    def meets_staged(self) -> bool:
+        """Whether rows are staged that the accepted ones may be about, once all of those are there.
+
+        Where the table is ordered by day, the client's rows of the delivery's days, else all of its rows. As
+        long as the client's landing lock is held nobody adds any.
+        """
+        by_day = self.order[0] == "date"
+        [meets] = self.row(
+            sql.SQL("select exists (select from {table} where client_id = {client} {of_its_days})").format(
+                table=sql.Identifier("staging", self.contract.table),
+                client=sql.Literal(self.client_id),
+                of_its_days=sql.SQL("and date between {} and {}").format(*map(sql.Literal, self._days))
+                if by_day
+                else sql.SQL(""),
+            )
+        )
+        return bool(meets)
+
+    @property
     def units(self) -> sql.SQL:
         """The units of a row, NULL for kinds that have none."""
         return sql.SQL("units_sold" if "units_sold" in self.columns else "null::numeric")
@@ -98,8 +127,17 @@ class Delivery:
             if name not in self.columns:
                 add_to_temporary(self.connection, "delivery", table, name)
                 self.columns.append(name)
+        if "date" in columns:
+            ends = accepted.select(first=pl.col("date").min(), last=pl.col("date").max()).row(0)
+            days = [day for day in (*self._days, *ends) if day is not None]
+            self._days = (min(days, default=None), max(days, default=None))
         append_to_temporary(self.connection, "delivery", accepted)
         append_to_temporary(self.connection, "refused", rejected)
+
+    def complete(self) -> None:
+        """Let the planner know the rows, all of which are there; what is not joined can do without."""
+        if self.meets_staged:
+            self.connection.execute("analyze delivery")
 
     def refuse(self, lines: sql.Composed, reason: Reason, column: str, message: str) -> None:
         """Move accepted rows to the rejected ones.

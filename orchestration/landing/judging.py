@@ -13,7 +13,7 @@ from typing import Protocol
 import polars as pl
 
 from orchestration.landing.batches import LINE, RAW, Batch, Table
-from orchestration.landing.contracts import Column, Contract
+from orchestration.landing.contracts import Column, ColumnType, Contract
 from orchestration.landing.delivery import REJECTED_SCHEMA, Delivery
 from orchestration.landing.faults import Fault, faults_of, storable
 from orchestration.landing.values import BOOK, Rules, read_value, typed_name
@@ -75,9 +75,7 @@ def judge(batch: Batch, contract: Contract, rules: Rules) -> Judged:
     texts = batch.rows.with_columns(
         pl.col(column.name).str.strip_chars().replace("", None).alias(column.name) for column in present
     )
-    typed = texts.with_columns(
-        read_value(column, contract, rules).alias(typed_name(column.name)) for column in present
-    )
+    typed = texts.with_columns(_typed(texts, column, contract, rules) for column in present)
     faults = list(faults_of(contract, present, rules))
     judged = typed.with_columns(_first_of(faults).alias("fault"))
     good = judged.filter(pl.col("fault").is_null())
@@ -87,6 +85,20 @@ def judge(batch: Batch, contract: Contract, rules: Rules) -> Judged:
         accepted=_staged(good, contract, present),
         rejected=pl.concat([_rejections(bad, faults), _misshapen(batch.misshapen)]).sort(LINE),
     )
+
+
+def _typed(texts: pl.DataFrame, column: Column, contract: Contract, rules: Rules) -> pl.Series:
+    """A column's texts as its type; where they repeat, each is read once."""
+    name = typed_name(column.name)
+    value = read_value(column, contract, rules).alias(name)
+    delivered = texts.select(column.name)
+    if column.type in (ColumnType.ID, ColumnType.TEXT):
+        return delivered.select(value).to_series()
+    distinct = delivered.unique()
+    if 2 * distinct.height > delivered.height:
+        return delivered.select(value).to_series()
+    read = distinct.with_columns(value)
+    return delivered.join(read, on=column.name, how="left", nulls_equal=True, maintain_order="left")[name]
 
 
 def _first_of(faults: Sequence[Fault]) -> pl.Expr:

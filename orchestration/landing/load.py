@@ -244,7 +244,7 @@ def stage(
             delivery.append(judged.accepted, judged.rejected)
             if on_progress:
                 on_progress(identity.path, rows_read + shaping.left_out.rows)
-        connection.execute("analyze delivery")
+        delivery.complete()
         refuse_other_measures(delivery)
         kind.whole_file(delivery)
         rejected = _rejected_in_bounds(delivery, rows_read)

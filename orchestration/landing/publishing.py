@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 import polars as pl
 from psycopg import sql
@@ -55,12 +56,11 @@ def publish(
     )
     file_id = record(delivery.connection, delivery.identity, outcome)
     keep_rejected(delivery.connection, client_id, file_id, limit=None)
-    if delivery.values:
-        _keep_replaced(delivery, file_id)
-    if has_units:
-        _keep_restated(delivery, file_id)
+    restated = _note_changed(delivery, file_id) if delivery.values and delivery.meets_staged else 0
     removed = take_out(delivery, file_id) if delivery.is_snapshot else 0
-    written, restated, units = delivery.row(_upsert(delivery, file_id))
+    changed_units = _change(delivery, file_id) if restated else Decimal(0)
+    inserted, units = _insert(delivery, file_id)
+    written, units = inserted + restated, units + changed_units
     for table, frame in described.items():
         _describe(delivery, file_id, table, frame)
     describe_units(delivery, file_id)
@@ -109,84 +109,120 @@ def changes_nothing(delivery: Delivery) -> bool:
     return not is_new and not (delivery.is_snapshot and lacking(delivery).lacking)
 
 
-def _keep_replaced(delivery: Delivery, file_id: int) -> None:
-    """The rows that the delivery is about to replace, whole: it may carry some of their columns only."""
-    delivery.connection.execute(
+def _note_changed(delivery: Delivery, file_id: int) -> int:
+    """Keep the rows that the delivery is about to change, and their sales values; returns how many they are.
+
+    They are kept whole, since it may carry some of their columns only, and stay in ``changed`` beside the
+    delivery's.
+    """
+    client, number = sql.Literal(delivery.client_id), sql.Literal(file_id)
+    table = sql.Identifier("staging", delivery.contract.table)
+    has_units = "units_sold" in delivery.columns
+    changed = delivery.connection.execute(
         sql.SQL(
             """
-            insert into ops.replaced_rows (client_id, file_id, table_name, was)
-            select {client}, {file_id}, {table_name}, to_jsonb(staged)
+            create temporary table changed on commit drop as
+            select delivery.*, to_jsonb(staged) as was, staged.file_id as was_of_file, {units} as was_units
             from delivery
             inner join {table} as staged on staged.client_id = {client} and {same_key}
             where {differs}
             """
         ).format(
-            client=sql.Literal(delivery.client_id),
-            file_id=sql.Literal(file_id),
-            table_name=sql.Literal(delivery.contract.table),
-            table=sql.Identifier("staging", delivery.contract.table),
+            units=sql.SQL("staged.units_sold" if has_units else "null::numeric"),
+            table=table,
+            client=client,
             same_key=same_key("staged", delivery.contract.key),
             differs=_differs("staged", "delivery", delivery.values),
         )
-    )
-
-
-def _keep_restated(delivery: Delivery, file_id: int) -> None:
-    """The sales values that the delivery is about to replace."""
+    ).rowcount
+    if not changed:
+        return 0
+    delivery.connection.execute("analyze changed")
     delivery.connection.execute(
         sql.SQL(
             """
-            insert into ops.restated_sales (
-                client_id, file_id, item_id, location_id, date, order_id, reason,
-                replaced_file_id, old_units_sold, new_units_sold
-            )
-            select
-                sales.client_id, {file_id}, sales.item_id, sales.location_id, sales.date, sales.order_id,
-                sales.reason, sales.file_id, sales.units_sold, delivery.units_sold
-            from delivery
-            inner join staging.sales as sales on sales.client_id = {client} and {same_key}
-            where {differs}
+            insert into ops.replaced_rows (client_id, file_id, table_name, was)
+            select {client}, {file_id}, {table_name}, was from changed
+            """
+        ).format(client=client, file_id=number, table_name=sql.Literal(delivery.contract.table))
+    )
+    if has_units:
+        delivery.connection.execute(
+            sql.SQL(
+                """
+                insert into ops.restated_sales (
+                    client_id, file_id, item_id, location_id, date, order_id, reason,
+                    replaced_file_id, old_units_sold, new_units_sold
+                )
+                select
+                    {client}, {file_id}, item_id, location_id, date, order_id, reason,
+                    was_of_file, was_units, units_sold
+                from changed
+                """
+            ).format(client=client, file_id=number)
+        )
+    return changed
+
+
+def _change(delivery: Delivery, file_id: int) -> Decimal:
+    """Give the rows in ``changed`` the delivery's values; returns the units of these."""
+    delivery.connection.execute(
+        sql.SQL(
+            """
+            update {table} as staged set {assigned}, file_id = {file_id}
+            from changed as delivery
+            where staged.client_id = {client} and {same_key}
             """
         ).format(
+            table=sql.Identifier("staging", delivery.contract.table),
+            assigned=sql.SQL(", ").join(
+                sql.SQL("{0} = delivery.{0}").format(sql.Identifier(name)) for name in delivery.values
+            ),
             file_id=sql.Literal(file_id),
             client=sql.Literal(delivery.client_id),
-            same_key=same_key("sales", delivery.contract.key),
-            differs=_differs("sales", "delivery", delivery.values),
+            same_key=same_key("staged", delivery.contract.key),
         )
     )
-
-
-def _upsert(delivery: Delivery, file_id: int) -> sql.Composed:
-    """Insert new keys, change what differs, and count: rows written, of these restated, their units."""
-    columns, values = column_list(delivery.columns), delivery.values
-    if values:
-        conflict = sql.SQL("update set {assigned}, file_id = excluded.file_id where {differs}").format(
-            assigned=sql.SQL(", ").join(
-                sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in values
-            ),
-            differs=_differs("staged", "excluded", values),
-        )
-    else:
-        conflict = sql.Composed([sql.SQL("nothing")])
-    return sql.SQL(
-        """
-        with written as (
-            insert into {table} as staged (client_id, file_id, {columns})
-            select {client}, {file_id}, {columns} from delivery
-            on conflict (client_id, {key}) do {conflict}
-            returning xmax <> 0 as was_there, {units} as units
-        )
-        select count(*), count(*) filter (where was_there), coalesce(sum(units), 0) from written
-        """
-    ).format(
-        table=sql.Identifier("staging", delivery.contract.table),
-        columns=columns,
-        key=column_list(delivery.contract.key),
-        client=sql.Literal(delivery.client_id),
-        file_id=sql.Literal(file_id),
-        conflict=conflict,
-        units=delivery.units,
+    [units] = delivery.row(
+        sql.SQL("select coalesce(sum({units}), 0) from changed").format(units=delivery.units)
     )
+    return Decimal(units)
+
+
+def _insert(delivery: Delivery, file_id: int) -> tuple[int, Decimal]:
+    """Insert the rows whose keys are not staged; returns how many they are, and their units.
+
+    Nobody else writes the client's rows meanwhile: whoever does holds its landing lock.
+    """
+    names = {
+        "table": sql.Identifier("staging", delivery.contract.table),
+        "client": sql.Literal(delivery.client_id),
+    }
+    is_new = sql.SQL(
+        """
+        where not exists (select from {table} as staged where staged.client_id = {client} and {same_key})
+        """
+    ).format(same_key=same_key("staged", delivery.contract.key), **names)
+    inserted, units = delivery.row(
+        sql.SQL(
+            """
+            with inserted as (
+                insert into {table} (client_id, file_id, {columns})
+                select {client}, {file_id}, {columns} from delivery {is_new} order by {order}
+                returning {units} as units
+            )
+            select count(*), coalesce(sum(units), 0) from inserted
+            """
+        ).format(
+            columns=column_list(delivery.columns),
+            file_id=sql.Literal(file_id),
+            is_new=is_new if delivery.meets_staged else sql.SQL(""),
+            order=column_list(delivery.order),
+            units=delivery.units,
+            **names,
+        )
+    )
+    return inserted, units
 
 
 def _describe(delivery: Delivery, file_id: int, table: str, frame: pl.DataFrame) -> None:

@@ -19,6 +19,9 @@ from orchestration.landing.reasons import FileRefusedError, Refusal
 from orchestration.landing.text_encodings import found_encoding
 
 _BLOCK = 1 << 18
+_LINES_AT_ONCE = 1 << 22
+"""Characters of a block of lines; a block of blank ones has as many lines."""
+
 _END = "\n"
 _NAMES = {"utf-8": "UTF-8", "utf-16-le": "UTF-16", "utf-16-be": "UTF-16"}
 """What people call an encoding, where it is not its own name."""
@@ -76,6 +79,8 @@ class Lines:
         self.remarks: tuple[str, ...] = ()
         self._stream = stream
         self._line_limit = line_limit
+        self.number = self._record_length = 0
+        self._is_by_line = False
         survey = _Survey(stream, path, line_limit, encoding)
         self._encoding = survey.encoding()
         if survey.is_found:
@@ -89,8 +94,9 @@ class Lines:
         return self
 
     def __next__(self) -> str:
+        line = self._given_back.readline(self._line_limit + 1)
         try:
-            line = self._text.readline(self._line_limit + 1)
+            line = line or self._text.readline(self._line_limit + 1)
         except UnicodeError as error:
             raise self._not_decoded(error) from error
         if not line:
@@ -104,14 +110,51 @@ class Lines:
         self._record.append(line)
         return line
 
+    def take_block(self) -> str | None:
+        """Whole lines, many at once and unchecked: for whoever checks them and says ``pass_over``.
+
+        Taken between two records, and after ``is_given_back_read``.
+
+        Returns:
+            The lines, an empty text at the end; None where they have to be taken one by one, because some of
+            what follows cannot be decoded.
+        """
+        if self._is_by_line:
+            return None
+        try:
+            block = self._text.read(_LINES_AT_ONCE)
+            return block if block.endswith(_END) else block + self._text.readline()
+        except UnicodeError:
+            taken = self.number
+            self.rewind()
+            for _ in range(taken):
+                self._text.readline()
+            self.number = taken
+            self._is_by_line = True
+            return None
+
+    def pass_over(self, lines: int) -> None:
+        """Count the lines of a block that was read."""
+        self.number += lines
+
+    def give_back(self, block: str) -> None:
+        """Let a block that was taken be read line by line."""
+        self._given_back = io.StringIO(block, newline=_END)
+        self._given_back_end = len(block)
+
+    @property
+    def is_given_back_read(self) -> bool:
+        """Whether no line of a block that was given back is left."""
+        return self._given_back.tell() == self._given_back_end
+
     def rewind(self) -> None:
         """Go back to the first line."""
         self._stream.seek(0)
         buffered = io.BufferedReader(LeftOpen(self._stream), _BLOCK)
         self._text = io.TextIOWrapper(buffered, self._encoding, newline="\n")
-        self.number = 0
+        self.give_back("")
         self._record: list[str] = []
-        self._record_length = 0
+        self.number = self._record_length = 0
 
     def _not_decoded(self, error: UnicodeError) -> FileRefusedError:
         """The text holds what its found encoding has not, beyond the words that it was found by."""

@@ -45,11 +45,18 @@ def add_up(delivery: Delivery) -> None:
 
 def _refuse_mixed_days(delivery: Delivery) -> bool:
     """Refuse what would count twice; returns whether the file has orders."""
-    [has_orders] = delivery.row("select count(*) > 0 from delivery where order_id <> ''")
-    if not delivery.is_snapshot:
+    has_orders = _has_any(delivery, "order_id")
+    if not delivery.is_snapshot and delivery.meets_staged:
         _refuse_mixed_orders(delivery, has_orders)
         _refuse_mixed_reasons(delivery)
-    return bool(has_orders)
+    return has_orders
+
+
+def _has_any(delivery: Delivery, column: str) -> bool:
+    [has_any] = delivery.row(
+        sql.SQL("select exists (select from delivery where {} <> '')").format(sql.Identifier(column))
+    )
+    return bool(has_any)
 
 
 def _refuse_repeated(delivery: Delivery, named: Sequence[str], advice: str) -> None:
@@ -84,7 +91,7 @@ def _refuse_mixed_reasons(delivery: Delivery) -> None:
     A row without a reason may stand beside rows with one, in the same delivery: most exports name a reason
     only where there is something to explain.
     """
-    [has_reasons] = delivery.row("select count(*) > 0 from delivery where reason <> ''")
+    has_reasons = _has_any(delivery, "reason")
     message = (
         "The units were delivered without a reason before; those with one would count on top."
         if has_reasons
@@ -137,7 +144,8 @@ def _refuse_mixed(
 def _add_up_lines(delivery: Delivery) -> None:
     """One row per order, item, location and day: units added, the price their weighted mean.
 
-    Prices are weighted by the size of the line, returns included; the stock is the last line's.
+    Prices are weighted by the size of the line, returns included; the stock is the last line's. A line that
+    shares its key with no other is its own sum, and stays.
     """
     sums = {
         "units_sold": "sum(units_sold)",
@@ -149,17 +157,31 @@ def _add_up_lines(delivery: Delivery) -> None:
         "on_hand_qty": "(array_agg(on_hand_qty order by line_number desc)"
         " filter (where on_hand_qty is not null))[1]",
     }
-    values = delivery.values
-    delivery.connection.execute("alter table delivery rename to order_lines")
+    key, values = delivery.contract.key, delivery.values
+    repeated = delivery.connection.execute(
+        sql.SQL(
+            """
+            create temporary table repeated on commit drop as
+            select {key} from delivery group by {key} having count(*) > 1
+            """
+        ).format(key=column_list(key))
+    ).rowcount
+    if not repeated:
+        return
+    delivery.connection.execute("analyze repeated")
     delivery.connection.execute(
         sql.SQL(
-            "create temporary table delivery on commit drop as select {}, {} from order_lines group by {}"
+            """
+            with lines as (
+                delete from delivery using repeated where {same_key} returning delivery.*
+            )
+            insert into delivery ({key}, {values}, line_number)
+            select {key}, {sums}, min(line_number) from lines group by {key}
+            """
         ).format(
-            column_list(delivery.contract.key),
-            sql.SQL(", ").join(
-                sql.SQL("{} as {}").format(sql.SQL(sums[name]), sql.Identifier(name)) for name in values
-            ),
-            column_list(delivery.contract.key),
+            same_key=same_key("repeated", key),
+            key=column_list(key),
+            values=column_list(values),
+            sums=sql.SQL(", ").join(sql.SQL(sums[name]) for name in values),
         )
     )
-    delivery.connection.execute("analyze delivery")

@@ -68,13 +68,17 @@ def ingest_folder(
     if len(settled(found, time.time(), quiet_seconds)) < len(found):
         time.sleep(quiet_seconds)
     done = finished(known_files(warehouse, client.client_id), client.reading_digest())
+    known: dict[str, set[str]] = {}
+    for entry in done:
+        known.setdefault(entry.path, set()).add(entry.sha256)
     outcomes = []
     for file in pending(settled(scan(folder), time.time(), quiet_seconds), done, client.feeds):
         try:
-            known = {entry.sha256 for entry in done if entry.path == file.path}
             outcomes.append(
                 load_unless_done(
-                    *(warehouse, client, folder, file, known), run_id=run_id, on_progress=on_progress
+                    *(warehouse, client, folder, file, known.get(file.path, set())),
+                    run_id=run_id,
+                    on_progress=on_progress,
                 )
             )
         except FileChangedError:

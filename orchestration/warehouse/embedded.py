@@ -46,6 +46,7 @@ from orchestration.warehouse.postmaster import (
     is_alive,
     recorded_postmaster,
 )
+from orchestration.warehouse.server_memory import wanted_settings
 
 _START_SECONDS = 60.0
 _TURN_SECONDS = 150.0
@@ -210,6 +211,7 @@ def _launch(data_dir: Path, user: pwd.struct_passwd) -> psutil.Process | None:
     ensure_private(folder, user)
     quoted = str(folder).replace('"', '""')
     options = {
+        **wanted_settings(data_dir),
         "listen_addresses": "",
         "port": str(PORT),
         "unix_socket_directories": f'"{quoted}"',

@@ -170,6 +170,35 @@ def stages(
 
 
 @app.command()
+def landing(
+    lines: Annotated[int, typer.Option("--lines", min=1, help="UCI's data set has 541,909.")] = 541_909,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="The best round counts.")] = 3,
+) -> None:
+    """Invoice lines from a file into staging, beside reading it and one COPY into a table without index."""
+    from tests.bench import landing as bench
+
+    with err.status("starting PostgreSQL") as status:
+        found = bench.measure(lines, rounds, status.update)
+    table = Table(
+        *("", "lines", "seconds", "floor", "times", "processor, own and server", "floor", "times"),
+        box=SIMPLE_HEAD,
+    )
+    for one in found:
+        table.add_row(
+            one.what,
+            f"{one.lines:,}",
+            f"{one.load.wall:.2f}",
+            f"{one.floor.wall:.2f}",
+            f"{one.load.wall / one.floor.wall:.1f}",
+            f"{one.load.own:.2f} + {one.load.server:.2f}",
+            f"{one.floor.processor:.2f}",
+            f"{one.load.processor / one.floor.processor:.1f}",
+        )
+    out.print(table)
+    out.print("The bar is 1.5 times.")
+
+
+@app.command()
 def neighbours(
     pairs: Annotated[int, typer.Option("--pairs", min=1, help="Of runs, in alternating order.")] = 3,
     items: Annotated[

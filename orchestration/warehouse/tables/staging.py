@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Date, Index, Table, Text, text
+from sqlalchemy import BigInteger, Column, Date, PrimaryKeyConstraint, Table, Text, text
 
 from orchestration.warehouse.tables.columns import (
     book,
@@ -53,7 +53,7 @@ sales = Table(
     ),
     book("on_hand_qty", "Stock at the end of the day, where the sales feed carries it."),
     _file_id(),
-    Index("ix_sales_client_id_date", "client_id", "date"),
+    PrimaryKeyConstraint("client_id", "date", "item_id", "location_id", "order_id", "reason"),
     schema="staging",
     comment="One row per day, item, location, order and reason as last delivered.",
 )
