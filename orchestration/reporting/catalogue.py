@@ -235,6 +235,20 @@ REJECTED_ROWS = Listing(
     worker=Worker.WRITER,
 )
 
+RUNS = Listing(
+    name="runs",
+    sentence="One run that somebody asked for, and how it stands; the latest first.",
+    relation="ops.run_requests",
+    fields=fields(
+        "request_id:uuid job state message asked_by asked_at:moment started_at:moment ended_at:moment run_id"
+    ),
+    key=("asked_at", "request_id"),
+    descending=True,
+    filters=("job", "state"),
+    ranges=("asked_at",),
+    worker=Worker.WRITER,
+)
+
 CATALOGUE = (
     WORKLIST,
     FORECASTS,
@@ -249,5 +263,6 @@ CATALOGUE = (
     ITEM_QUALITY,
     DELIVERIES,
     REJECTED_ROWS,
+    RUNS,
 )
 """All of them; a route each, and a line of the documentation."""

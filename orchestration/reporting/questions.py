@@ -289,6 +289,32 @@ def projection(place: Place, client_id: str, keys: Sequence[tuple[str, str]]) ->
     )
 
 
+def unknown_names(
+    place: Place, client_id: str, items: Sequence[str], locations: Sequence[str]
+) -> Sequence[str]:
+    """Which of some items and locations a client does not have, as ``item 'tea'``."""
+    unknown = read_frame(
+        place,
+        render(
+            """
+            select 'item ' || quote_literal(named) as name from unnest({items}::text[]) as named
+            where not exists (
+                select from analytics.dim_item where client_id = {c} and item_id = named
+            )
+            union all
+            select 'location ' || quote_literal(named) from unnest({locations}::text[]) as named
+            where not exists (
+                select from analytics.dim_location where client_id = {c} and location_id = named
+            )
+            """,
+            c=client_id,
+            items=list(items),
+            locations=list(locations),
+        ),
+    )
+    return list(unknown["name"])
+
+
 def _wanted(keys: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
     """Items and locations of some series, as the queries take them."""
     return {"items": [item for item, _ in keys], "locations": [location for _, location in keys]}

@@ -314,6 +314,14 @@ def _problems_of(event: dg.DagsterEvent) -> Iterator[str]:
             yield f"{subject}: {evaluation.description or evaluation.check_name + ' did not pass'}"
 
 
+def problem_of(instance: dg.DagsterInstance, run_id: str) -> str | None:
+    """Why a run failed: what its last failed step said; None where none did."""
+    failed = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_FAILURE).records
+    events = [record.event_log_entry.dagster_event for record in failed]
+    problems = [problem for event in events if event is not None for problem in _problems_of(event)]
+    return problems[-1] if problems else None
+
+
 def _innermost_message(error: Any) -> str:
     """What went wrong in the words of whoever noticed it first, without the name of the exception's class."""
     if error is None:

@@ -60,7 +60,10 @@ OF_WRITERS: Mapping[str, Rights] = {
             *("status", "location", "body"),
         ),
     },
+    "landing_files": {"select": ()},
+    "rejected_rows": {"select": ()},
 }
+"""What was delivered is read by them too: a client's own login is told of it in ``analytics.feeds``."""
 
 LOGS: Mapping[str, Rights] = {
     "audit_log": {},
