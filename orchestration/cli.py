@@ -21,8 +21,10 @@ from orchestration.commands import (
     feeds,
     guess,
     installation,
+    keys,
     model,
     sources,
+    users,
     work,
 )
 from orchestration.commands.terminal import err, out
@@ -90,6 +92,8 @@ app.add_typer(feeds.app, name="feed")
 app.add_typer(sources.app, name="source")
 app.add_typer(deliveries.app, name="delivery")
 app.add_typer(model.app, name="model")
+app.add_typer(users.app, name="user")
+app.add_typer(keys.app, name="key")
 for command, example in (
     (installation.demo, "forecaster demo"),
     (installation.setup, "forecaster setup --client-name 'My Company' --skip-test-data"),

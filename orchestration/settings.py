@@ -83,7 +83,12 @@ SigningKey = Annotated[SecretStr, AfterValidator(_long_enough)]
 class Settings(BaseSettings):
     """The environment of one installation. Variables win over ``.env``, which wins over the defaults."""
 
-    model_config = SettingsConfigDict(env_file=WORKPLACE / ".env", extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_file=WORKPLACE / ".env",
+        extra="ignore",
+        env_ignore_empty=True,
+        hide_input_in_errors=True,  # it may be a secret
+    )
 
     database_url: SecretStr | None = Field(default=None, alias="DATABASE_URL")
     """Administrative login of the warehouse database; unset starts the embedded server."""

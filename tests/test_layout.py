@@ -27,7 +27,7 @@ ORCHESTRATION = (
     {"errors", "foreign_text"},
     {"warehouse"},
     {"clients", "client_feeds", "client_sources", "audit", "table_assets", "resources", "run_requests"},
-    {"landing", "reading"},
+    {"landing", "reading", "access"},
     {"pulling"},
     {"guessing"},
     {"stages"},
