@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from orchestration.commands import (
+    api,
     backup,
     clients,
     deliveries,
@@ -108,6 +109,7 @@ for command, example in (
     (backup.restore, "forecaster restore /mnt/backups/forecaster.zip"),
     (installation.up, "forecaster up --port 3000"),
     (installation.down, "forecaster down"),
+    (api.api, "forecaster api --host 127.0.0.1 --port 8000"),
 ):
     app.command(epilog=f"Example: {example}")(command)
 
