@@ -18,6 +18,11 @@ from typing import Any
 
 from orchestration.api.problems import Kind, ProblemError
 
+
+class TokenRefusedError(ProblemError):
+    """A token that was made up, or given for something else."""
+
+
 LONGEST = 2_000
 _SEAL_BYTES = 16
 
@@ -38,7 +43,7 @@ def unseal(secrets: Sequence[bytes], about: Sequence[str], token: str) -> list[A
     """The key in a token.
 
     Raises:
-        ProblemError: it was not given for this, or by nobody here.
+        TokenRefusedError: it was not given for this, or by nobody here.
     """
     try:
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
@@ -58,8 +63,8 @@ def _sealed(secret: bytes, about: Sequence[str], text: bytes) -> bytes:
     return hmac.digest(secret, message, hashlib.sha256)[:_SEAL_BYTES]
 
 
-def _refused() -> ProblemError:
-    return ProblemError(
+def _refused() -> TokenRefusedError:
+    return TokenRefusedError(
         Kind.NOT_VALID,
         "This page token was not given for this client, listing and filter; begin at the first page.",
         errors=[{"in": "query.page", "problem": "not a token of this listing"}],

@@ -10,8 +10,9 @@ from fastapi.responses import Response
 
 from orchestration.access.identity import Action
 from orchestration.api.answers import page_answer
-from orchestration.api.callers import ClientWork, client_work, office_of
+from orchestration.api.callers import ClientWork, client_work, office_of, record
 from orchestration.api.formats import Format
+from orchestration.api.paging import TokenRefusedError
 from orchestration.api.problems import Kind
 from orchestration.api.schemas import Planning, client_parameter, page_of, problem_responses
 from orchestration.api.wishes import asked, parameters
@@ -39,7 +40,16 @@ def rows_answer(
 ) -> Response:
     """One page of a listing; where it is empty, why."""
     seals = office_of(request).seals
-    wanted = asked(listing, work.client_id, request.query_params.multi_items(), seals, fixed)
+    try:
+        wanted = asked(listing, work.client_id, request.query_params.multi_items(), seals, fixed)
+    except TokenRefusedError:
+        record(
+            *(request, "access_refused"),
+            identity=work.identity,
+            client_id=work.client_id,
+            reason="page token",
+        )
+        raise
     reason, planning = None, None
     with work.reading(listing.worker) as connection:
         page = read_page(connection, listing, work.client_id, wanted.wish)
