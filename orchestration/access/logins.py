@@ -86,7 +86,7 @@ def authenticate_password(
 
 
 def issue_tokens(connection: Connection, keys: SigningKeys, user_id: UUID) -> Tokens | None:
-    """The tokens of a new login, in the transaction that let the user in; None where there is no such user."""
+    """The tokens of a new login, in the transaction that let the user in; None for a disabled one."""
     if not _locked(connection, user_id):
         return None
     connection.execute(

@@ -58,7 +58,7 @@ def add(
     with warehouse.transaction() as connection:
         users.add_user(connection, address, password, origin, is_operator=operator)
         if client is not None:
-            users.set_role(connection, address, client, None if role is Role.NONE else role.value, origin)
+            users.set_role(connection, address, client, role.value, origin)
     what = "an operator" if operator else f"{role.value} of {client}"
     out.print(f"[green]Added[/] {escape(address)}, {escape(what)}.")
 
