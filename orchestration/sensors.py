@@ -30,7 +30,7 @@ from orchestration.jobs import client_pipeline, forecast_only, inventory_only
 from orchestration.landing.discovery import settled
 from orchestration.landing.folder import scan
 from orchestration.resources import Installation
-from orchestration.running.runs import problem_of
+from orchestration.running.problems import problem_of
 from orchestration.warehouse.server import WarehouseError
 
 _WEBHOOK_SECONDS = 8.0

@@ -14,10 +14,9 @@ import psycopg
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse, Response
 from psycopg_pool import PoolTimeout
-from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
 
 from orchestration.access.signing import signing_keys
 from orchestration.api.callers import CLIENT_HEADER, KEY_HEADER, Office
@@ -95,7 +94,7 @@ def build_app(warehouse: Warehouse, settings: Settings, rates: Rates | None = No
             ],
             expose_headers=["ETag", "Link", "Location", "Retry-After", "X-Next-Page", REQUEST_ID],
         )
-    app.add_middleware(Envelope, metrics=office.metrics)
+    app.add_middleware(Envelope, metrics=office.metrics, prefix=PREFIX)
     return app
 
 
@@ -115,10 +114,9 @@ def _answer_errors(app: FastAPI) -> None:
         return answer(request, error)
 
     async def of_the_framework(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        kind = of_status(error.status_code)
-        detail = _DETAILS.get(kind, str(error.detail))
-        return answer(request, ProblemError(kind, detail, headers=dict(error.headers or {})))
+        kind = of_status(getattr(error, "status_code", 500))
+        detail = _DETAILS.get(kind, str(getattr(error, "detail", kind.title)))
+        return answer(request, ProblemError(kind, detail, headers=getattr(error, "headers", None)))
 
     async def of_validation(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
@@ -133,11 +131,15 @@ def _answer_errors(app: FastAPI) -> None:
         return answer(request, of_postgres(error))
 
     app.add_exception_handler(ProblemError, of_ours)
-    app.add_exception_handler(HTTPException, of_the_framework)
+    for status in _OF_THE_FRAMEWORK:
+        app.add_exception_handler(status, of_the_framework)
     app.add_exception_handler(RequestValidationError, of_validation)
     for kind in _OF_THE_DATABASE:
         app.add_exception_handler(kind, of_the_database)
 
+
+_OF_THE_FRAMEWORK = (400, 404, 405, 413, 415)
+"""What routing and reading a body answer by themselves."""
 
 _DETAILS = {
     Kind.NOT_FOUND: "There is nothing at this address; GET /docs lists what there is.",

@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from starlette.exceptions import HTTPException
+from fastapi import HTTPException
 
 from orchestration.api.headers import REQUEST_ID, request_id, security_headers
 from orchestration.api.limits import MOST_BODY_BYTES, MOST_DELIVERY_BYTES
@@ -32,11 +32,12 @@ _DELIVERED_TO = ("/deliveries", "/forecasts/actuals")
 
 
 class Envelope:
-    """The layer; ``app`` is the application inside."""
+    """The layer; ``app`` is the application inside, whose routers are included under ``prefix``."""
 
-    def __init__(self, app: App, metrics: Metrics) -> None:
+    def __init__(self, app: App, metrics: Metrics, prefix: str) -> None:
         self._app = app
         self._metrics = metrics
+        self._prefix = prefix
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; what is no request passes through."""
@@ -95,7 +96,9 @@ class Envelope:
             self._tell(scope, given, status, time.perf_counter() - began)
 
     def _tell(self, scope: Scope, given: str, status: int | None, seconds: float) -> None:
-        pattern = getattr(scope.get("route"), "path", "none")
+        pattern = str(getattr(scope.get("route"), "path", "none"))
+        if scope["path"].startswith(self._prefix) and pattern.startswith("/"):
+            pattern = self._prefix + pattern.removeprefix(self._prefix)
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._metrics.answered(method, pattern, status or 0, seconds)
         state = scope["state"]

@@ -13,7 +13,6 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from starlette.datastructures import UploadFile
 
 from orchestration.access.identity import Action
 from orchestration.api.callers import ClientWork, client_work, office_of
@@ -104,7 +103,7 @@ async def _content(request: Request) -> tuple[str, bytes]:
 
 async def _form_file(request: Request) -> tuple[str, bytes]:
     async with request.form(max_files=1, max_fields=4, max_part_size=MOST_DELIVERY_BYTES) as form:
-        files = [value for value in form.values() if isinstance(value, UploadFile)]
+        files = [value for value in form.values() if not isinstance(value, str)]
         if len(files) != 1:
             raise _invalid("body.file", "Send one file in the form's field 'file'.")
         name = (files[0].filename or "").lower()

@@ -213,6 +213,7 @@ def _wait_seconds(preferences: list[str]) -> int:
 
 
 _ACCEPTED: dict[int | str, dict[str, Any]] = {
+    200: {"description": "It has ended while the caller waited.", "model": RunState},
     202: {"description": "Asked for; the header Location says where to ask.", "model": RunState},
     **REFUSALS,
     **problem_responses(Kind.TOO_LARGE),

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import dagster as dg
 import polars as pl
 import pytest
-from starlette.testclient import TestClient
+from fastapi.testclient import TestClient
 
 from orchestration.access import users
 from orchestration.access.keys import create_key

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import polars as pl
 import pytest
-from starlette.testclient import TestClient
+from fastapi.testclient import TestClient
 
 from orchestration import run_requests
 from orchestration.landing.discovery import settled

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from starlette.testclient import TestClient
+from fastapi.testclient import TestClient
 
 from orchestration.api.app import build_app, of_postgres
 from orchestration.api.limits import Rates
@@ -189,4 +189,4 @@ def test_the_document_describes_every_route_with_its_parameters(api: TestClient)
         assert f"/api/v1/{path}" in document["paths"]
     assert document["paths"]["/api/v1/forecast"]["post"]["requestBody"]
     page = api.get("/docs").text
-    assert all(path.replace("{", "{") in page for path in document["paths"])
+    assert all(path in page for path in document["paths"])

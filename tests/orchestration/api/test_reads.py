@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from starlette.testclient import TestClient
+from fastapi.testclient import TestClient
 
 from orchestration.clients import Client
 from orchestration.reporting.catalogue import CATALOGUE

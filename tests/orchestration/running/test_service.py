@@ -468,6 +468,17 @@ def test_a_code_server_that_ends_by_itself_is_started_again(installation: Instal
     assert installation.processes() == {}
 
 
+def test_an_api_that_ends_by_itself_is_started_again_and_ends_nobody_else(installation: Installation) -> None:
+    installation.up(runs=0)
+    before = installation.processes()
+    before["API"].kill()
+    until(lambda: installation.processes().get("API", before["API"]) != before["API"])
+    assert "The API ended with -9; it is started again." in installation.log()
+    assert {**installation.processes(), "API": None} == {**before, "API": None}
+    assert stop_service(installation.settings, 60.0, deaf) is not None
+    assert installation.processes() == {}
+
+
 def test_of_two_that_start_at_once_one_is_refused(installation: Installation) -> None:
     with free_port() as other:
         pass  # let go for the service
