@@ -27,7 +27,7 @@ from orchestration.access.logins import identity_of_access_token
 from orchestration.access.security_events import Origin
 from orchestration.access.security_events import record as write_down
 from orchestration.access.signing import SigningKeys
-from orchestration.api.limits import RateLimits
+from orchestration.api.limits import RateLimits, TooManyError
 from orchestration.api.metrics import Metrics
 from orchestration.api.pool import Connection, Pool, no_client
 from orchestration.api.problems import Kind, ProblemError
@@ -139,11 +139,12 @@ def record(
 
 
 def count_address(request: Request) -> None:
-    """Count a request of an address; raises ``ProblemError`` where there were too many."""
+    """Count a request of an address; raises ``TooManyError`` where there were too many."""
     try:
         office_of(request).limits.count_address(address_of(request))
-    except ProblemError:
-        record(request, "rate_limited", by="address")
+    except TooManyError as error:
+        if error.is_news:
+            record(request, "rate_limited", by="address")
         raise
 
 
@@ -169,8 +170,9 @@ def caller(request: Request) -> Identity:
     request.state.caller = found.name
     try:
         office.limits.count_caller(found.name)
-    except ProblemError:
-        record(request, "rate_limited", identity=found, by="caller")
+    except TooManyError as error:
+        if error.is_news:
+            record(request, "rate_limited", identity=found, by="caller")
         raise
     return found
 

@@ -49,6 +49,22 @@ class Rates:
     logins: int = 20
 
 
+class TooManyError(ProblemError):
+    """More requests than are answered.
+
+    Attributes:
+        is_news: whether it is the first refusal within a minute: one entry of the record says enough.
+    """
+
+    def __init__(self, per_minute: int, seconds: int, is_news: bool) -> None:
+        super().__init__(
+            Kind.TOO_MANY,
+            f"More than {per_minute} requests came within a minute; wait {seconds} seconds.",
+            headers={"Retry-After": str(seconds)},
+        )
+        self.is_news = is_news
+
+
 class RateLimits:
     """Counts requests by whom they come from."""
 
@@ -57,7 +73,7 @@ class RateLimits:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
     def count_address(self, address: str) -> None:
-        """Count a request of an address; raises ``ProblemError`` where there were too many."""
+        """Count a request of an address; raises ``TooManyError`` where there were too many."""
         self._count(self._rates.address, "address", address)
 
     def count_caller(self, name: str) -> None:
@@ -75,8 +91,5 @@ class RateLimits:
             return
         again_at = self._limiter.get_window_stats(item, *who).reset_time
         seconds = max(1, math.ceil(again_at - time.time()))
-        raise ProblemError(
-            Kind.TOO_MANY,
-            f"More than {per_minute} requests came within a minute; wait {seconds} seconds.",
-            headers={"Retry-After": str(seconds)},
-        )
+        is_news = self._limiter.hit(RateLimitItemPerMinute(1), "refused", *who)
+        raise TooManyError(per_minute, seconds, is_news)

@@ -113,7 +113,8 @@ def demo() -> None:
     out.print("Reports: " + escape(", ".join(map(str, reports))), soft_wrap=True)
     out.print(
         "Try next:\n"
-        "  forecaster up    # the UI, with schedules and sensors\n"
+        "  forecaster up    # the UI, with schedules and sensors, and the API on http://127.0.0.1:8000\n"
+        "  forecaster user add you@example.com --operator    # with its password you sign in to the API\n"
         f"  forecaster sql --client {DEMO_IDS[0]} -c 'select * from planner_worklist limit 10'\n"
         "  forecaster client guess my_sales.csv    # your own data: what it is, and what to run",
         soft_wrap=True,

@@ -22,6 +22,7 @@ from orchestration.api.callers import (
     origin_of,
     record,
 )
+from orchestration.api.limits import TooManyError
 from orchestration.api.problems import Kind, ProblemError
 from orchestration.api.schemas import problem_responses
 
@@ -80,8 +81,9 @@ def token(request: Request, login: Login) -> Response:
     office = office_of(request)
     try:
         office.limits.count_login(address_of(request), login.email.strip().lower())
-    except ProblemError:
-        record(request, "rate_limited", by="login")
+    except TooManyError as error:
+        if error.is_news:
+            record(request, "rate_limited", by="login")
         raise
     origin = origin_of(request)
     with office.pool.as_api() as connection:

@@ -75,20 +75,23 @@ def test_who_asks_too_often_is_told_when_to_come_back(
     settings: Settings, warehouse: Warehouse, shop: Shop
 ) -> None:
     with TestClient(build_app(warehouse, settings, Rates(address=1_000, caller=3, logins=2))) as api:
-        statuses = [api.get("/api/v1/me", headers=shop.key()).status_code for _ in range(4)]
-        refused = api.get("/api/v1/me", headers={**shop.key(), "X-Request-Id": "often-1"})
+        statuses = [api.get("/api/v1/me", headers=shop.key()).status_code for _ in range(3)]
+        refused, again = (
+            api.get("/api/v1/me", headers={**shop.key(), "X-Request-Id": f"often-{number}"})
+            for number in (1, 2)
+        )
         another = api.get("/api/v1/me", headers=shop.key("read"))
         login = {"email": "nobody@example.com", "password": "wrong"}
         logins = [api.post("/api/v1/auth/token", json=login).status_code for _ in range(3)]
-    assert statuses == [200, 200, 200, 429]
+    assert (statuses, refused.status_code, again.status_code) == ([200, 200, 200], 429, 429)
     assert 1 <= int(refused.headers["retry-after"]) <= 60
     assert another.status_code == 200
     assert logins == [401, 401, 429]
     with warehouse.transaction() as connection:
-        event = connection.execute(
-            "select event, key_prefix from ops.security_events where request_id = 'often-1'"
-        ).fetchone()
-    assert event == ("rate_limited", shop.keys["all"][:13])
+        events = connection.execute(
+            "select event, key_prefix, request_id from ops.security_events where request_id like 'often-%'"
+        ).fetchall()
+    assert events == [("rate_limited", shop.keys["all"][:13], "often-1")]
 
 
 def test_an_address_that_asks_too_often_is_stopped_before_anybody_is_known(

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from fastapi.testclient import TestClient
 
+from orchestration.api.problems import Kind
 from orchestration.clients import Client
 from orchestration.reporting.catalogue import CATALOGUE
 from orchestration.reporting.listings import Wish, Worker, read_page
@@ -144,6 +145,17 @@ def test_quality_of_an_item_is_asked_by_the_ancestors_path(api: TestClient, shop
     rows = answer.json()["data"]
     assert rows
     assert {row["item_id"] for row in rows} == {shop.items[0]}
+
+
+def test_an_operator_reads_every_client_that_there_is(
+    api: TestClient, shop: Shop, other: Shop, operator: str
+) -> None:
+    headers = bearer(api, operator)
+    for each in (shop, other):
+        assert each.mark in api.get(each.path("/worklist"), headers=headers).text
+    answer = api.get("/api/v1/clients/nobody_at_all/worklist", headers=headers)
+    assert (answer.status_code, answer.json()["title"]) == (404, Kind.NOT_FOUND.title)
+    assert api.get("/api/v1/forecasts/quality/a", headers=headers).status_code == 400
 
 
 def test_who_one_is(api: TestClient, shop: Shop, operator: str) -> None:
