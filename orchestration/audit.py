@@ -37,11 +37,12 @@ def record(
         insert into ops.audit_log (client_id, actor, run_id, action, object, row_count, details)
         values (%s, %s, %s, %s, %s, %s, %s)
         """,
-        (client_id, _actor(), run_id, action, subject, row_count, Jsonb(details)),
+        (client_id, actor(), run_id, action, subject, row_count, Jsonb(details)),
     )
 
 
-def _actor() -> str:
+def actor() -> str:
+    """The user of the operating system whose process acts; unknown where it has no name."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -14,6 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from orchestration.commands import (
+    api,
     backup,
     clients,
     deliveries,
@@ -21,8 +22,10 @@ from orchestration.commands import (
     feeds,
     guess,
     installation,
+    keys,
     model,
     sources,
+    users,
     work,
 )
 from orchestration.commands.terminal import err, out
@@ -90,6 +93,8 @@ app.add_typer(feeds.app, name="feed")
 app.add_typer(sources.app, name="source")
 app.add_typer(deliveries.app, name="delivery")
 app.add_typer(model.app, name="model")
+app.add_typer(users.app, name="user")
+app.add_typer(keys.app, name="key")
 for command, example in (
     (installation.demo, "forecaster demo"),
     (installation.setup, "forecaster setup --client-name 'My Company' --skip-test-data"),
@@ -104,6 +109,7 @@ for command, example in (
     (backup.restore, "forecaster restore /mnt/backups/forecaster.zip"),
     (installation.up, "forecaster up --port 3000"),
     (installation.down, "forecaster down"),
+    (api.api, "forecaster api --host 127.0.0.1 --port 8000"),
 ):
     app.command(epilog=f"Example: {example}")(command)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import dagster as dg
 import psycopg
 
-from orchestration import audit
+from orchestration import audit, run_requests
 from orchestration.clients import (
     CLIENT_PARTITIONS,
     CLIENT_TAG,
@@ -26,10 +26,11 @@ from orchestration.clients import (
     read_registry,
     registered_ids,
 )
-from orchestration.jobs import client_pipeline
+from orchestration.jobs import client_pipeline, forecast_only, inventory_only
 from orchestration.landing.discovery import settled
 from orchestration.landing.folder import scan
 from orchestration.resources import Installation
+from orchestration.running.problems import problem_of
 from orchestration.warehouse.server import WarehouseError
 
 _WEBHOOK_SECONDS = 8.0
@@ -165,6 +166,71 @@ def run_failures(context: dg.RunFailureSensorContext, installation: Installation
             context.log.error(f"The webhook was not told of the failure of run {run.run_id}: {problem}.")
 
 
+@dg.sensor(
+    jobs=[forecast_only, inventory_only, client_pipeline],
+    minimum_interval_seconds=5,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Runs what was asked for over HTTP, and writes back what came of it.",
+)
+def requested_runs(
+    context: dg.SensorEvaluationContext, installation: Installation
+) -> dg.SensorResult | dg.SkipReason:
+    """A request is one run: its number is the run's key, however often a tick is tried again."""
+    if reason := _cannot_look(installation):
+        return reason
+    with installation.warehouse.transaction() as connection:
+        open_requests = run_requests.unfinished(connection)
+    if not open_requests:
+        return dg.SkipReason("Nobody waits for a run.")
+    registry = {client.client_id: client for client in read_registry(installation.warehouse).clients}
+    partitions = set(context.instance.get_dynamic_partitions("clients"))
+    wanted = []
+    for request in open_requests:
+        client = registry.get(request.client_id)
+        turn = _turn_of(context.instance, request) or run_requests.refusal(
+            request.job, is_known=client is not None, is_active=client is not None and client.is_active
+        )
+        if turn is None:
+            # the partition of a client that was added just now comes with a tick of 'client_registry'
+            if request.client_id in partitions:
+                wanted.append(_requested_run(request))
+        else:
+            with installation.warehouse.transaction() as connection:
+                run_requests.write_back(connection, request, turn)
+    return dg.SensorResult(
+        run_requests=wanted,
+        skip_reason=None if wanted else f"{len(open_requests)} requests, all with a run.",
+    )
+
+
+def _turn_of(instance: dg.DagsterInstance, request: run_requests.RunRequest) -> run_requests.Turn | None:
+    """What became of a request's run, the last one where it was tried again; None where it has none."""
+    runs = instance.get_runs(dg.RunsFilter(tags={run_requests.REQUEST_TAG: str(request.request_id)}), limit=1)
+    if not runs:
+        return None
+    run = runs[0]
+    problem = problem_of(instance, run.run_id) if run.status is dg.DagsterRunStatus.FAILURE else None
+    is_retried = run.tags.get("dagster/will_retry") == "true"
+    return run_requests.turn_of(run.status.value, run.run_id, problem, is_retried=is_retried)
+
+
+def _requested_run(request: run_requests.RunRequest) -> dg.RunRequest:
+    as_of = request.parameters.get("as_of_date")
+    steps = run_requests.STEPS[request.job] if as_of else ()
+    return dg.RunRequest(
+        run_key=str(request.request_id),
+        job_name=run_requests.JOBS[request.job],
+        partition_key=request.client_id,
+        run_config={"ops": {step: {"config": {"as_of_date": as_of}} for step in steps}},
+        tags={
+            CLIENT_TAG: request.client_id,
+            run_requests.REQUEST_TAG: str(request.request_id),
+            run_requests.ASKED_BY_TAG: request.asked_by,
+            run_requests.HTTP_REQUEST_TAG: str(request.parameters.get("http_request", "unknown")),
+        },
+    )
+
+
 def _cannot_look(installation: Installation) -> dg.SkipReason | None:
     """Why a tick can do nothing, in the sentence that says what to do; None where the tables are there."""
     try:
@@ -202,4 +268,4 @@ def _post(url: str, body: Mapping[str, str | None], seconds: float) -> str | Non
     return None
 
 
-SENSORS = (new_files, client_registry, run_failures)
+SENSORS = (new_files, client_registry, run_failures, requested_runs)

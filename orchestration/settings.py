@@ -10,10 +10,10 @@ import os
 import re
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from dotenv import dotenv_values
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -47,10 +47,48 @@ def _host_names(listed: str | tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+_ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:\d+)?")
+
+
+def _origins(listed: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Origins from a list with commas, as browsers spell them.
+
+    Raises:
+        ValueError: one of them is more or less than a scheme and a host with its port.
+    """
+    parts = listed.split(",") if isinstance(listed, str) else listed
+    origins = tuple(origin.strip().lower() for origin in parts if origin.strip())
+    if wrong := [origin for origin in origins if not _ORIGIN.fullmatch(origin)]:
+        raise ValueError(
+            f"{wrong[0]!r} is not an origin; write it as in https://planning.example.com, without a path"
+        )
+    return origins
+
+
+_SHORTEST_KEY = 32
+"""Characters: RFC 7518 wants as many bytes of a key as its hash has."""
+
+
+def _long_enough(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value()) < _SHORTEST_KEY:
+        raise ValueError(
+            f"must have {_SHORTEST_KEY} characters or more; make one with: openssl rand -hex {_SHORTEST_KEY}"
+        )
+    return secret
+
+
+SigningKey = Annotated[SecretStr, AfterValidator(_long_enough)]
+
+
 class Settings(BaseSettings):
     """The environment of one installation. Variables win over ``.env``, which wins over the defaults."""
 
-    model_config = SettingsConfigDict(env_file=WORKPLACE / ".env", extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_file=WORKPLACE / ".env",
+        extra="ignore",
+        env_ignore_empty=True,
+        hide_input_in_errors=True,  # it may be a secret
+    )
 
     database_url: SecretStr | None = Field(default=None, alias="DATABASE_URL")
     """Administrative login of the warehouse database; unset starts the embedded server."""
@@ -84,6 +122,23 @@ class Settings(BaseSettings):
         default=(), alias="FORECASTER_UI_HOSTS"
     )
     """Under which names a proxy offers the UI, as browsers send them; the loopback's are always answered."""
+
+    environment: Literal["development", "production"] = Field(default="development", alias="ENVIRONMENT")
+    """Whether anybody but the developer depends on it; in production nothing is made up."""
+
+    api_port: int = Field(default=8000, ge=1, le=65535, alias="FORECASTER_API_PORT")
+    """Port of the HTTP API on 127.0.0.1."""
+
+    jwt_secret_key: SigningKey | None = Field(default=None, alias="JWT_SECRET_KEY")
+    """Signs access tokens; required in production, made up in development."""
+
+    jwt_secret_key_previous: SigningKey | None = Field(default=None, alias="JWT_SECRET_KEY_PREVIOUS")
+    """Tokens signed with it are accepted, too, until they expire."""
+
+    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_origins)] = Field(
+        default=(), alias="CORS_ORIGINS"
+    )
+    """Web sites whose pages may call the HTTP API from a browser."""
 
     @cached_property
     def dagster_home(self) -> Path:

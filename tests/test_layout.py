@@ -26,13 +26,14 @@ ORCHESTRATION = (
     {"settings", "registry", "registry_problems", "feeds", "sources", "references"},
     {"errors", "foreign_text"},
     {"warehouse"},
-    {"clients", "client_feeds", "client_sources", "audit", "table_assets", "resources"},
-    {"landing", "reading"},
+    {"clients", "client_feeds", "client_sources", "audit", "table_assets", "resources", "run_requests"},
+    {"landing", "reading", "access"},
     {"pulling"},
     {"guessing"},
     {"stages"},
     {"jobs", "reporting", "running"},
     {"schedules", "sensors", "definitions", "demo", "demo_setup", "diagnosis"},
+    {"api"},
     {"commands"},
     {"cli"},
 )
@@ -242,7 +243,7 @@ def test_the_library_reads_no_environment_variable() -> None:
 
 
 def test_loading_the_code_location_imports_no_model_library(tmp_path: Path) -> None:
-    heavy = ("torch", "chronos", "transformers", "statsforecast", "fsspec", "s3fs", "paramiko")
+    heavy = ("torch", "chronos", "transformers", "statsforecast", "fsspec", "s3fs", "paramiko", "fastapi")
     code = f"import sys, orchestration.definitions; print([m for m in {heavy} if m in sys.modules])"
     nowhere = "postgresql://127.0.0.1:1/warehouse"
     assert printed_by(code, DATABASE_URL=nowhere, FORECASTER_HOME=str(tmp_path)) == "[]"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestration.commands.api import show_made_up_key
 from orchestration.commands.doctor import show_what_needs_a_look
 from orchestration.commands.terminal import (
     err,
@@ -112,15 +113,22 @@ def demo() -> None:
     out.print("Reports: " + escape(", ".join(map(str, reports))), soft_wrap=True)
     out.print(
         "Try next:\n"
-        "  forecaster up    # the UI, with schedules and sensors\n"
+        "  forecaster up    # the UI, with schedules and sensors, and the API on http://127.0.0.1:8000\n"
+        "  forecaster user add you@example.com --operator    # with its password you sign in to the API\n"
         f"  forecaster sql --client {DEMO_IDS[0]} -c 'select * from planner_worklist limit 10'\n"
         "  forecaster client guess my_sales.csv    # your own data: what it is, and what to run",
         soft_wrap=True,
     )
 
 
-def up(port: Port = 3000) -> None:
-    """Start PostgreSQL and the Dagster UI with its daemon, and stay; Ctrl-C stops all but PostgreSQL.
+def up(
+    port: Port = 3000,
+    api_port: Annotated[
+        int | None,
+        typer.Option(help="Port of the API; FORECASTER_API_PORT, else 8000, where it is left out."),
+    ] = None,
+) -> None:
+    """Start PostgreSQL, the UI with its daemon and the API, and stay; Ctrl-C stops all but PostgreSQL.
 
     Stopping waits for the runs; a second Ctrl-C ends them, and the next start tries them again. SIGTERM waits
     a minute at most.
@@ -134,12 +142,14 @@ def up(port: Port = 3000) -> None:
         for run in _mark_ended_runs(settings, warehouse):
             err.print(f"[yellow]Run {run.run_id} ended with the last UI; it is tried again.[/]")
     show_what_needs_a_look(settings, warehouse)
+    show_made_up_key(settings)
     log = escape(str(service_log(settings)))
     err.print(f"Starting the UI; this takes about 20 seconds. What it prints goes to {log}")
     ended = run_service(
         settings,
         instance_environment(settings, warehouse),
         port,
+        api_port or settings.api_port,
         _announce,
         lambda seconds: _announce_stop(settings, warehouse, seconds, "; Ctrl-C again ends them at once"),
     )
@@ -186,7 +196,11 @@ def down(
 
 
 def _announce(service: Service) -> None:
-    err.print(f"[green]The UI is at {service.url}[/]; Ctrl-C stops it.")
+    err.print(
+        f"[green]The UI is at {service.url}, the API at {service.api_url}[/] with its pages under /docs; "
+        "Ctrl-C stops both.",
+        soft_wrap=True,
+    )
 
 
 def _announce_stop(settings: Settings, warehouse: Warehouse, seconds: float, advice: str) -> None:

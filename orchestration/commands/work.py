@@ -137,7 +137,11 @@ def status() -> None:
         show_warning(warning)
     show_what_needs_a_look(settings, warehouse)
     service = running_service(settings)
-    out.print(f"UI: {service.url}" if service else "UI: not running; 'forecaster up' starts it.")
+    out.print(
+        f"UI: {service.url}, API: {service.api_url}"
+        if service
+        else "UI and API: not running; 'forecaster up' starts them."
+    )
 
 
 def report(

@@ -131,6 +131,12 @@ def judge_roles(facts: ServerFacts, roles: Roles) -> Iterator[Finding]:
             f"the client's role {role} may more than read",
             f'alter role "{role}" nosuperuser nocreaterole nocreatedb noreplication nobypassrls',
         )
+    for role in facts.shut_out:
+        yield problem(
+            f"the login may not act as {role}, so nothing is done over HTTP for that client",
+            "run 'forecaster migrate'; where it changes nothing, somebody else made the role: "
+            f'grant "{role}" to "{facts.login}" with admin option',
+        )
     if facts.incomplete:
         yield problem(
             f"{len(facts.incomplete)} client role(s) lack limits ({', '.join(facts.incomplete[:3])})",

@@ -27,7 +27,7 @@ from orchestration.warehouse.public_rights import (
     open_databases,
     own_databases,
 )
-from orchestration.warehouse.server import Warehouse
+from orchestration.warehouse.server import Roles, Warehouse
 from orchestration.warehouse.tenancy import registered_slugs
 
 _FORGOTTEN_MINUTES = 10
@@ -64,6 +64,7 @@ class ServerFacts:
         newest_revision: the one this program expects.
         registered: slugs of the clients.
         clients: the clients' roles.
+        shut_out: roles of registered clients and their writers that the login may not act as.
         incomplete: roles without their limits.
         powerful: client roles that are superusers, create roles or databases, replicate or bypass policies.
         connections: that the server gives to roles without privileges.
@@ -84,6 +85,7 @@ class ServerFacts:
     newest_revision: str | None
     registered: Sequence[str]
     clients: Sequence[ClientRole]
+    shut_out: Sequence[str]
     incomplete: Sequence[str]
     powerful: Sequence[str]
     connections: int
@@ -138,11 +140,14 @@ def gather(warehouse: Warehouse, *, is_embedded: bool) -> ServerFacts:
             "forgotten": _forgotten(connection, [role.name for role in clients]),
         }
     registered: list[str] = []
+    shut_out: list[str] = []
     if has_tables:
         revision = current_revision(warehouse)
         with warehouse.transaction() as connection:
             registered = registered_slugs(connection)
-    return ServerFacts(**facts, revision=revision, registered=registered)
+        with warehouse.connect_admin() as connection:
+            shut_out = _shut_out(connection, warehouse.roles, registered)
+    return ServerFacts(**facts, revision=revision, registered=registered, shut_out=shut_out)
 
 
 def _powerful(connection: Connection, names: list[str]) -> list[str]:
@@ -155,6 +160,24 @@ def _powerful(connection: Connection, names: list[str]) -> list[str]:
         order by rolname
         """,
         (names,),
+    ).fetchall()
+    return [name for (name,) in rows]
+
+
+def _shut_out(connection: Connection, roles: Roles, registered: list[str]) -> list[str]:
+    """A client's role that is missing is another finding; a writer that is missing is one of these."""
+    rows = connection.execute(
+        """
+        select wanted.name from unnest(%s::text[]) as wanted (name)
+        left join pg_roles as role on role.rolname = wanted.name
+        where case when role.oid is null then starts_with(wanted.name, %s)
+            else not pg_has_role(role.oid, 'member') end
+        order by wanted.name
+        """,
+        (
+            [name for slug in registered for name in (roles.client(slug), roles.client_writer(slug))],
+            roles.writer_prefix,
+        ),
     ).fetchall()
     return [name for (name,) in rows]
 

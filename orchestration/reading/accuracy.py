@@ -11,12 +11,12 @@ from datetime import timedelta
 import polars as pl
 
 from forecasting_lib.grain import Grain
+from orchestration.warehouse.asking import Place
 from orchestration.warehouse.bulk import read_frame, render
 from orchestration.warehouse.formulas import accuracy_metric
-from orchestration.warehouse.server import Warehouse
 
 
-def latest_accuracy(warehouse: Warehouse, client_id: str) -> pl.DataFrame:
+def latest_accuracy(place: Place, client_id: str) -> pl.DataFrame:
     """How accurate each model was, all series and lags together, at the latest run that can tell.
 
     For each model that is the run with the largest known share of its horizon, and of those the latest: a
@@ -29,7 +29,7 @@ def latest_accuracy(warehouse: Warehouse, client_id: str) -> pl.DataFrame:
         two count periods of the grain. Empty before the first scoring; a metric that is undefined is null.
     """
     scores = read_frame(
-        warehouse,
+        place,
         render(
             f"""
             with scored as (

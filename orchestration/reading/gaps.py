@@ -14,8 +14,8 @@ from typing import Literal
 
 from psycopg.rows import class_row
 
+from orchestration.warehouse.asking import Place, asking
 from orchestration.warehouse.gap_vocabulary import Concern, Gap
-from orchestration.warehouse.server import Warehouse
 
 State = Literal["unknown", "partial", "doubtful", "sound"]
 
@@ -91,9 +91,9 @@ class PlanningState:
         return f"{shown}, rest unknown" if self.state in ("unknown", "partial") else shown
 
 
-def find_gaps(warehouse: Warehouse, client_id: str | None = None) -> list[FoundGap]:
+def find_gaps(place: Place, client_id: str | None = None) -> list[FoundGap]:
     """The gaps of one client, or of all, the most important of each first."""
-    with warehouse.transaction() as connection, connection.cursor(row_factory=class_row(FoundGap)) as cursor:
+    with asking(place) as connection, connection.cursor(row_factory=class_row(FoundGap)) as cursor:
         return cursor.execute(
             """
             select
@@ -106,10 +106,10 @@ def find_gaps(warehouse: Warehouse, client_id: str | None = None) -> list[FoundG
         ).fetchall()
 
 
-def planning_states(warehouse: Warehouse, client_id: str | None = None) -> dict[str, PlanningState]:
+def planning_states(place: Place, client_id: str | None = None) -> dict[str, PlanningState]:
     """Whether orders are known, of one client, or of all; by slug."""
     with (
-        warehouse.transaction() as connection,
+        asking(place) as connection,
         connection.cursor(row_factory=class_row(PlanningState)) as cursor,
     ):
         states = cursor.execute(

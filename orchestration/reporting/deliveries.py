@@ -12,7 +12,7 @@ from datetime import date
 
 from psycopg.rows import class_row
 
-from orchestration.warehouse.server import Warehouse
+from orchestration.warehouse.asking import Place, asking
 from orchestration.warehouse.tables.vocabulary import FileStatus
 
 
@@ -30,10 +30,10 @@ class ListedDelivery:
     message: str | None
 
 
-def latest_deliveries(warehouse: Warehouse, client_id: str, limit: int) -> Sequence[ListedDelivery]:
+def latest_deliveries(place: Place, client_id: str, limit: int) -> Sequence[ListedDelivery]:
     """A client's deliveries and withdrawals, the latest first."""
     with (
-        warehouse.transaction() as connection,
+        asking(place) as connection,
         connection.cursor(row_factory=class_row(ListedDelivery)) as cursor,
     ):
         return cursor.execute(

@@ -1,5 +1,7 @@
 """The questions that people's pages and terminals ask of the output tables, each once.
 
+Each is asked of the warehouse, or in a transaction that works as a client's role and sees that client alone.
+
 Belongs here: queries and what they return. Does not belong here: how an answer looks (``terminal``,
 ``report``, ``plots``), accuracy (``reading.accuracy``), where clients stand (``states``).
 """
@@ -14,6 +16,7 @@ import polars as pl
 
 from forecasting_lib.grain import Grain
 from orchestration.stages.pictures import HISTORY_PERIODS
+from orchestration.warehouse.asking import Place
 from orchestration.warehouse.bulk import read_frame, render
 from orchestration.warehouse.server import Warehouse
 
@@ -32,7 +35,7 @@ def latest_run(client: LiteralString) -> LiteralString:
     """
 
 
-def latest_models(warehouse: Warehouse, client_id: str) -> pl.DataFrame:
+def latest_models(place: Place, client_id: str) -> pl.DataFrame:
     """The models of the latest current forecast run, the leading one first.
 
     Returns:
@@ -40,7 +43,7 @@ def latest_models(warehouse: Warehouse, client_id: str) -> pl.DataFrame:
         weights_source, code_version, published_at``.
     """
     return read_frame(
-        warehouse,
+        place,
         render(
             f"""
             select
@@ -57,7 +60,10 @@ def latest_models(warehouse: Warehouse, client_id: str) -> pl.DataFrame:
 
 
 def volumes(warehouse: Warehouse, client_id: str) -> dict[str, Any]:
-    """How much there is of a client: series, items, locations, periods of its grain, files, rows refused."""
+    """How much there is of a client: series, items, locations, periods of its grain, files, rows refused.
+
+    Of the warehouse only: clients do not read the record of files.
+    """
     frame = read_frame(
         warehouse,
         render(
@@ -101,7 +107,7 @@ def volumes(warehouse: Warehouse, client_id: str) -> dict[str, Any]:
     return frame.row(0, named=True)
 
 
-def urgent_lines(warehouse: Warehouse, client_id: str, limit: int) -> pl.DataFrame:
+def urgent_lines(place: Place, client_id: str, limit: int) -> pl.DataFrame:
     """The most urgent lines of the client's latest plan.
 
     Returns:
@@ -109,7 +115,7 @@ def urgent_lines(warehouse: Warehouse, client_id: str, limit: int) -> pl.DataFra
         receipt_date, supplier_id, reason``.
     """
     return read_frame(
-        warehouse,
+        place,
         render(
             """
             select
@@ -127,10 +133,10 @@ def urgent_lines(warehouse: Warehouse, client_id: str, limit: int) -> pl.DataFra
     )
 
 
-def chosen_series(warehouse: Warehouse, client_id: str) -> pl.DataFrame:
+def chosen_series(place: Place, client_id: str) -> pl.DataFrame:
     """The series shown, at most ``SERIES_SHOWN``: urgent ones first, then the biggest of the rest."""
     candidates = read_frame(
-        warehouse,
+        place,
         render(
             """
             with lines as (
@@ -194,11 +200,11 @@ def chosen_series(warehouse: Warehouse, client_id: str) -> pl.DataFrame:
 
 
 def recent_demand(
-    warehouse: Warehouse, client_id: str, grain: Grain, last_day: date, keys: Sequence[tuple[str, str]]
+    place: Place, client_id: str, grain: Grain, last_day: date, keys: Sequence[tuple[str, str]]
 ) -> pl.DataFrame:
     """The demand of the last ``HISTORY_PERIODS``."""
     return read_frame(
-        warehouse,
+        place,
         render(
             """
             select item_id, location_id, date, demand_qty::float8 as demand_qty, is_masked
@@ -216,11 +222,11 @@ def recent_demand(
 
 
 def leading_forecast(
-    warehouse: Warehouse, client_id: str, run_id: str, keys: Sequence[tuple[str, str]]
+    place: Place, client_id: str, run_id: str, keys: Sequence[tuple[str, str]]
 ) -> pl.DataFrame:
     """The leading model's forecast of a run."""
     return read_frame(
-        warehouse,
+        place,
         render(
             """
             select result.item_id, result.location_id, result.date, result.mean_qty, result.q10, result.q90
@@ -242,11 +248,11 @@ def leading_forecast(
 
 
 def known_forecast(
-    warehouse: Warehouse, client_id: str, last_day: date, keys: Sequence[tuple[str, str]]
+    place: Place, client_id: str, last_day: date, keys: Sequence[tuple[str, str]]
 ) -> pl.DataFrame:
     """The leading model's forecast of the latest run whose whole horizon is known; empty without one."""
     runs = read_frame(
-        warehouse,
+        place,
         render(
             """
             select run_id::text as run_id
@@ -260,13 +266,13 @@ def known_forecast(
         ),
     )
     run_id = runs["run_id"][0] if runs.height else _NO_RUN
-    return leading_forecast(warehouse, client_id, run_id, keys)
+    return leading_forecast(place, client_id, run_id, keys)
 
 
-def projection(warehouse: Warehouse, client_id: str, keys: Sequence[tuple[str, str]]) -> pl.DataFrame:
+def projection(place: Place, client_id: str, keys: Sequence[tuple[str, str]]) -> pl.DataFrame:
     """Where the stock of some series goes by the latest plan."""
     return read_frame(
-        warehouse,
+        place,
         render(
             """
             select
@@ -281,6 +287,32 @@ def projection(warehouse: Warehouse, client_id: str, keys: Sequence[tuple[str, s
             **_wanted(keys),
         ),
     )
+
+
+def unknown_names(
+    place: Place, client_id: str, items: Sequence[str], locations: Sequence[str]
+) -> Sequence[str]:
+    """Which of some items and locations a client does not have, as ``item 'tea'``."""
+    unknown = read_frame(
+        place,
+        render(
+            """
+            select 'item ' || quote_literal(named) as name from unnest({items}::text[]) as named
+            where not exists (
+                select from analytics.dim_item where client_id = {c} and item_id = named
+            )
+            union all
+            select 'location ' || quote_literal(named) from unnest({locations}::text[]) as named
+            where not exists (
+                select from analytics.dim_location where client_id = {c} and location_id = named
+            )
+            """,
+            c=client_id,
+            items=list(items),
+            locations=list(locations),
+        ),
+    )
+    return list(unknown["name"])
 
 
 def _wanted(keys: Sequence[tuple[str, str]]) -> dict[str, list[str]]:

@@ -14,8 +14,8 @@ from psycopg.rows import dict_row
 
 from orchestration.reading.gaps import FoundGap, PlanningState, find_gaps, of_severity, planning_states
 from orchestration.reporting.questions import latest_run
+from orchestration.warehouse.asking import Place, asking
 from orchestration.warehouse.gap_vocabulary import Gap
-from orchestration.warehouse.server import Warehouse
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class ClientState:
     gaps: Sequence[FoundGap]
 
 
-def client_states(warehouse: Warehouse) -> list[ClientState]:
+def client_states(place: Place) -> list[ClientState]:
     """One entry per registered client, by slug."""
-    with warehouse.transaction() as connection, connection.cursor(row_factory=dict_row) as cursor:
+    with asking(place) as connection, connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(
             f"""
             select
@@ -61,7 +61,7 @@ def client_states(warehouse: Warehouse) -> list[ClientState]:
             order by client.client_id
             """
         ).fetchall()
-    planning, gaps = planning_states(warehouse), find_gaps(warehouse)
+    planning, gaps = planning_states(place), find_gaps(place)
     return [
         ClientState(
             **row,

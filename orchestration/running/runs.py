@@ -24,9 +24,9 @@ import dagster as dg
 
 from orchestration.clients import CLIENT_TAG
 from orchestration.errors import UserError
-from orchestration.foreign_text import printable
+from orchestration.running.problems import problems_of
 from orchestration.warehouse.locks import Purpose, try_lock_session
-from orchestration.warehouse.outage import ADVICE, is_outage, outage_sentence
+from orchestration.warehouse.outage import outage_sentence
 from orchestration.warehouse.server import Warehouse
 
 COMMAND_LINE_TAG = "launched_by"
@@ -272,7 +272,7 @@ def _following(
                 for record in page.records:
                     event = record.event_log_entry.dagster_event
                     if event is not None:
-                        problems.extend(_problems_of(event))
+                        problems.extend(problems_of(event))
                         if (update := _step_update(event)) is not None:
                             on_step(update)
             if is_last_look:
@@ -302,32 +302,3 @@ def _step_update(event: dg.DagsterEvent) -> StepUpdate | None:
         return None
     duration = getattr(event.event_specific_data, "duration_ms", None)
     return StepUpdate(event.step_key, state, None if duration is None else duration / 1000)
-
-
-def _problems_of(event: dg.DagsterEvent) -> Iterator[str]:
-    if event.event_type_value == "STEP_FAILURE":
-        yield f"{event.step_key}: {_innermost_message(event.step_failure_data.error)}"
-    elif event.event_type_value == "ASSET_CHECK_EVALUATION":
-        evaluation = event.asset_check_evaluation_data
-        if not evaluation.passed:
-            subject = ".".join(evaluation.asset_key.path)
-            yield f"{subject}: {evaluation.description or evaluation.check_name + ' did not pass'}"
-
-
-def _innermost_message(error: Any) -> str:
-    """What went wrong in the words of whoever noticed it first, without the name of the exception's class."""
-    if error is None:
-        return "failed without a message"
-    while error.cause is not None:
-        error = error.cause
-    if is_outage(str(error.cls_name), str(error.message)):
-        return f"PostgreSQL went away ({_first_sentence(error)}). {ADVICE}"
-    return _first_sentence(error)
-
-
-def _first_sentence(error: Any) -> str:
-    name, _, message = str(error.message).strip().partition(": ")
-    if len(name.split()) != 1 or not message.strip():
-        message = str(error.message)
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
-    return printable(lines[0] if lines else str(error.cls_name))

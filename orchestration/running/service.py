@@ -50,14 +50,19 @@ class ServiceError(UserError):
 
 @dataclass(frozen=True)
 class Service:
-    """A running service: its supervisor, which leads the session of all its processes, and the UI's port."""
+    """A running service: its supervisor, which leads the session of all its processes, and its two ports."""
 
     pid: int
     port: int
+    api_port: int
 
     @property
     def url(self) -> str:
         return f"http://{HOST}:{self.port}"
+
+    @property
+    def api_url(self) -> str:
+        return f"http://{HOST}:{self.api_port}"
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,7 @@ def run_service(
     settings: Settings,
     environment: dict[str, str],
     port: int,
+    api_port: int,
     on_ready: Callable[[Service], None],
     on_stop: Callable[[float], None],
 ) -> Ended:
@@ -109,7 +115,8 @@ def run_service(
         settings: the installation.
         environment: of the service's processes.
         port: of the UI, on the loopback.
-        on_ready: told once the UI answers.
+        api_port: of the API, on the loopback.
+        on_ready: told once the UI and the API answer.
         on_stop: told once the service is asked to stop, with the seconds its runs are waited for at most.
 
     Raises:
@@ -119,6 +126,8 @@ def run_service(
         raise ServiceError(f"The UI is running at {service.url}; stop it with 'forecaster down'.")
     if _answers(port):
         raise ServiceError(f"Port {port} is in use by another program; choose one with --port.")
+    if api_port == port or _answers(api_port):
+        raise ServiceError(f"Port {api_port} is in use already; choose one for the API with --api-port.")
     asked: list[tuple[float, int]] = []
 
     def stop(number: int, _frame: FrameType | None) -> None:
@@ -130,8 +139,8 @@ def run_service(
     heard = [signal.SIGINT, signal.SIGTERM, *([] if is_nohup else [signal.SIGHUP])]
     before = {number: signal.signal(number, stop) for number in heard}
     try:
-        process = _start(settings, environment, port)
-        service = Service(process.pid, port)
+        process = _start(settings, environment, port, api_port)
+        service = Service(process.pid, port, api_port)
         is_ready = is_stopping = False
         deadline = math.inf
         while process.poll() is None and time.monotonic() < deadline and not _is_insistent(asked):
@@ -142,7 +151,7 @@ def run_service(
                 patience = math.inf if asked[0][1] == signal.SIGINT else RUN_PATIENCE_SECONDS
                 deadline = asked[0][0] + patience
                 _tell(on_stop, patience)
-            elif not is_ready and _answers(port):
+            elif not is_ready and _answers(port) and _answers(api_port):
                 is_ready = True
                 _tell(on_ready, service)
         _kill(settings, service)
@@ -222,7 +231,9 @@ def _service_file(settings: Settings) -> Path:
     return settings.home.resolve() / "service.json"
 
 
-def _start(settings: Settings, environment: dict[str, str], port: int) -> subprocess.Popen[bytes]:
+def _start(
+    settings: Settings, environment: dict[str, str], port: int, api_port: int
+) -> subprocess.Popen[bytes]:
     """Start the supervisor with the lock on the service's file, and record it there."""
     path = _service_file(settings)
     service_log(settings).parent.mkdir(parents=True, exist_ok=True)
@@ -231,7 +242,7 @@ def _start(settings: Settings, environment: dict[str, str], port: int) -> subpro
             raise ServiceError("Another 'forecaster up' is starting; it was first.")
         file.truncate(0)
         process = subprocess.Popen(
-            [sys.executable, "-m", _SUPERVISOR, str(port), str(file.fileno())],
+            [sys.executable, "-m", _SUPERVISOR, str(port), str(file.fileno()), str(api_port)],
             cwd=WORKPLACE,
             env=marked(environment, path),
             stdin=subprocess.DEVNULL,
@@ -241,7 +252,7 @@ def _start(settings: Settings, environment: dict[str, str], port: int) -> subpro
             pass_fds=(file.fileno(),),
         )
         try:
-            file.write(json.dumps(asdict(Service(process.pid, port))))
+            file.write(json.dumps(asdict(Service(process.pid, port, api_port))))
             file.flush()
             os.fsync(file.fileno())
         except OSError as error:
@@ -269,7 +280,7 @@ def _recorded(path: Path) -> Service | None:
     """What the service's file says; None where it says nothing, as after a full disk or a power cut."""
     try:
         entry = json.loads(path.read_text())
-        service = Service(int(entry["pid"]), int(entry["port"]))
+        service = Service(int(entry["pid"]), int(entry["port"]), int(entry["api_port"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return service if service.pid > 1 else None
@@ -280,7 +291,8 @@ def _supervised(path: Path) -> Service | None:
     with suppress(psutil.Error):
         if process := find_command(_SUPERVISOR, path):
             command = process.cmdline()
-            return Service(process.pid, int(command[command.index(_SUPERVISOR) + 1]))
+            first = command.index(_SUPERVISOR) + 1
+            return Service(process.pid, int(command[first]), int(command[first + 2]))
     return None
 
 

@@ -186,8 +186,9 @@ def _facts(connection: Connection, warehouse: Warehouse, version: str, programs:
 
 
 def _roles(connection: Connection, roles: Roles, *, has_passwords: bool) -> dict[str, RoleFacts]:
-    names = [roles.pipeline, roles.auditor, roles.tenant]
-    names += map(roles.client, registered_slugs(connection))
+    names = [roles.pipeline, roles.auditor, roles.tenant, roles.api, roles.writer]
+    for client_id in registered_slugs(connection):
+        names += [roles.client(client_id), roles.client_writer(client_id)]
     password = "rolpassword" if has_passwords else "null"
     catalog = "pg_authid" if has_passwords else "pg_roles"
     found = connection.execute(

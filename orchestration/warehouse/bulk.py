@@ -1,5 +1,7 @@
 """Frames in and out of PostgreSQL, always in bulk: COPY to write, ADBC (Arrow) to read.
 
+A transaction that is under way is read through its own connection, into the same frame.
+
 COPY cannot write to a table under row-level security, so rows go to a temporary table first and from there
 by one ``insert ... select``, which is also where keys are resolved.
 """
@@ -14,20 +16,51 @@ import polars as pl
 import psycopg
 from psycopg import sql
 
+from orchestration.warehouse.asking import Place
 from orchestration.warehouse.server import Warehouse
 
 _SLICE_ROWS = 200_000
 
+_TYPES: dict[str, pl.DataType | type[pl.DataType]] = {
+    "bool": pl.Boolean,
+    "int2": pl.Int16,
+    "int4": pl.Int32,
+    "int8": pl.Int64,
+    "float4": pl.Float32,
+    "float8": pl.Float64,
+    "text": pl.String,
+    "varchar": pl.String,
+    "date": pl.Date,
+    "timestamptz": pl.Datetime("us", "UTC"),
+}
+"""What ADBC makes of PostgreSQL's types; of arrays, lists of them."""
 
-def read_frame(warehouse: Warehouse, query: str) -> pl.DataFrame:
-    """The result of a query as a frame, read as the pipeline's role.
+
+def read_frame(place: Place, query: str) -> pl.DataFrame:
+    """The result of a query as a frame, read as the pipeline's role or as that of a transaction.
 
     Args:
-        warehouse: where to read.
+        place: the warehouse, or a transaction under way whose time zone is UTC.
         query: SQL without parameters; compose it with ``render`` so that values are quoted by the driver.
             Cast numerics to ``float8``: Arrow carries PostgreSQL's numeric as text.
     """
-    return pl.read_database_uri(query, warehouse.pipeline_url, engine="adbc")
+    if isinstance(place, Warehouse):
+        return pl.read_database_uri(query, place.pipeline_url, engine="adbc")
+    with place.cursor() as cursor:
+        return fetched(cursor.execute(query.encode()))
+
+
+def fetched(cursor: psycopg.Cursor[Any]) -> pl.DataFrame:
+    """What a cursor's query found, as a frame of the types that ADBC gives it."""
+    schema = {column.name: _type_of(cursor, column.type_code) for column in cursor.description or ()}
+    return pl.DataFrame(cursor.fetchall(), schema=schema, orient="row")
+
+
+def _type_of(cursor: psycopg.Cursor[Any], code: int) -> pl.DataType | type[pl.DataType]:
+    known = cursor.adapters.types.get(code)
+    if known is None or known.name not in _TYPES:
+        raise LookupError(f"No frame holds PostgreSQL's type {known.name if known else code}; cast it.")
+    return pl.List(_TYPES[known.name]) if code == known.array_oid else _TYPES[known.name]
 
 
 def render(query: LiteralString, **values: Any) -> str:

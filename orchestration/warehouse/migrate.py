@@ -8,6 +8,7 @@ last. How a migration is made is in ``new_migration``.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
 from forecasting_lib.inventory import FLAG_VOCABULARY
-from orchestration.warehouse import client_facts, comments, limits, tenancy
+from orchestration.warehouse import access_rights, client_facts, comments, limits, tenancy
 from orchestration.warehouse.ddl import LOCK_TIMEOUT_MS, change_structure, until_unlocked
 from orchestration.warehouse.locks import LockedError, Purpose, ignore, lock_transaction, provide
 from orchestration.warehouse.public_rights import restrict_everybody
@@ -54,6 +55,7 @@ def migrate(
     _secure(warehouse, on_wait)
     build_views()
     _secure(warehouse, on_wait)
+    _let_the_login_act(warehouse, on_wait)
     return created
 
 
@@ -209,8 +211,29 @@ def _secure(warehouse: Warehouse, on_wait: Callable[[str], None]) -> None:
     def describe() -> None:
         with warehouse.connect_admin() as connection:
             connection.execute(f"set local lock_timeout = {LOCK_TIMEOUT_MS}")
-            tenancy.protect_audit_log(connection, warehouse.roles)
+            access_rights.protect_logs(connection, warehouse.roles)
             comments.describe(connection)
 
     change_structure(warehouse, secure, on_wait=on_wait)
     until_unlocked(warehouse, describe, on_wait=on_wait)
+
+
+def _let_the_login_act(warehouse: Warehouse, on_wait: Callable[[str], None]) -> None:
+    """Give every client its writer, and let the login read and write for it, as the HTTP API does.
+
+    A role that another login made, and that this one may not have, stays as it is; ``doctor`` names it.
+    """
+    if warehouse.named_as is not None:  # its roles come when it takes the other's place
+        return
+    with warehouse.transaction() as connection:
+        slugs = tenancy.registered_slugs(connection)
+    with warehouse.connect_admin() as connection:
+        lock_transaction(connection, Purpose.MIGRATION, on_wait=on_wait)
+        for client_id in slugs:
+            with suppress(psycopg.errors.InsufficientPrivilege), connection.transaction():
+                access_rights.create_writer_role(connection, warehouse.roles, client_id)
+            with (
+                suppress(psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedObject),
+                connection.transaction(),
+            ):
+                tenancy.act_as_client(connection, warehouse.roles, client_id)

@@ -21,6 +21,7 @@ from psycopg import sql
 from sqlalchemy import make_url
 
 from orchestration.warehouse import beside, tenancy
+from orchestration.warehouse.access_rights import protect_logs
 from orchestration.warehouse.archive import CHUNK, Archive, Manifest, Told
 from orchestration.warehouse.backup import INSTANCE_PART, MODELS, WAREHOUSE_PART, count_rows
 from orchestration.warehouse.beside import Place, RestoreError
@@ -53,11 +54,11 @@ class Restored:
 def holds_something(warehouse: Warehouse) -> str | None:
     """What a restore would replace, None where there is nothing.
 
-    A database that was only just migrated holds nothing: no client, no deed, no run.
+    A database that was only just migrated holds nothing: no client, no user, no deed, no run.
     """
     if database_answers(make_url(warehouse.admin_url)):
         with warehouse.connect_admin() as connection:
-            if _has_rows(connection, "ops.clients") or _has_rows(connection, "ops.audit_log"):
+            if any(_has_rows(connection, f"ops.{table}") for table in ("clients", "users", "audit_log")):
                 return f"the database {warehouse.database!r} holds an installation"
             if _has_foreign_relations(connection):
                 return f"the database {warehouse.database!r} holds tables that are not the project's"
@@ -162,7 +163,7 @@ def _replace_databases(
     with coming.transaction() as connection:
         tenancy.secure(connection, coming.roles)
     with coming.connect_admin() as connection:
-        tenancy.protect_audit_log(connection, coming.roles)
+        protect_logs(connection, coming.roles)
     with coming.connect_admin() as connection:
         counted = count_rows(connection)
     if counted != manifest.rows:

@@ -63,9 +63,16 @@ def drop_strangers(warehouse: Warehouse, clients: Sequence[str]) -> list[str]:
 
 
 def _strangers(connection: Connection, roles: Roles, clients: Sequence[str]) -> list[str]:
+    ours = [
+        name for client_id in clients for name in (roles.client(client_id), roles.client_writer(client_id))
+    ]
     rows = connection.execute(
-        "select rolname from pg_roles where starts_with(rolname, %s) and rolname <> all(%s) order by rolname",
-        (roles.client_prefix, [roles.client(client_id) for client_id in clients]),
+        """
+        select rolname from pg_roles
+        where (starts_with(rolname, %s) or starts_with(rolname, %s)) and rolname <> all(%s)
+        order by rolname
+        """,
+        (roles.client_prefix, roles.writer_prefix, ours),
     ).fetchall()
     return [role for (role,) in rows]
 

@@ -70,6 +70,24 @@ class Roles:
         """The login role of one client."""
         return f"{self.client_prefix}{client_id}"
 
+    @property
+    def api(self) -> str:
+        """What the HTTP API starts as: knows who gets in, and no row of a client."""
+        return f"{self.database}_api"
+
+    @property
+    def writer(self) -> str:
+        """The group of all writers; carries the grants on what people of a client may write."""
+        return f"{self.database}_writer"
+
+    @property
+    def writer_prefix(self) -> str:
+        return f"{self.writer}_"
+
+    def client_writer(self, client_id: str) -> str:
+        """The role that writes for one client; as long as the client's own, and nobody logs in as it."""
+        return f"{self.writer_prefix}{client_id}"
+
 
 @dataclass(frozen=True)
 class Warehouse:
@@ -155,6 +173,11 @@ class Warehouse:
             "FORECASTER_DBT_ROLE": self.roles.pipeline,
             "FORECASTER_DBT_TENANT_ROLE": self.roles.tenant,
         }
+
+
+def role_exists(connection: psycopg.Connection[Any], role: str) -> bool:
+    """Whether the server has a role of that name."""
+    return connection.execute("select from pg_roles where rolname = %s", (role,)).fetchone() is not None
 
 
 def program_name() -> str:

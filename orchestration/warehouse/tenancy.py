@@ -9,7 +9,8 @@ Belongs here: everything that keeps two clients apart inside one database. Every
   policy compares ``client_id`` with the role's own name, so a role needs no row anywhere to be confined, and
   one that is no client's sees nothing.
 * Partitions get policies of their own: a partition addressed directly does not pass through its parent's.
-* The audit log belongs to a third role; the pipeline may read it and add to it.
+* The logs belong to a third role; the pipeline may read them and add to them. What the HTTP API may touch is
+  in ``access_rights``, whose roles are made and dropped here with the others.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg import sql
 
-from orchestration.warehouse import limits
-from orchestration.warehouse.server import Roles, Warehouse, WarehouseError
+from orchestration.warehouse import access_rights, limits
+from orchestration.warehouse.server import Roles, Warehouse, WarehouseError, role_exists
 from orchestration.warehouse.sessions import end_sessions
 from orchestration.warehouse.statistics import hide_statistics
 from orchestration.warehouse.tables import SCHEMAS
@@ -36,16 +37,16 @@ _END_SECONDS = 30.0
 
 
 def create_roles(connection: Connection, roles: Roles) -> None:
-    """Create the pipeline's, the auditor's and the tenant role, and let the current login act as them.
+    """Create the roles that are nobody's in particular, and let the current login act as those that act.
 
     Args:
         connection: the administrative login; needs ``createrole``.
         roles: names of this database's roles.
     """
-    for role in (roles.pipeline, roles.auditor, roles.tenant):
-        if not _role_exists(connection, role):
+    for role in (roles.pipeline, roles.auditor, roles.tenant, roles.api, roles.writer):
+        if not role_exists(connection, role):
             connection.execute(sql.SQL("create role {} nologin noinherit").format(sql.Identifier(role)))
-        if role != roles.tenant:
+        if role not in (roles.tenant, roles.writer):
             connection.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(role)))
     database = sql.Identifier(connection.info.dbname)
     connection.execute(sql.SQL("revoke all on database {} from public").format(database))
@@ -70,7 +71,7 @@ def secure(connection: Connection, roles: Roles) -> None:
     tenant = sql.Identifier(roles.tenant)
     connection.execute(sql.SQL("grant usage on schema analytics to {}").format(tenant))
     for schema, table, has_client, is_partition in _tables(connection):
-        if has_client and (schema, table) != ("ops", "audit_log"):
+        if has_client and table not in access_rights.LOGS:
             secure_table(connection, roles, schema, table)
         if schema == "analytics" and not is_partition:
             connection.execute(
@@ -82,6 +83,7 @@ def secure(connection: Connection, roles: Roles) -> None:
             connection.execute(sql.SQL("alter view {} set (security_invoker = true)").format(name))
         if schema == "analytics":
             connection.execute(sql.SQL("grant select on {} to {}").format(name, tenant))
+    access_rights.grant_access(connection, roles)
 
 
 def secure_table(connection: Connection, roles: Roles, schema: str, table: str) -> None:
@@ -119,26 +121,6 @@ def secure_table(connection: Connection, roles: Roles, schema: str, table: str) 
                 """
             ).format(name, sql.Literal(roles.client_prefix), sql.Literal(len(roles.client_prefix) + 1))
         )
-
-
-def protect_audit_log(connection: Connection, roles: Roles) -> None:
-    """Hand the audit log to the auditor: the pipeline may read it and add to it, nobody may change it.
-
-    Args:
-        connection: the administrative login, a member of both roles.
-        roles: names of this database's roles.
-    """
-    owner = connection.execute(
-        "select tableowner from pg_tables where schemaname = 'ops' and tablename = 'audit_log'"
-    ).fetchone()
-    if owner == (roles.auditor,):
-        return
-    pipeline, auditor = sql.Identifier(roles.pipeline), sql.Identifier(roles.auditor)
-    connection.execute(sql.SQL("grant usage, create on schema ops to {}").format(auditor))
-    connection.execute(sql.SQL("alter table ops.audit_log owner to {}").format(auditor))
-    connection.execute(sql.SQL("revoke create on schema ops from {}").format(auditor))
-    connection.execute(sql.SQL("revoke all on ops.audit_log from {}").format(pipeline))
-    connection.execute(sql.SQL("grant select, insert on ops.audit_log to {}").format(pipeline))
 
 
 def add_client_partitions(connection: Connection, roles: Roles, client_id: str) -> None:
@@ -181,7 +163,7 @@ def registered_slugs(connection: Connection) -> list[str]:
 
 
 def create_client_role(connection: Connection, roles: Roles, client_id: str) -> None:
-    """Create a client's login role, without a password: it cannot log in over TCP until one is set.
+    """Create a client's login role, without a password, which TCP wants, and the role that writes for it.
 
     Args:
         connection: the administrative login; needs ``createrole``.
@@ -194,7 +176,7 @@ def create_client_role(connection: Connection, roles: Roles, client_id: str) -> 
     limits.refuse_long_names(roles, [client_id])
     role = roles.client(client_id)
     try:
-        if not _role_exists(connection, role):
+        if not role_exists(connection, role):
             connection.execute(sql.SQL("create role {} login inherit").format(sql.Identifier(role)))
         connection.execute(
             sql.SQL("grant {} to {}").format(sql.Identifier(roles.tenant), sql.Identifier(role))
@@ -202,14 +184,19 @@ def create_client_role(connection: Connection, roles: Roles, client_id: str) -> 
         connection.execute(
             sql.SQL("alter role {} set default_transaction_read_only = on").format(sql.Identifier(role))
         )
-        # by this the login sees how long a session of the role has done nothing, which 'doctor' asks
-        connection.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(role)))
+        act_as_client(connection, roles, client_id)
         limits.limit_clients(connection, roles)
+        access_rights.create_writer_role(connection, roles, client_id)
     except psycopg.errors.InsufficientPrivilege as error:
         raise WarehouseError(
             "The login of DATABASE_URL may not create roles; grant it CREATEROLE, "
             "or let a database administrator run 'forecaster client add'."
         ) from error
+
+
+def act_as_client(connection: Connection, roles: Roles, client_id: str) -> None:
+    """Let the login read as a client, for the HTTP API, and see its sessions, which ``doctor`` asks about."""
+    connection.execute(sql.SQL("grant {} to current_user").format(sql.Identifier(roles.client(client_id))))
 
 
 def set_client_password(warehouse: Warehouse, client_id: str, password: str) -> None:
@@ -225,7 +212,7 @@ def set_client_password(warehouse: Warehouse, client_id: str, password: str) -> 
 
 
 def drop_client_role(connection: Connection, roles: Roles, client_id: str) -> None:
-    """Refuse the client's logins, end its sessions, drop what it owns, and then its role.
+    """Refuse the client's logins, end its sessions, drop what it owns, and then its roles.
 
     The clients that stay share what connections it had.
 
@@ -237,8 +224,9 @@ def drop_client_role(connection: Connection, roles: Roles, client_id: str) -> No
     Raises:
         WarehouseError: something in another database belongs to the role, or its sessions do not end.
     """
+    access_rights.drop_writer_role(connection, roles, client_id)
     role = roles.client(client_id)
-    if not _role_exists(connection, role):
+    if not role_exists(connection, role):
         return
     name = sql.Identifier(role)
     connection.execute(sql.SQL("grant {} to current_user").format(name))
@@ -260,7 +248,7 @@ def drop_client_role(connection: Connection, roles: Roles, client_id: str) -> No
 
 
 def erase_client_rows(connection: Connection, client_id: str) -> dict[str, int]:
-    """Drop a client's partitions and delete its rows everywhere but in the audit log.
+    """Drop a client's partitions and delete its rows everywhere but in the logs, in the registry last.
 
     Returns:
         Rows deleted by table; a dropped partition counts the rows it held.
@@ -275,8 +263,10 @@ def erase_client_rows(connection: Connection, client_id: str) -> dict[str, int]:
             connection, sql.SQL("select count(*) from {}").format(partition)
         )
         connection.execute(sql.SQL("drop table {}").format(partition))
-    for schema, table_name, has_client, is_partition in _tables(connection):
-        if not has_client or is_partition or table_name in partitioned or table_name == "audit_log":
+    # whoever lets a user in meanwhile has locked the entry in the registry, whose end takes that along
+    tables = sorted(_tables(connection), key=lambda table: table[:2] == ("ops", "clients"))
+    for schema, table_name, has_client, is_partition in tables:
+        if not has_client or is_partition or table_name in partitioned or table_name in access_rights.LOGS:
             continue
         deleted = connection.execute(
             sql.SQL("delete from {} where client_id = %s").format(sql.Identifier(schema, table_name)),
@@ -324,10 +314,6 @@ def _views(connection: Connection) -> list[tuple[str, str, bool]]:
         """,
         (list(SCHEMAS),),
     ).fetchall()
-
-
-def _role_exists(connection: Connection, role: str) -> bool:
-    return bool(_scalar(connection, "select count(*) from pg_roles where rolname = %s", (role,)))
 
 
 def _relation_exists(connection: Connection, name: str) -> bool:

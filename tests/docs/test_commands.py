@@ -12,6 +12,7 @@ from typer.main import get_command
 
 from orchestration.cli import app
 from orchestration.commands.clients import PASSWORD_VARIABLE
+from orchestration.commands.users import NEW_PASSWORD_VARIABLE
 from orchestration.settings import Settings
 from tests.docs.pages import PAGES, ROOT, code_blocks, inline_code, name
 
@@ -84,7 +85,7 @@ def table_of_variables(page: Path) -> set[str]:
 def test_the_operations_page_lists_the_variables_the_code_reads() -> None:
     page = ROOT / "docs" / "operations.md"
     flags = set(re.findall(r"`([A-Z_]+)`", page.read_text(encoding="utf-8"))) - table_of_variables(page)
-    assert table_of_variables(page) == SETTINGS | {PASSWORD_VARIABLE}
+    assert table_of_variables(page) == SETTINGS | {PASSWORD_VARIABLE, NEW_PASSWORD_VARIABLE}
     assert {f for f in flags if VARIABLE.fullmatch(f)} == {"FORECASTER_INSTANCE_URL", "FORECASTER_DBT_HOST"}
 
 

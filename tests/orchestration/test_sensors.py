@@ -13,14 +13,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import dagster as dg
+import psycopg
 import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 from sqlalchemy import make_url
 
-from orchestration import sensors
+from orchestration import run_requests, sensors
 from orchestration.clients import CLIENT_TAG, Client, remove_client, update_client
 from orchestration.resources import Installation
 from orchestration.running.runs import find_job, run_job
@@ -512,3 +514,90 @@ def test_a_failure_that_cannot_be_audited_is_still_told_and_said_in_a_sentence(
     assert [body["run_id"] for body in webhook.bodies] == [run_id]
     [line] = told.logged
     assert f"The failure of run {run_id} is not in the audit log: PostgreSQL does not answer" in line
+
+
+# --- requested_runs -----------------------------------------------------------------------------------
+
+
+def ask(warehouse: Warehouse, client: Client, job: str = "inventory", **parameters: str) -> UUID:
+    """Ask for a run as the API does."""
+    with psycopg.connect(warehouse.libpq_url()) as connection:
+        writer = sql.Identifier(warehouse.roles.client_writer(client.client_id))
+        connection.execute(sql.SQL("set local role {}").format(writer))
+        told = {"http_request": "morning-1", **parameters}
+        return run_requests.ask(connection, client.client_id, job, told, "fc_0123456789")
+
+
+def request_of(warehouse: Warehouse, client: Client, number: UUID) -> run_requests.RunRequest:
+    with warehouse.transaction() as connection:
+        found = run_requests.find(connection, client.client_id, number)
+    assert found is not None
+    return found
+
+
+def test_a_request_is_one_run_with_its_number_as_key_and_who_asked_as_tags(
+    warehouse: Warehouse, tick: Callable[..., Tick], with_partition: NewClient
+) -> None:
+    client = with_partition()
+    number = ask(warehouse, client, "forecast", as_of_date="2026-03-31")
+    for _ in range(2):
+        (run,) = [run for run in tick("requested_runs").runs if run.partition_key == client.client_id]
+        assert (run.run_key, run.job_name) == (str(number), "forecast_only")
+        assert run.run_config == {"ops": {"forecasts": {"config": {"as_of_date": "2026-03-31"}}}}
+        assert {
+            CLIENT_TAG: client.client_id,
+            run_requests.REQUEST_TAG: str(number),
+            run_requests.ASKED_BY_TAG: "fc_0123456789",
+            run_requests.HTTP_REQUEST_TAG: "morning-1",
+        }.items() <= run.tags.items()
+    assert request_of(warehouse, client, number).state == "asked"
+
+
+def test_what_became_of_a_requested_run_is_written_back_in_words(
+    warehouse: Warehouse, instance: dg.DagsterInstance, tick: Callable[..., Tick], with_partition: NewClient
+) -> None:
+    client = with_partition()
+    number = ask(warehouse, client)
+    job = find_job("inventory_only")
+    result = job.execute_in_process(
+        instance=instance,
+        partition_key=client.client_id,
+        raise_on_error=False,
+        tags={CLIENT_TAG: client.client_id, run_requests.REQUEST_TAG: str(number)},
+    )
+    assert not result.success
+    assert tick("requested_runs").clients(client) == []
+    found = request_of(warehouse, client, number)
+    assert (found.state, found.run_id) == ("failed", result.run_id)
+    assert "forecast" in found.sentence
+    assert found.ended_at is not None
+    assert tick("requested_runs").clients(client) == []
+
+
+def test_an_inactive_client_gets_no_run_and_is_told_so(
+    warehouse: Warehouse, tick: Callable[..., Tick], with_partition: NewClient
+) -> None:
+    client = with_partition(is_active=False)
+    number = ask(warehouse, client)
+    assert tick("requested_runs").clients(client) == []
+    found = request_of(warehouse, client, number)
+    assert (found.state, found.is_open) == ("refused", False)
+    assert "client update" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ("QUEUED", "asked"),
+        ("STARTING", "started"),
+        ("STARTED", "started"),
+        ("CANCELING", "started"),
+        ("SUCCESS", "succeeded"),
+        ("FAILURE", "failed"),
+        ("CANCELED", "failed"),
+    ],
+)
+def test_every_status_of_a_run_is_a_state_with_a_sentence(status: str, state: str) -> None:
+    turn = run_requests.turn_of(status, "run", None)
+    assert (turn.state, turn.message[-1]) == (state, ".")
+    assert run_requests.turn_of(status, "run", None, is_retried=True).state == "started"

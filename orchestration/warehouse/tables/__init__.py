@@ -4,9 +4,9 @@ This is the definition that alembic compares the database with; ``migrations/ver
 gets there. Columns carry their unit in the name; NULL means unknown.
 """
 
-from orchestration.warehouse.tables import analytics, ops, staging
+from orchestration.warehouse.tables import access, analytics, ops, staging
 from orchestration.warehouse.tables.columns import metadata
 
 SCHEMAS = ("ops", "staging", "analytics")
 
-__all__ = ["SCHEMAS", "analytics", "metadata", "ops", "staging"]
+__all__ = ["SCHEMAS", "access", "analytics", "metadata", "ops", "staging"]

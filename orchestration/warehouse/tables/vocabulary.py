@@ -23,6 +23,29 @@ AuditAction = Literal[
     "restore",
     "run_failure",
 ]
+MembershipRole = Literal["viewer", "planner", "manager"]
+KeyScope = Literal["read", "plan", "deliver", "run"]
+RequestedJob = Literal["forecast", "inventory", "pipeline"]
+RequestState = Literal["asked", "started", "succeeded", "failed", "refused"]
+SecurityEvent = Literal[
+    "login",
+    "login_failed",
+    "login_delayed",
+    "logout",
+    "token_refused",
+    "token_reused",
+    "tokens_revoked",
+    "key_created",
+    "key_revoked",
+    "key_refused",
+    "access_refused",
+    "rate_limited",
+    "user_added",
+    "user_enabled",
+    "user_disabled",
+    "password_set",
+    "role_changed",
+]
 PromotionTarget = Literal["item", "category"]
 DemandClass = Literal["smooth", "erratic", "intermittent", "lumpy"]
 DemandClassOrNone = Literal[DemandClass, "none"]

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from orchestration.clients import add_client, remove_client, validated
 from orchestration.diagnosis.findings import Finding, Level
 from orchestration.diagnosis.server import (
     SECURITY_RELEASES,
@@ -16,6 +17,7 @@ from orchestration.diagnosis.server import (
     judge_version,
 )
 from orchestration.diagnosis.server_facts import ServerFacts, Session, gather
+from orchestration.warehouse.access_rights import drop_writer_role
 from orchestration.warehouse.limits import ClientRole
 from orchestration.warehouse.public_rights import Statement
 from orchestration.warehouse.server import Roles, Warehouse
@@ -34,6 +36,7 @@ SOUND = ServerFacts(
     newest_revision="0006",
     registered=["acme"],
     clients=[ClientRole("warehouse_client_acme", 10, [], can_login=True)],
+    shut_out=[],
     incomplete=[],
     powerful=[],
     connections=97,
@@ -111,6 +114,7 @@ def test_each_fault_is_named_with_what_to_do() -> None:
         'grant "warehouse_client_acme" to "owner" with admin option': {
             "incomplete": ["warehouse_client_acme"]
         },
+        'grant "warehouse_writer_acme" to "owner" with admin option': {"shut_out": ["warehouse_writer_acme"]},
         "forecaster doctor --sql": {"statements": statements},
         "pg_hba.conf": {"foreign_databases": ["accounts"]},
         "select pg_terminate_backend(42)": {"forgotten": [Session("warehouse_client_acme", 42, 31.0)]},
@@ -135,6 +139,16 @@ def test_the_embedded_server_of_a_migrated_installation_is_sound(embedded_wareho
     assert facts.is_superuser
     assert facts.statements == []
     assert [f for f in judge(facts, embedded_warehouse.roles) if f.level is Level.PROBLEM] == []
+
+
+def test_a_client_without_a_writer_is_named(tcp_warehouse: Warehouse) -> None:
+    roles = tcp_warehouse.roles
+    add_client(tcp_warehouse, validated(client_id="unwritten", name="Unwritten"))
+    assert gather(tcp_warehouse, is_embedded=False).shut_out == []
+    with tcp_warehouse.connect_admin() as connection:
+        drop_writer_role(connection, roles, "unwritten")
+    assert gather(tcp_warehouse, is_embedded=False).shut_out == [roles.client_writer("unwritten")]
+    remove_client(tcp_warehouse, "unwritten")
 
 
 def test_a_server_without_superuser_asks_for_one(tcp_warehouse: Warehouse) -> None:

@@ -15,10 +15,10 @@ from dagster._utils.error import SerializableErrorInfo  # type: ignore[attr-defi
 
 from orchestration.clients import CLIENT_PARTITIONS, CLIENT_TAG, Client
 from orchestration.running.instance import follow_registry, open_instance
+from orchestration.running.problems import innermost_message
 from orchestration.running.runs import (
     RunError,
     StepUpdate,
-    _innermost_message,
     client_turn,
     find_job,
     mark_abandoned,
@@ -327,4 +327,4 @@ def test_what_steps_print_goes_to_the_log_and_not_to_the_screen(tmp_path: Path) 
     ],
 )
 def test_a_failed_step_is_never_without_a_message(message: str, shown: str) -> None:
-    assert _innermost_message(SerializableErrorInfo(message, [], "ValueError")) == shown
+    assert innermost_message(SerializableErrorInfo(message, [], "ValueError")) == shown

@@ -1,4 +1,4 @@
-"""Starting, supervising and ending the service, with stand-ins for Dagster's three programs.
+"""Starting, supervising and ending the service, with stand-ins for Dagster's three programs and the API.
 
 Everything else is real: the service, its supervisor, the guard, the processes and the signals. The stand-ins
 start at once and behave as the real ones do where it matters: the code server has runs, and when interrupted
@@ -73,7 +73,34 @@ except KeyboardInterrupt:
     pass
 """
 
+API = """
+import signal, socket, sys
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as listening:
+    try:
+        while True:
+            listening.accept()[0].close()
+    except KeyboardInterrupt:
+        pass
+"""
+
+IN_ITS_PLACE = """
+import importlib.util, pathlib, sys
+
+class Finder:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == "orchestration.api.serving":
+            file = pathlib.Path(__file__).with_name("api_serving.py")
+            return importlib.util.spec_from_file_location(name, file)
+
+sys.meta_path.insert(0, Finder)
+"""
+
 PACKAGES = {
+    "api_serving.py": API,
+    "sitecustomize.py": IN_ITS_PLACE,
     "dagster/__main__.py": CODE_SERVER,
     "dagster/_daemon/__init__.py": "",
     "dagster/_daemon/__main__.py": DAEMON,
@@ -122,6 +149,7 @@ ended = service.run_service(
     load_settings(),
     {**os.environ, "PYTHONPATH": paths},
     int(sys.argv[1]),
+    int(sys.argv[2]),
     lambda service: out.print("ready", service.url),
     lambda seconds: out.print("stopping", seconds),
 )
@@ -137,6 +165,7 @@ class Installation:
     settings: Settings
     folder: Path
     port: int
+    api_port: int
     started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
@@ -146,7 +175,7 @@ class Installation:
     def start(self, port: int, runs: int = 1) -> subprocess.Popen[str]:
         """Start the service as 'forecaster up' does."""
         process = subprocess.Popen(
-            [sys.executable, "-c", UP, str(port)],
+            [sys.executable, "-c", UP, str(port), str(self.api_port)],
             env={**os.environ, "STAND_IN_RUNS": str(runs)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -200,6 +229,7 @@ NAMES = {
     "running.supervisor": "supervisor",
     "code-server": "code server",
     "running.webserver": "webserver",
+    "api.serving": "API",
     "dagster._daemon": "daemon",
     "pathlib": "run",
 }
@@ -224,9 +254,9 @@ def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[In
     monkeypatch.setenv("FORECASTER_HOME", str(home))
     monkeypatch.setenv("PYTHONPATH", str(RESOURCES))
     monkeypatch.setenv("STAND_IN", str(folder))
-    with free_port() as port:
+    with free_port() as port, free_port() as api_port:
         pass  # let go for the service
-    installation = Installation(load_settings(), folder, port)
+    installation = Installation(load_settings(), folder, port, api_port)
     yield installation
     for process in installation.processes().values():
         process.kill()
@@ -241,10 +271,19 @@ def deaf(_seconds: float) -> None:
     """Nobody listens."""
 
 
-TORN = ["", "{", "[]", "null", '{"pid": null, "port": 1}', '{"pid": 0, "port": 1}', '{"pid": 12', "\0" * 40]
+TORN = [
+    "",
+    "{",
+    "[]",
+    "null",
+    '{"pid": null, "port": 1, "api_port": 2}',
+    '{"pid": 0, "port": 1, "api_port": 2}',
+    '{"pid": 12',
+    "\0" * 40,
+]
 
 
-@pytest.mark.parametrize("content", [*TORN, '{"pid": THIS, "port": 3000}'], ids=repr)
+@pytest.mark.parametrize("content", [*TORN, '{"pid": THIS, "port": 3000, "api_port": 8000}'], ids=repr)
 def test_a_file_left_behind_is_not_taken_for_a_running_service(
     content: str, installation: Installation
 ) -> None:
@@ -259,7 +298,7 @@ def test_a_stranger_with_an_id_used_again_is_left_alone(installation: Installati
     with subprocess.Popen(
         [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True
     ) as stranger:
-        record = json.dumps({"pid": stranger.pid, "port": 3000})
+        record = json.dumps({"pid": stranger.pid, "port": 3000, "api_port": 8000})
         installation.file.write_text(record)
         end_leftovers(installation.settings)
         assert stop_service(installation.settings, 0.0, deaf) is None
@@ -275,17 +314,25 @@ def test_a_stranger_with_an_id_used_again_is_left_alone(installation: Installati
 
 def test_a_port_in_use_is_answered_with_the_option_that_changes_it(installation: Installation) -> None:
     with socket.create_server((HOST, 0)) as taken, pytest.raises(ServiceError, match="--port"):
-        run_service(installation.settings, {}, taken.getsockname()[1], lambda _: None, deaf)
+        run_service(
+            installation.settings, {}, taken.getsockname()[1], installation.api_port, lambda _: None, deaf
+        )
+    with socket.create_server((HOST, 0)) as taken, pytest.raises(ServiceError, match="--api-port"):
+        run_service(
+            installation.settings, {}, installation.port, taken.getsockname()[1], lambda _: None, deaf
+        )
 
 
 def test_a_running_service_is_known_and_refused_a_second_time(installation: Installation) -> None:
     installation.up()
     service = installation.service()
-    assert service == Service(installation.processes()["supervisor"].pid, installation.port)
+    assert service == Service(
+        installation.processes()["supervisor"].pid, installation.port, installation.api_port
+    )
     assert set(installation.processes()) == ALL
     assert len(living(service.pid, installation.file)) == len(ALL)
     with pytest.raises(ServiceError, match=f"running at {service.url}.*forecaster down"):
-        run_service(installation.settings, {}, installation.port, lambda _: None, deaf)
+        run_service(installation.settings, {}, installation.port, installation.api_port, lambda _: None, deaf)
 
 
 def test_ctrl_c_waits_for_the_runs_however_long_they_take(installation: Installation) -> None:
@@ -417,6 +464,17 @@ def test_a_code_server_that_ends_by_itself_is_started_again(installation: Instal
     killed.kill()
     until(lambda: installation.processes().get("code server", killed) != killed)
     assert "The code server ended with -9; it is started again." in installation.log()
+    assert stop_service(installation.settings, 60.0, deaf) is not None
+    assert installation.processes() == {}
+
+
+def test_an_api_that_ends_by_itself_is_started_again_and_ends_nobody_else(installation: Installation) -> None:
+    installation.up(runs=0)
+    before = installation.processes()
+    before["API"].kill()
+    until(lambda: installation.processes().get("API", before["API"]) != before["API"])
+    assert "The API ended with -9; it is started again." in installation.log()
+    assert {**installation.processes(), "API": None} == {**before, "API": None}
     assert stop_service(installation.settings, 60.0, deaf) is not None
     assert installation.processes() == {}
 

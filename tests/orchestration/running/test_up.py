@@ -44,6 +44,7 @@ class Service:
 
     settings: Settings
     port: int
+    api_port: int
     log: Path
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -76,6 +77,10 @@ class Service:
             signal.signal(signal.SIGINT, before)
         self.started.append(process)
         return process
+
+    def up(self) -> tuple[str, ...]:
+        """The command that starts the service."""
+        return ("up", "--port", str(self.port), "--api-port", str(self.api_port))
 
     def printed(self) -> str:
         return self.log.read_text(errors="replace")
@@ -213,7 +218,7 @@ SALES = sales(90)
 
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    with free_port() as port:
+    with free_port() as port, free_port() as api_port:
         pass  # let go for the service
     with tempfile.TemporaryDirectory(prefix="forecaster-", ignore_cleanup_errors=True) as folder:
         for name in ("DATABASE_URL", "DAGSTER_DATABASE_URL", "DAGSTER_HOME", "FORECASTER_INSTANCE_URL"):
@@ -227,7 +232,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
             "PYTHONPATH": str(RESOURCES),
         }.items():
             monkeypatch.setenv(name, value)
-        service = Service(load_settings(), port, Path(folder) / "started.log")
+        service = Service(load_settings(), port, api_port, Path(folder) / "started.log")
         try:
             yield service
         finally:
@@ -247,7 +252,7 @@ def test_files_clients_and_a_spoilt_row_come_while_the_service_runs(service: Ser
     service.forecaster("migrate")
     for client_id in ("acme", "spoilt"):
         service.forecaster("client", "add", client_id, "--name", client_id.title(), "--model", "ma7")
-    up = service.start("orchestration.cli", "up", "--port", str(service.port))
+    up = service.start("orchestration.cli", *service.up())
 
     service.until("the UI is announced", lambda: f"The UI is at http://{HOST}" in service.printed())
     service.until("the definitions are loaded", lambda: service.skipped("new_files"))
@@ -297,7 +302,7 @@ def test_files_clients_and_a_spoilt_row_come_while_the_service_runs(service: Ser
 def test_stopping_waits_for_runs_ends_what_is_left_and_tries_it_again(service: Service) -> None:
     service.forecaster("migrate")
     service.forecaster("client", "add", "acme", "--name", "Acme", "--model", "ma7")
-    up = service.start("orchestration.cli", "up", "--port", str(service.port))
+    up = service.start("orchestration.cli", *service.up())
     service.until("the UI is announced", lambda: "The UI is at" in service.printed())
     with service.loading_held_up():
         service.deliver("acme", "sales.csv", SALES)
@@ -311,7 +316,7 @@ def test_stopping_waits_for_runs_ends_what_is_left_and_tries_it_again(service: S
     assert "was ended; the next 'forecaster up' tries it again" in service.printed()
     assert {command for command in service.processes().values() if "postgres -D" not in command} == set()
 
-    up = service.start("orchestration.cli", "up", "--port", str(service.port))
+    up = service.start("orchestration.cli", *service.up())
     service.until("the run is tried again", lambda: service.runs("acme")[-1:] == ["FAILURE"])
     service.until("it goes on", lambda: service.runs("acme")[0] in ("STARTED", "SUCCESS"))
     said = service.forecaster("down")

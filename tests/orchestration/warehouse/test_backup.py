@@ -13,12 +13,21 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
+from pydantic import SecretStr
 from sqlalchemy import make_url
 
+from orchestration.access.keys import create_key
+from orchestration.access.logins import issue_tokens, revoke
+from orchestration.access.security_events import Origin
+from orchestration.access.signing import SigningKeys
+from orchestration.access.tokens import Claims
+from orchestration.access.tokens import read as read_token
+from orchestration.access.users import add_user, set_role
 from orchestration.clients import add_client, registered_ids, remove_client, validated
 from orchestration.stages.dbt import build_views
 from orchestration.warehouse import beside, dumps
 from orchestration.warehouse import restore as restoring
+from orchestration.warehouse.access_rights import LOGS
 from orchestration.warehouse.archive import ArchiveError, Manifest, new_archive, open_archive
 from orchestration.warehouse.backup import MODELS, write_backup
 from orchestration.warehouse.beside import Place, RestoreError
@@ -63,6 +72,7 @@ def source(warehouse: Warehouse) -> Iterator[Warehouse]:
         add_client(house, validated(client_id=client_id, name=client_id))
         set_client_password(house, client_id, PASSWORD)
         give_rows(house, client_id)
+        let_in(house, client_id)
     with house.connect_admin() as connection:
         role = sql.Identifier(house.roles.client(CLIENTS[0]))
         connection.execute(sql.SQL("alter role {} connection limit 7").format(role))
@@ -72,6 +82,41 @@ def source(warehouse: Warehouse) -> Iterator[Warehouse]:
         )
     yield house
     drop_databases(house)
+
+
+def let_in(house: Warehouse, client_id: str) -> None:
+    """A manager with a login, a key, and a run that was asked for."""
+    origin = Origin(actor="somebody")
+    email = f"{client_id}@example.com"
+    with psycopg.connect(house.libpq_url(role=house.roles.api)) as connection:
+        user_id = add_user(connection, email, None, origin)
+        set_role(connection, email, client_id, "manager", origin)
+        create_key(connection, client_id, "shop", ["read"], 30, origin)
+        given = issue_tokens(connection, SigningKeys(SecretStr("k" * 64)), user_id)
+        claims = read_token(SigningKeys(SecretStr("k" * 64)), given.access if given else "")
+        assert isinstance(claims, Claims)
+        revoke(connection, claims, origin)
+    with as_writer(house, client_id) as connection:
+        connection.execute(
+            "insert into ops.run_requests (client_id, job, asked_by) values (%s, 'forecast', 'x')",
+            (client_id,),
+        )
+        connection.execute(
+            """
+            insert into ops.idempotent_answers (client_id, asked_by, idempotency_key, request_digest, status)
+            values (%s, 'x', 'k', 'd', 202)
+            """,
+            (client_id,),
+        )
+
+
+@contextmanager
+def as_writer(house: Warehouse, client_id: str) -> Iterator[psycopg.Connection[Any]]:
+    """A transaction of the HTTP API that writes for a client."""
+    with psycopg.connect(house.libpq_url(role=house.roles.api)) as connection:
+        writer = sql.Identifier(house.roles.client_writer(client_id))
+        connection.execute(sql.SQL("set local role {}").format(writer))
+        yield connection
 
 
 @pytest.fixture
@@ -179,9 +224,9 @@ CATALOGS = (
     "select schemaname, tablename, policyname, permissive, roles::text, cmd, qual, with_check "
     "from pg_policies",
     "select attrelid::regclass::text, attname, atttypid::regtype::text, attnotnull, attidentity, "
-    "attstattarget, col_description(attrelid, attnum), pg_get_expr(adbin, adrelid) "
+    "attstattarget, col_description(attrelid, attnum), pg_get_expr(adbin, adrelid), {acl} "
     "from pg_attribute left join pg_attrdef on adrelid = attrelid and adnum = attnum "
-    "inner join pg_class on pg_class.oid = attrelid "
+    "inner join pg_class on pg_class.oid = attrelid cross join lateral (select attacl as list) a "
     "where relnamespace::regnamespace::text = any(%(schemas)s) and attnum > 0 and not attisdropped",
     "select conrelid::regclass::text, conname, pg_get_constraintdef(oid) from pg_constraint "
     "where connamespace::regnamespace::text = any(%(schemas)s)",
@@ -245,8 +290,22 @@ def test_an_installation_comes_back_under_another_name_with_the_roles_of_that_na
         assert connection.execute("select nextval('runs_id_seq')").fetchone() == (51,)
     weights = {path.relative_to(tmp_path / "other" / "models") for path in (tmp_path / "other").rglob("*.*")}
     assert weights == {Path("backed_a/abc/model.safetensors"), Path("backed_a/abc/tuning.json")}
-    with pytest.raises(psycopg.errors.InsufficientPrivilege), moved.transaction() as connection:
-        connection.execute("delete from ops.audit_log")
+    for log in LOGS:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), moved.transaction() as connection:
+            connection.execute(sql.SQL("delete from {}").format(sql.Identifier("ops", log)))
+    let_in = ("users", "memberships", "service_keys", "refresh_tokens", "revoked_tokens", "run_requests")
+    assert {manifest.rows[f"ops.{table}"] for table in let_in} == {len(CLIENTS)}
+    for client_id in CLIENTS:
+        with as_writer(moved, client_id) as connection:
+            assert connection.execute("select client_id from ops.run_requests").fetchall() == [(client_id,)]
+
+
+def test_users_alone_are_an_installation(moved: Warehouse) -> None:
+    with migrated(moved) as house:
+        assert holds_something(house) is None
+        with house.transaction() as connection:
+            add_user(connection, "first@example.com", None, Origin(), is_operator=True)
+        assert holds_something(house) is not None
 
 
 def test_every_row_of_a_table_is_in_it_as_the_superuser_sees_them(

@@ -129,7 +129,8 @@ def test_two_clients_with_the_same_beginning_do_not_share_a_login(tcp_warehouse:
     finally:
         with tcp_warehouse.connect_admin(autocommit=True) as connection:
             connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
-            for role in (long.roles.pipeline, long.roles.auditor, long.roles.tenant):
+            own = long.roles
+            for role in (own.pipeline, own.auditor, own.tenant, own.api, own.writer):
                 connection.execute(sql.SQL("drop role {}").format(sql.Identifier(role)))
 
 

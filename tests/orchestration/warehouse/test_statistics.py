@@ -157,7 +157,8 @@ def test_an_upgrade_forgets_statistics_that_were_collected(warehouse: Warehouse,
     finally:
         with warehouse.connect_admin(autocommit=True) as connection:
             connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
-            for role in (before.roles.pipeline, before.roles.auditor, before.roles.tenant):
+            own = before.roles
+            for role in (own.pipeline, own.auditor, own.tenant, own.api, own.writer):
                 connection.execute(sql.SQL("drop role {}").format(sql.Identifier(role)))
 
 

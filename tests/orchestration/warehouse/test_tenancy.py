@@ -11,6 +11,7 @@ import pytest
 from psycopg import sql
 
 from orchestration.clients import add_client, remove_client, validated
+from orchestration.warehouse.access_rights import LOGS
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import SCHEMAS, metadata
 from orchestration.warehouse.tables.analytics import PARTITIONED
@@ -172,7 +173,11 @@ def test_a_client_cannot_become_another_role(
 ) -> None:
     first = as_a.execute("select rolname from pg_roles where oid = 10").fetchone()
     assert first is not None
-    others = (warehouse.roles.client(pair[1]), warehouse.roles.pipeline, warehouse.roles.auditor, first[0])
+    roles = warehouse.roles
+    others = (
+        *(roles.client(pair[1]), roles.client_writer(pair[0]), roles.client_writer(pair[1])),
+        *(roles.pipeline, roles.auditor, roles.api, roles.writer, first[0]),
+    )
     for command in ("set role {}", "set session authorization {}"):
         for role in others:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -219,12 +224,12 @@ def test_every_tenant_table_forces_row_level_security(warehouse: Warehouse, pair
     tenant_tables = {
         f"{table.schema}.{table.name}"
         for table in metadata.tables.values()
-        if "client_id" in table.columns and table.name != "audit_log"
+        if "client_id" in table.columns and table.name not in LOGS
     }
     partitions = {f"analytics.{partition_name(t.name, c)}" for t in PARTITIONED for c in pair}
     assert tenant_tables | partitions <= secured
     for table in metadata.tables.values():
-        if "client_id" in table.columns and table.name != "audit_log":
+        if "client_id" in table.columns and table.name not in LOGS:
             assert next(iter(table.columns)).name == "client_id"
             assert "client_id" in table.primary_key.columns
 
@@ -263,7 +268,7 @@ def test_removing_a_client_erases_it_and_leaves_the_others(
     assert erased["analytics.ts_demand_daily"] == 1
     with warehouse.transaction() as connection:
         for table in metadata.sorted_tables:
-            if "client_id" not in table.columns or table.name == "audit_log":
+            if "client_id" not in table.columns or table.name in LOGS:
                 continue
             schema, relation = str(table.schema), table.name
             row = connection.execute(
