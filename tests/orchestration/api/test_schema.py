@@ -59,6 +59,8 @@ def test_every_answer_is_one_of_the_documents(
             )
             @given(case=operation.as_strategy())
             def ask(case: schemathesis.Case) -> None:
+                for name in ("Authorization", "X-Api-Key"):
+                    case.headers.pop(name, None)
                 answer = case.call(headers=dict(headers))
                 answered[answer.status_code] += 1
                 case.validate_response(answer, headers=dict(headers))
