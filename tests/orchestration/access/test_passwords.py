@@ -6,7 +6,7 @@ import time
 from statistics import median
 
 import pytest
-from argon2 import PasswordHasher
+from pwdlib.hashers.argon2 import Argon2Hasher
 
 from orchestration.access.passwords import FEWEST_CHARACTERS, MOST_CHARACTERS, checked, hashed, require_good
 from orchestration.access.refusals import OF_AN_ADDRESS, OF_AN_EMAIL, AccessError
@@ -43,7 +43,7 @@ def test_an_umlaut_fits_however_the_keyboard_sends_it() -> None:
 
 
 def test_a_hash_of_weaker_settings_is_made_anew_by_the_right_password_only() -> None:
-    weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+    weak = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
     is_right, renewed = checked(PASSWORD, weak)
     assert is_right
     assert renewed is not None
