@@ -19,7 +19,7 @@ from orchestration.landing.reasons import FileRefusedError, Refusal
 from orchestration.landing.text_encodings import found_encoding
 
 _BLOCK = 1 << 18
-_LINES_AT_ONCE = 1 << 22
+_LINES_AT_ONCE = 1 << 20
 """Characters of a block of lines; a block of blank ones has as many lines."""
 
 _END = "\n"
