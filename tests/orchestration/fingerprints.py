@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import date
 
 from psycopg import sql
+from sqlalchemy import Table
 
 from orchestration.warehouse.server import Warehouse
-from orchestration.warehouse.tables import metadata
+from orchestration.warehouse.tables import access, metadata
 
 RUN = frozenset({"run_id", "scoring_id", "forecast_run_id", "dagster_run_id", "file_id", "replaced_file_id"})
 """Columns that name a run or a delivery."""
@@ -22,9 +23,13 @@ IDENTITY = RUN | MOMENT | OWNER
 """What may differ between two clients with the same work; every other column is compared."""
 
 KEPT_APART = frozenset(
-    {"ops.landing_files", "ops.replaced_rows", "ops.audit_log", "ops.clients", "analytics.dim_client"}
+    {
+        *("ops.landing_files", "ops.replaced_rows", "ops.audit_log", "ops.clients", "analytics.dim_client"),
+        *(f"ops.{name}" for name, table in vars(access).items() if isinstance(table, Table)),
+    }
 )
-"""Tables whose rows are about events, or say who a client is, rather than about what is known."""
+"""Tables whose rows are about events, or say who a client is and who may get in, rather than about what is
+known."""
 
 _RUNS_OF = {
     **dict.fromkeys(("forecast_series", "forecast_results"), "forecast_runs"),

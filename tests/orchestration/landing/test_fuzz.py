@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 from collections import Counter
 from collections.abc import Callable
 
@@ -11,10 +12,19 @@ import pytest
 
 from orchestration.clients import Client
 from orchestration.foreign_text import printable
-from orchestration.landing.reasons import Refusal
+from orchestration.landing.reasons import Reason, Refusal, too_many_bad_rows
 from tests.orchestration.landing.fuzz import Verdict, verdicts
 
 SEED = int(os.environ.get("FORECASTER_TEST_FUZZ_SEED", random.randrange(10**6)))
+
+
+ADVICE = re.compile(
+    "|".join(
+        re.escape(advice).replace("CLIENT", "[a-z0-9_]+").replace("FEED", "[a-z0-9_]+")
+        for advice in {*(refusal.advice for refusal in Refusal), *map(too_many_bad_rows, Reason)}
+    )
+)
+"""What a refusal may end with, for any client and feed."""
 
 
 def is_sentence(verdict: Verdict) -> bool:
@@ -23,7 +33,7 @@ def is_sentence(verdict: Verdict) -> bool:
         or printable(verdict.message) != verdict.message
     ):
         return False
-    has_advice = any(refusal.advice in verdict.message for refusal in Refusal)
+    has_advice = ADVICE.search(verdict.message) is not None
     return verdict.status != "rejected" or (has_advice and verdict.message.startswith(verdict.name))
 
 
