@@ -117,14 +117,19 @@ def refresh(request: Request, presented: RefreshToken) -> Response:
     return _given(given)
 
 
-@router.post("/auth/logout", status_code=204, response_class=Response, responses=_LOGIN_REFUSALS)
+@router.post(
+    "/auth/logout",
+    status_code=204,
+    response_class=Response,
+    responses={**_LOGIN_REFUSALS, **problem_responses(Kind.NOT_ALLOWED)},
+)
 def logout(request: Request, identity: Annotated[Identity, Depends(caller)]) -> Response:
     """Sign out: the token, and the login it comes from, are refused from now on."""
     office = office_of(request)
     is_key, text = credential(request)
     if is_key or identity.user_id is None:
         raise ProblemError(
-            Kind.NOT_READABLE, "A key does not sign out; take it back with 'forecaster key revoke'."
+            Kind.NOT_ALLOWED, "A key does not sign out; take it back with 'forecaster key revoke'."
         )
     claims = tokens.read(office.keys, text)
     if isinstance(claims, tokens.Claims):
