@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as trying
 from schemathesis.checks import load_all_checks
 from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from orchestration.api.app import build_app
 from orchestration.settings import Settings
@@ -30,10 +31,13 @@ CALLERS: Mapping[str, Headers] = {
     "program": lambda _, shop, __: shop.key(),
 }
 
+TRIES = 80
+"""Requests of each operation and caller."""
+
 load_all_checks()
 
 
-@pytest.mark.parametrize("tries", [2, pytest.param(80, marks=pytest.mark.slow)])
+@pytest.mark.slow
 @pytest.mark.parametrize("caller", CALLERS)
 def test_every_answer_is_one_of_the_documents(
     settings: Settings,
@@ -42,7 +46,6 @@ def test_every_answer_is_one_of_the_documents(
     shop: Shop,
     operator: str,
     caller: str,
-    tries: int,
 ) -> None:
     app = build_app(warehouse, settings, MANY)
     headers = CALLERS[caller](api, shop, operator)
@@ -54,7 +57,7 @@ def test_every_answer_is_one_of_the_documents(
             operation = found.ok()
 
             @trying(
-                max_examples=tries,
+                max_examples=TRIES,
                 deadline=None,
                 database=None,
                 phases=[Phase.explicit, Phase.generate],
@@ -66,7 +69,10 @@ def test_every_answer_is_one_of_the_documents(
                     case.headers.pop(name, None)
                 answer = case.call(headers=dict(headers))
                 answered[answer.status_code] += 1
-                case.validate_response(answer, headers=dict(headers))
+                # which items a client has is no part of the document: a name it lacks is refused
+                case.validate_response(
+                    answer, headers=dict(headers), excluded_checks=[positive_data_acceptance]
+                )
 
             ask()
     print(f"{caller}: {answered.total():,} answers, {dict(answered)}")  # noqa: T201 - shown where it fails
