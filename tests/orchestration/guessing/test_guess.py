@@ -180,6 +180,7 @@ def test_other_kinds_are_told_by_their_columns(name: str, text: str, kind: str, 
     assert guess.feed.get("kind") == kind
 
 
+@pytest.mark.usefixtures("warehouse")
 @pytest.mark.parametrize(
     "text", ["a,b\n1,2\n", "Store,Product,Group\n1,x,g\n2,x,g\n", "date,remark\n2024-03-01,closed\n"]
 )
@@ -243,6 +244,7 @@ def test_since_when_weeks_are_counted_is_asked_and_never_made_up(
     remove_client(warehouse, "guess_weeks")
 
 
+@pytest.mark.usefixtures("warehouse")
 def test_a_day_that_is_none_is_refused(tmp_path: Path) -> None:
     path = written(EXPORTS["running_weeks"](), tmp_path)
     refused = CliRunner().invoke(app, ["client", "guess", str(path), "--weeks-from", "14.9.1989"])
