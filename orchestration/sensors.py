@@ -184,7 +184,7 @@ def requested_runs(
         return dg.SkipReason("Nobody waits for a run.")
     registry = {client.client_id: client for client in read_registry(installation.warehouse).clients}
     partitions = set(context.instance.get_dynamic_partitions("clients"))
-    wanted = []
+    wanted, turns = [], []
     for request in open_requests:
         client = registry.get(request.client_id)
         turn = _turn_of(context.instance, request) or run_requests.refusal(
@@ -195,7 +195,10 @@ def requested_runs(
             if request.client_id in partitions:
                 wanted.append(_requested_run(request))
         else:
-            with installation.warehouse.transaction() as connection:
+            turns.append((request, turn))
+    if turns:
+        with installation.warehouse.transaction() as connection:
+            for request, turn in turns:
                 run_requests.write_back(connection, request, turn)
     return dg.SensorResult(
         run_requests=wanted,

@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import psycopg
-from fastapi import Request
+from fastapi import Depends, Request
 from psycopg_pool import PoolTimeout
 
 from orchestration.access.identity import Action, Identity, permits
@@ -199,6 +199,10 @@ def client_work(action: Action) -> Callable[[Request], ClientWork]:
         return ClientWork(client_id, own[0], identity, request.state.request_id, office_of(request).pool)
 
     return allowed
+
+
+Reads = Annotated[ClientWork, Depends(client_work(Action.READ))]
+"""The right to read, for a route."""
 
 
 def credential(request: Request) -> tuple[bool, str]:

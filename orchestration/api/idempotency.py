@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from orchestration.api.problems import Kind, ProblemError
+from orchestration.api.problems import not_valid
 
 HEADER = "Idempotency-Key"
 _KEY = re.compile(r"[\x21-\x7e]{1,128}")
@@ -57,10 +57,10 @@ def checked_key(values: list[str]) -> str | None:
     if not values:
         return None
     if len(values) > 1 or not _KEY.fullmatch(values[0]):
-        raise ProblemError(
-            Kind.NOT_VALID,
+        raise not_valid(
+            f"header.{HEADER}",
             f"Send one {HEADER} of 1 to 128 visible characters, such as a UUID.",
-            errors=[{"in": f"header.{HEADER}", "problem": "not a key"}],
+            "not a key",
         )
     return values[0]
 
@@ -89,10 +89,10 @@ def earlier_answer(connection: psycopg.Connection[Any], sent: Sent) -> Answer | 
     if row is None:
         return None
     if row[0] != sent.digest:
-        raise ProblemError(
-            Kind.NOT_VALID,
+        raise not_valid(
+            f"header.{HEADER}",
             f"Another request was sent under this {HEADER}; send this one under a new key.",
-            errors=[{"in": f"header.{HEADER}", "problem": "used for another request"}],
+            "used for another request",
         )
     return Answer(*row[1:])
 

@@ -67,6 +67,17 @@ class ProblemError(UserError):
         self.errors = errors
 
 
+def not_valid(place: str, detail: str, problem: str | None = None) -> ProblemError:
+    """A value of the request that is not taken.
+
+    Args:
+        place: of the value, such as ``query.limit``.
+        detail: a sentence that says what to do.
+        problem: what is wrong at that place, where it is not the same.
+    """
+    return ProblemError(Kind.NOT_VALID, detail, errors=[{"in": place, "problem": problem or detail}])
+
+
 def document(problem: ProblemError, request_id: str) -> dict[str, Any]:
     """The members of the answer's body."""
     return {

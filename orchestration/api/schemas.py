@@ -13,6 +13,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, create_model
 
+from orchestration.api.idempotency import HEADER as IDEMPOTENCY_KEY
 from orchestration.api.problems import MEDIA_TYPE, Kind
 from orchestration.reading.gaps import PlanningState
 from orchestration.reporting.listings import Kind as FieldKind
@@ -93,6 +94,18 @@ def client_parameter(path: str) -> dict[str, Any]:
         return {"name": "client_id", "in": "path", "required": True, "schema": schema}
     sentence = "Which client is meant; needed where the caller has more than one."
     return {"name": "X-Client", "in": "header", "required": False, "description": sentence, "schema": schema}
+
+
+def key_parameter(description: str) -> dict[str, Any]:
+    """The header by which a deed is done once, with what that means for this one."""
+    schema = {"type": "string", "minLength": 1, "maxLength": 128}
+    return {
+        "name": IDEMPOTENCY_KEY,
+        "in": "header",
+        "required": False,
+        "description": description,
+        "schema": schema,
+    }
 
 
 def page_of(listing: Listing) -> type[BaseModel]:

@@ -13,8 +13,8 @@ from datetime import date, datetime
 from uuid import UUID
 
 from orchestration.api.limits import MOST_ROWS, MOST_TEXT, USUAL_ROWS
-from orchestration.api.paging import unseal
-from orchestration.api.problems import Kind, ProblemError
+from orchestration.api.paging import LONGEST, unseal
+from orchestration.api.problems import ProblemError, not_valid
 from orchestration.foreign_text import is_control
 from orchestration.reporting.listings import Kind as FieldKind
 from orchestration.reporting.listings import Listing, Wish
@@ -147,7 +147,7 @@ def _single(name: str, values: Sequence[str]) -> str:
 
 
 def _text(name: str, value: str) -> str:
-    most = 2_000 if name in (PAGE, FIELDS) else MOST_TEXT
+    most = LONGEST if name in (PAGE, FIELDS) else MOST_TEXT
     if len(value) > most or any(map(is_control, value)):
         raise _invalid(name, f"write at most {most} characters, and no control characters")
     return value
@@ -155,8 +155,4 @@ def _text(name: str, value: str) -> str:
 
 def _invalid(name: str, problem: str) -> ProblemError:
     shown = name[:MOST_TEXT]
-    return ProblemError(
-        Kind.NOT_VALID,
-        f"The parameter {shown!r} is not valid: {problem}.",
-        errors=[{"in": f"query.{shown}", "problem": problem}],
-    )
+    return not_valid(f"query.{shown}", f"The parameter {shown!r} is not valid: {problem}.", problem)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from orchestration.guessing.vocabulary import is_total
+from orchestration.guessing.totals import is_total
 from orchestration.landing.date_formats import possible_formats
 from orchestration.landing.values import Marks, as_date, plain_number, without_currency
 

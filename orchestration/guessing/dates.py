@@ -23,7 +23,7 @@ from orchestration.guessing.kinds import Reading
 from orchestration.guessing.numbered import Numbered
 from orchestration.guessing.period_vocabulary import WEEK
 from orchestration.guessing.sample import Sample
-from orchestration.guessing.vocabulary import likeness
+from orchestration.guessing.vocabulary import EXACT, likeness
 from orchestration.landing.contracts import ColumnType
 from orchestration.landing.grains import grain_of
 from orchestration.landing.numbered_periods import Numbering
@@ -36,7 +36,6 @@ Since = Mapping[Grain, date]
 """First day of number 1 of days, weeks or months that are numbered."""
 
 _SETTINGS = {grain: field for field, grain in NUMBERED.items()}
-_A_WEEKS_NAME = 5.0
 
 
 def say_dates(
@@ -81,7 +80,7 @@ def _say_format(guess: Guess, look: Look) -> str | None:
         guess.seen.append(
             f"Rejected, as sums of other rows: {some_of(look.dates.totals, SHOWN)} in {look.name!r}."
         )
-    if likeness(look.name, WEEK) >= _A_WEEKS_NAME:
+    if likeness(look.name, WEEK) >= EXACT:
         formats = sorted(formats, key=lambda entry: entry is None or "%V" not in entry)
     date_format = formats[0]
     if date_format is not None:

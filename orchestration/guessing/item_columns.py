@@ -13,11 +13,9 @@ import polars as pl
 
 from orchestration.guessing.columns import Look, Match
 from orchestration.guessing.content import Numbers, as_numbers
-from orchestration.guessing.vocabulary import UNITS, is_total, likeness
+from orchestration.guessing.totals import is_total
+from orchestration.guessing.vocabulary import EXACT, UNITS, likeness
 from orchestration.landing.values import Marks, plain_number
-
-_EXACT = 5.0
-"""Sign of a name that is one of the known, and does not only contain one."""
 
 _ENOUGH = 3
 SURELY_ITEMS = 20
@@ -64,19 +62,17 @@ def item_table(
         looks: the file's columns.
         rows: a sample.
     """
-    exact = {ours: match.theirs for ours, match in matches.items() if match.sign >= _EXACT}
+    exact = {ours: match.theirs for ours, match in matches.items() if match.sign >= EXACT}
     if exact.keys() - {"date", "location_id"}:
         return None
     key = [*dated_by, *([exact["location_id"]] if "location_id" in exact else [])]
     beside = [look for name, look in looks.items() if name not in key]
     others = [look for look in beside if not is_total(look.name)]
     cells = [look for look in others if not look.is_index]
-    numbers = as_numbers(_values(cells), has_decimal_commas=any(look.has_decimal_commas for look in cells))
+    numbers = _numbers_of(cells)
     if numbers is None:
         cells = [look for look in cells if look.numbers is not None]
-        numbers = as_numbers(
-            _values(cells), has_decimal_commas=any(look.has_decimal_commas for look in cells)
-        )
+        numbers = _numbers_of(cells)
     if numbers is None:
         return None
     names = [look.name for look in cells if _are_numbers(look.values, numbers.marks[0])]
@@ -88,9 +84,10 @@ def item_table(
     return ItemTable(tuple(names), numbers, left_out, tuple(key))
 
 
-def _values(looks: Sequence[Look]) -> pl.Series:
-    """The different values of some columns together."""
-    return pl.concat([pl.Series([], dtype=pl.String), *(look.values.rename("") for look in looks)]).unique()
+def _numbers_of(looks: Sequence[Look]) -> Numbers | None:
+    """What the values of some columns are together."""
+    values = pl.concat([pl.Series([], dtype=pl.String), *(look.values.rename("") for look in looks)]).unique()
+    return as_numbers(values, has_decimal_commas=any(look.has_decimal_commas for look in looks))
 
 
 def _are_numbers(values: pl.Series, marks: Marks) -> bool:

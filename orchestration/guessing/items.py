@@ -17,7 +17,7 @@ from orchestration.guessing.guess import SHOWN, Decision, Guess
 from orchestration.guessing.kinds import Reading
 from orchestration.guessing.logarithms import Logarithm
 from orchestration.guessing.sample import Sample
-from orchestration.guessing.vocabulary import is_total
+from orchestration.guessing.totals import is_total
 from orchestration.landing.expressions import computed
 from orchestration.landing.kinds import SALES
 from orchestration.landing.values import Marks, plain_number

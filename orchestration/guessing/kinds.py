@@ -17,7 +17,7 @@ from orchestration.guessing.item_columns import ItemTable, item_table
 from orchestration.guessing.logarithms import Logarithm, logarithm_of_units
 from orchestration.guessing.numbered import Numbered, numbered_column, numbered_names
 from orchestration.guessing.periods import DateParts, date_columns, date_parts
-from orchestration.guessing.vocabulary import NAMES, UNITS, likeness, plain
+from orchestration.guessing.vocabulary import EXACT, NAMES, UNITS, likeness, plain
 from orchestration.landing.file_names import kind_of
 from orchestration.landing.kinds import KINDS, OPENING_DAYS, SALES, STOCK_LEVELS, Kind
 
@@ -52,8 +52,6 @@ _OF_CELLS = 1.0
 """Cells of a table say of no kind that they are its; most are sales."""
 
 _SURE = 3.0
-_EXACT = 5.0
-"""Sign of a name that is one of the known, and does not only contain one."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +148,7 @@ def _sign(reading: Reading, file_name: str) -> float:
 
 def _read_as(kind: Kind, file_name: str, looks: Mapping[str, Look], rows: pl.DataFrame) -> Reading | None:
     """A file as one of a kind; None where something is missing that the kind needs."""
-    if kind is OPENING_DAYS and any(likeness(name, UNITS) >= _EXACT for name in looks):
+    if kind is OPENING_DAYS and any(likeness(name, UNITS) >= EXACT for name in looks):
         return None
     reading = _dated(kind, looks) if kind in (SALES, STOCK_LEVELS) else Reading(kind, _matches(kind, looks))
     if kind in (SALES, STOCK_LEVELS) and "date" in reading.found and not reading.periods:
@@ -213,7 +211,7 @@ def _with_items(reading: Reading, looks: Mapping[str, Look], rows: pl.DataFrame)
 def _with_logarithm(reading: Reading, looks: Mapping[str, Look]) -> Reading:
     """Sales whose units stand in the file as their logarithm only."""
     units = reading.matches.get("units_sold")
-    if reading.periods or reading.items or (units is not None and units.sign >= _EXACT):
+    if reading.periods or reading.items or (units is not None and units.sign >= EXACT):
         return reading
     logarithm = logarithm_of_units(looks)
     if logarithm is None:

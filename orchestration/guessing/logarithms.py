@@ -14,11 +14,10 @@ import polars as pl
 
 from orchestration.guessing.columns import Look
 from orchestration.guessing.periods import quoted
-from orchestration.guessing.vocabulary import UNITS, likeness, plain
+from orchestration.guessing.vocabulary import EXACT, UNITS, likeness, plain
 from orchestration.landing.values import without_marks
 
 _LOG_OF = re.compile(r"(?:log|ln) ?(?P<of>.+)|(?P<of_other>.+) (?:log|ln)")
-_SURE = 5.0
 _LARGEST = 40
 """A natural logarithm beyond it would be of more units than anybody sells."""
 
@@ -50,7 +49,7 @@ def logarithm_of_units(looks: Mapping[str, Look]) -> Logarithm | None:
     for name, look in looks.items():
         said = _LOG_OF.fullmatch(plain(name))
         of = said and (said["of"] or said["of_other"])
-        if not of or likeness(of, UNITS) < _SURE or look.numbers is None:
+        if not of or likeness(of, UNITS) < EXACT or look.numbers is None:
             continue
         numbers = pl.DataFrame({"x": look.values}).select(
             without_marks(pl.col("x"), look.numbers.marks[0]).cast(pl.Float64, strict=False)

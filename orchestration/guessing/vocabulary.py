@@ -300,11 +300,8 @@ NAMES: Mapping[str, Mapping[str, Names]] = {
 
 UNITS, DATE = _UNITS, _DATE
 
-TOTALS: Names = (
-    *("total", "totals", "grand total", "subtotal", "sub total", "sum", "summe", "gesamt", "gesamtsumme"),
-    *("zwischensumme", "total general", "totaal", "totale", "somme", "suma", "soma"),
-)
-"""What a line or a column is called that sums up others."""
+EXACT = 5.0
+"""Likeness of a name that is one of the known, or contains the most usual of them."""
 
 _WORDS_OF_CAMELS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _NOT_A_WORD = re.compile(r"[^a-z0-9]+")
@@ -334,11 +331,6 @@ def likeness(name: str, known: Names) -> float:
         elif candidate_words <= words:
             best = max(best, 5 * rank)
     return best
-
-
-def is_total(text: str) -> bool:
-    """Whether a name or a value says that it sums up others."""
-    return plain(text) in TOTALS
 
 
 @lru_cache(maxsize=256)

@@ -17,12 +17,12 @@ from pydantic import BaseModel, Field
 from orchestration.access.identity import Action
 from orchestration.api.callers import ClientWork, client_work, office_of
 from orchestration.api.deeds import as_response, done_once
-from orchestration.api.idempotency import HEADER, Answer
+from orchestration.api.idempotency import Answer
 from orchestration.api.limits import MOST_DELIVERY_BYTES
 from orchestration.api.pool import Connection
-from orchestration.api.problems import Kind, ProblemError
+from orchestration.api.problems import Kind, ProblemError, not_valid
 from orchestration.api.routes.listings import REFUSALS
-from orchestration.api.schemas import client_parameter, problem_responses
+from orchestration.api.schemas import client_parameter, key_parameter, problem_responses
 from orchestration.landing.handed_in import SUFFIXES, described, hand_in
 from orchestration.landing.kinds import KINDS, kind_named
 
@@ -64,7 +64,7 @@ async def _delivered(request: Request, work: ClientWork, kind_name: str) -> JSON
     kind = kind_named(kind_name)
     if kind is None:
         names = ", ".join(sorted(kind.name for kind in KINDS))
-        raise _invalid("query.kind", f"Name one kind of file: {names}.")
+        raise not_valid("query.kind", f"Name one kind of file: {names}.")
     suffix, content = await _content(request)
     folder = office_of(request).settings.client_landing_dir(work.home)
     taken = described(kind, suffix, content)
@@ -97,7 +97,7 @@ async def _content(request: Request) -> tuple[str, bytes]:
         raise ProblemError(Kind.WRONG_MEDIA_TYPE, f"Send rows or a file as one of {', '.join(_TAKEN)}.")
     content = await request.body()
     if not content:
-        raise _invalid("body", "There is nothing in the body; send rows or a file.")
+        raise not_valid("body", "There is nothing in the body; send rows or a file.")
     return SUFFIXES[media_type], content
 
 
@@ -105,7 +105,7 @@ async def _form_file(request: Request) -> tuple[str, bytes]:
     async with request.form(max_files=1, max_fields=4, max_part_size=MOST_DELIVERY_BYTES) as form:
         files = [value for value in form.values() if not isinstance(value, str)]
         if len(files) != 1:
-            raise _invalid("body.file", "Send one file in the form's field 'file'.")
+            raise not_valid("body.file", "Send one file in the form's field 'file'.")
         name = (files[0].filename or "").lower()
         suffix = next((found for found in SUFFIXES.values() if name.endswith(found)), None)
         if suffix is None:
@@ -114,7 +114,7 @@ async def _form_file(request: Request) -> tuple[str, bytes]:
             )
         content = await files[0].read()
     if not content:
-        raise _invalid("body.file", "There is nothing in the file.")
+        raise not_valid("body.file", "There is nothing in the file.")
     return suffix, content
 
 
@@ -123,13 +123,15 @@ def _lines(body: bytes) -> bytes:
     try:
         document = json.loads(body, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
-        raise _invalid("body", 'The body is no JSON document such as {"rows": [...]}.') from error
+        raise not_valid("body", 'The body is no JSON document such as {"rows": [...]}.') from error
     rows = document.get("rows") if isinstance(document, dict) and set(document) == {"rows"} else None
     if not isinstance(rows, list) or not 1 <= len(rows) <= _MOST_ROWS:
-        raise _invalid("body.rows", f'Send {{"rows": [...]}} with 1 to {_MOST_ROWS:,} rows and nothing else.')
+        raise not_valid(
+            "body.rows", f'Send {{"rows": [...]}} with 1 to {_MOST_ROWS:,} rows and nothing else.'
+        )
     for number, row in enumerate(rows):
         if not isinstance(row, dict) or not row or not all(map(_is_plain, row.values())):
-            raise _invalid(f"body.rows.{number}", f"Row {number + 1} is no object of texts and numbers.")
+            raise not_valid(f"body.rows.{number}", f"Row {number + 1} is no object of texts and numbers.")
     return "".join(f"{json.dumps(row)}\n" for row in rows).encode()
 
 
@@ -143,10 +145,6 @@ def _is_plain(value: Any) -> bool:
 
 def _no_number(text: str) -> float:
     raise ValueError(f"{text} is no number")
-
-
-def _invalid(place: str, detail: str) -> ProblemError:
-    return ProblemError(Kind.NOT_VALID, detail, errors=[{"in": place, "problem": detail}])
 
 
 _ROW_EXAMPLE = {"rows": [{"date": "2026-03-31", "item_id": "tea", "location_id": "main", "units_sold": 3}]}
@@ -186,13 +184,7 @@ _BODY = {
         },
     },
 }
-_KEY = {
-    "name": HEADER,
-    "in": "header",
-    "required": False,
-    "description": "The same key gets the same answer. The same content is one file in any case.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 128},
-}
+_KEY = key_parameter("The same key gets the same answer. The same content is one file in any case.")
 _KIND = {
     "name": "kind",
     "in": "query",

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from orchestration.access.identity import Action
 from orchestration.api.answers import page_answer
-from orchestration.api.callers import ClientWork, client_work, office_of, record
+from orchestration.api.callers import ClientWork, Reads, office_of, record
 from orchestration.api.formats import Format
+from orchestration.api.limits import MOST_ROWS, MOST_TEXT, USUAL_ROWS
 from orchestration.api.paging import TokenRefusedError
 from orchestration.api.problems import Kind
 from orchestration.api.schemas import Planning, client_parameter, page_of, problem_responses
-from orchestration.api.wishes import asked, parameters
-from orchestration.reading.gaps import find_gaps, planning_states
+from orchestration.api.wishes import LIMIT, asked, parameters
+from orchestration.reading.gaps import about, find_gaps, of_severity, planning_states
 from orchestration.reporting.catalogue import CATALOGUE, ITEM_QUALITY
 from orchestration.reporting.listings import Listing, Wish, Worker, read_page
-
-Reads = Annotated[ClientWork, Depends(client_work(Action.READ))]
 
 REFUSALS = problem_responses(
     Kind.NOT_READABLE,
@@ -58,12 +56,8 @@ def rows_answer(
                 state = planning_states(connection, work.client_id).get(work.client_id)
                 planning = None if state is None else Planning.of(state)
             if page.rows.is_empty():
-                gaps = [
-                    gap
-                    for gap in find_gaps(connection, work.client_id)
-                    if gap.concerns in listing.concerns and gap.severity == "error"
-                ]
-                reason = gaps[0].advice if gaps else None
+                errors = of_severity(find_gaps(connection, work.client_id), "error")
+                reason = next(iter(about(errors, listing.concerns)), None)
     if page.rows.is_empty() and reason is None:
         reason = empty_because(wanted.wish, planning)
     return page_answer(request, wanted, page, seals, reason=reason, planning=planning)
@@ -122,9 +116,9 @@ def _offer(
 
 
 def _parameter(listing: Listing, name: str, sentence: str) -> dict[str, Any]:
-    text: dict[str, Any] = {"type": "string", "maxLength": 200}
-    if name == "limit":
-        text = {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 100}
+    text: dict[str, Any] = {"type": "string", "maxLength": MOST_TEXT}
+    if name == LIMIT:
+        text = {"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "default": USUAL_ROWS}
     is_several = name in listing.filters
     return {
         "name": name,

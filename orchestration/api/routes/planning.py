@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import date
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from orchestration.access.identity import Action
 from orchestration.api.answers import document_answer
-from orchestration.api.callers import ClientWork, client_work
+from orchestration.api.callers import Reads
 from orchestration.api.pool import no_client
 from orchestration.api.problems import Kind, ProblemError
 from orchestration.api.routes.listings import REFUSALS
@@ -23,7 +22,6 @@ from orchestration.reporting.states import client_states
 
 router = APIRouter(tags=["planning"])
 
-Reads = Annotated[ClientWork, Depends(client_work(Action.READ))]
 _PATH = "/clients/{client_id}"
 _PLACE = {"parameters": [client_parameter(_PATH)]}
 

@@ -23,13 +23,13 @@ from forecasting_lib.models.registry import available_models
 from orchestration import run_requests
 from orchestration.access.identity import Action
 from orchestration.api.answers import document_answer
-from orchestration.api.callers import ClientWork, client_work
+from orchestration.api.callers import ClientWork, Reads, client_work
 from orchestration.api.deeds import Body, as_response, done_once
-from orchestration.api.idempotency import HEADER, Answer
+from orchestration.api.idempotency import Answer
 from orchestration.api.pool import Connection
-from orchestration.api.problems import Kind, ProblemError
+from orchestration.api.problems import Kind, ProblemError, not_valid
 from orchestration.api.routes.listings import REFUSALS
-from orchestration.api.schemas import client_parameter, problem_responses
+from orchestration.api.schemas import client_parameter, key_parameter, problem_responses
 from orchestration.reporting.listings import Worker
 from orchestration.reporting.questions import unknown_names
 from orchestration.run_requests import RunRequest
@@ -37,7 +37,6 @@ from orchestration.run_requests import RunRequest
 router = APIRouter(tags=["runs"])
 
 Runs = Annotated[ClientWork, Depends(client_work(Action.RUN))]
-Reads = Annotated[ClientWork, Depends(client_work(Action.READ))]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 _WAIT = re.compile(r"(?:^|,)\s*wait=(\d{1,4})\s*(?:,|;|$)")
@@ -153,17 +152,15 @@ def _check(work: ClientWork, wish: ForecastWish | InventoryWish) -> None:
     """Refuse what would have no effect: names that the client does not have, models that there are not."""
     model = getattr(wish, "model", None)
     if model is not None and model not in available_models():
-        raise _invalid("model", f"There is no model {model!r}; models are {', '.join(available_models())}.")
+        raise _unknown("model", f"There is no model {model!r}; models are {', '.join(available_models())}.")
     with work.reading() as connection:
         unknown = unknown_names(connection, work.client_id, wish.items, wish.locations)
     if unknown:
-        raise _invalid("items", f"{work.client_id} has no {unknown[0]}; GET its items and locations.")
+        raise _unknown("items", f"{work.client_id} has no {unknown[0]}; GET its items and locations.")
 
 
-def _invalid(place: str, detail: str) -> ProblemError:
-    return ProblemError(
-        Kind.NOT_VALID, detail, errors=[{"in": f"body.{place}", "problem": "not known for the client"}]
-    )
+def _unknown(place: str, detail: str) -> ProblemError:
+    return not_valid(f"body.{place}", detail, "not known for the client")
 
 
 def _found(work: ClientWork, request_id: UUID) -> RunRequest:
@@ -218,13 +215,7 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {
     **REFUSALS,
     **problem_responses(Kind.TOO_LARGE),
 }
-_KEY = {
-    "name": HEADER,
-    "in": "header",
-    "required": False,
-    "description": "The same key gets the same answer, and the deed is done once.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 128},
-}
+_KEY = key_parameter("The same key gets the same answer, and the deed is done once.")
 _PREFER = {
     "name": "Prefer",
     "in": "header",

@@ -29,6 +29,18 @@ def rows(warehouse: Warehouse, query: str, *parameters: Any) -> list[tuple[Any, 
         return connection.execute(query, parameters).fetchall()
 
 
+def sales(warehouse: Warehouse, client: Client) -> list[tuple[Any, ...]]:
+    """(day, item, location, units) of a client's staged sales."""
+    return rows(
+        warehouse,
+        """
+        select date::text, item_id, location_id, units_sold::float from staging.sales
+        where client_id = %s order by 1, 2, 3
+        """,
+        client.client_id,
+    )
+
+
 def staged_rows(warehouse: Warehouse, client: Client) -> int:
     """Rows of a client in all staging tables together."""
     return sum(

@@ -16,7 +16,7 @@ from orchestration.landing.feed_rules import FeedError, require_readable
 from orchestration.landing.kinds import SALES
 from orchestration.landing.records import Outcome
 from orchestration.warehouse.server import Warehouse
-from tests.orchestration.landing.deliveries import deliver, rows
+from tests.orchestration.landing.deliveries import deliver, rows, sales
 
 NewClient = Callable[..., Client]
 
@@ -33,17 +33,6 @@ def delivered(
         return client, deliver(warehouse, client, tmp_path, name, text)
 
     return through
-
-
-def sales(warehouse: Warehouse, client: Client) -> list[tuple[object, ...]]:
-    return rows(
-        warehouse,
-        """
-        select date::text, item_id, location_id, units_sold::float from staging.sales
-        where client_id = %s order by 1, 2, 3
-        """,
-        client.client_id,
-    )
 
 
 Delivered = Callable[..., tuple[Client, Outcome]]

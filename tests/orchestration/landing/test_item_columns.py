@@ -13,7 +13,7 @@ from orchestration.feeds import Feed
 from orchestration.landing import batches
 from orchestration.landing.records import Outcome
 from orchestration.warehouse.server import Warehouse
-from tests.orchestration.landing.deliveries import deliver, reasons, rows
+from tests.orchestration.landing.deliveries import deliver, reasons, rows, sales
 
 Delivered = Callable[..., tuple[Client, Outcome]]
 
@@ -28,17 +28,6 @@ def delivered(warehouse: Warehouse, new_client: Callable[..., Client], tmp_path:
         return client, deliver(warehouse, client, tmp_path, "sales.csv", text)
 
     return through
-
-
-def sales(warehouse: Warehouse, client: Client) -> list[tuple[object, ...]]:
-    return rows(
-        warehouse,
-        """
-        select date::text, item_id, location_id, units_sold::float from staging.sales
-        where client_id = %s order by 1, 2, 3
-        """,
-        client.client_id,
-    )
 
 
 def test_a_column_per_item_becomes_a_row_per_item_and_period(
