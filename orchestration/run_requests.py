@@ -37,7 +37,7 @@ STEPS: Mapping[str, tuple[str, ...]] = {
 """The steps of it that look at an earlier day where one is asked for."""
 
 OPEN = ("asked", "started")
-_AT_ONCE = 50
+_OF_A_CLIENT_AT_ONCE = 20
 
 _WORDS = {
     "asked": "Asked for; the daemon starts it within seconds while 'forecaster up' runs.",
@@ -124,16 +124,24 @@ def find(connection: psycopg.Connection[Any], client_id: str, request_id: UUID) 
 
 
 def unfinished(connection: psycopg.Connection[Any]) -> Sequence[RunRequest]:
-    """Requests of all clients of which something is still to come, the oldest first."""
+    """Requests of which something is still to come, the oldest of each client, the oldest first.
+
+    One client that asks without end keeps nobody else waiting.
+    """
     with connection.cursor(row_factory=class_row(RunRequest)) as cursor:
         return cursor.execute(
             f"""
-            select {_COLUMNS} from ops.run_requests
-            where state = any(%s)
+            with numbered as (
+                select *, row_number() over (partition by client_id order by asked_at, request_id) as place
+                from ops.run_requests
+                where state = any(%s)
+            )
+
+            select {_COLUMNS} from numbered
+            where place <= %s
             order by asked_at, request_id
-            limit %s
             """,
-            (list(OPEN), _AT_ONCE),
+            (list(OPEN), _OF_A_CLIENT_AT_ONCE),
         ).fetchall()
 
 

@@ -585,6 +585,17 @@ def test_an_inactive_client_gets_no_run_and_is_told_so(
     assert "client update" in found.sentence
 
 
+def test_a_client_that_asks_without_end_keeps_nobody_else_waiting(
+    warehouse: Warehouse, tick: Callable[..., Tick], with_partition: NewClient
+) -> None:
+    greedy, modest = with_partition(), with_partition()
+    asked = [ask(warehouse, greedy) for _ in range(60)]
+    ask(warehouse, modest)
+    clients = tick("requested_runs").clients(greedy, modest)
+    assert clients[-1] == modest.client_id
+    assert 0 < clients.count(greedy.client_id) < len(asked)
+
+
 @pytest.mark.parametrize(
     ("status", "state"),
     [

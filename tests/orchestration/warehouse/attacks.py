@@ -326,7 +326,7 @@ CATALOG = [
         passwords="select * from pg_authid",
         password_hashes="select * from pg_shadow",
         statistics="select * from pg_statistic",
-        values_in_statistics="select 1 from pg_stats where concat(most_common_vals, histogram_bounds) like '%{other}%'",
+        values_in_statistics="select 1 from pg_stats where schemaname <> 'pg_catalog' and concat(most_common_vals, histogram_bounds) like '%{other}%'",
         queries_of_others="select query from pg_stat_activity where usename = '{other_role}' and query like 'select%'",
         place_of_the_files="select 1 from pg_settings where name = 'data_directory' and setting <> ''",
         external_entities="select 1 where xmlparse(document '<!DOCTYPE a [<!ENTITY x SYSTEM \"file:///etc/passwd\">]><a>&x;</a>')::text like '%root%'",
