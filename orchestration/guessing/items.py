@@ -47,7 +47,7 @@ def say_sales(
     units, item = reading.theirs("units_sold"), reading.theirs("item_id")
     if item is not None:
         _say_totals(guess, sample.rows[item])
-    is_read = _are_no_totals(sample.rows, [item, reading.theirs("date")])
+    is_read = _are_read(sample.rows, [item, reading.theirs("date")])
     rows = sample.rows.filter(is_read)
     if reading.logarithm is not None:
         _say_units(guess, _computed(reading.logarithm, rows, marks))
@@ -77,13 +77,13 @@ def say_sales(
         )
 
 
-def _are_no_totals(rows: pl.DataFrame, columns: Sequence[str | None]) -> pl.Series:
-    """Whether rows are read: no item and no date of theirs says that they sum up others."""
-    are_none = pl.repeat(True, rows.height, eager=True)
+def _are_read(rows: pl.DataFrame, columns: Sequence[str | None]) -> pl.Series:
+    """Whether rows are read: they have an item and a date, and neither says that they sum up others."""
+    are_read = pl.repeat(True, rows.height, eager=True)
     for name in filter(None, columns):
         totals = [text for text in rows[name].unique().drop_nulls() if is_total(text)]
-        are_none &= ~rows[name].is_in(totals).fill_null(False)
-    return are_none
+        are_read &= rows[name].is_not_null() & ~rows[name].is_in(totals).fill_null(False)
+    return are_read
 
 
 def _computed(logarithm: Logarithm, rows: pl.DataFrame, marks: Marks) -> pl.Series:

@@ -69,6 +69,11 @@ def guessed(
     return guess_file(path, since)
 
 
+def units_said(guess: Guess) -> float:
+    (said,) = [line for line in guess.seen if line.startswith("Units sum to ")]
+    return float(said.removeprefix("Units sum to ").rstrip(".").replace(",", ""))
+
+
 @pytest.mark.parametrize("shape", EXPORTS)
 def test_an_export_is_loaded_to_the_unit_with_one_command(
     shape: str, warehouse: Warehouse, tmp_path: Path
@@ -80,6 +85,7 @@ def test_an_export_is_loaded_to_the_unit_with_one_command(
     assert guess.reading.kind.name == "sales"
     assert guess.grain == GRAINS[shape]
     assert len(guess.decisions) <= MOST_DECISIONS, guess.decisions
+    assert units_said(guess) == pytest.approx(export.units)
 
     done = CliRunner().invoke(app, ["client", "guess", str(path), "--client", slug, *export.told, "--apply"])
     assert done.exit_code == 0, done.output
@@ -97,6 +103,13 @@ def test_an_export_is_loaded_to_the_unit_with_one_command(
     ) == [ROWS_NOT_LOADED.get(shape, (0, 0))]
     assert get_client(warehouse, slug).grain == GRAINS[shape]
     remove_client(warehouse, slug)
+
+
+def test_a_last_line_with_the_sum_of_all_is_no_sale(tmp_path: Path) -> None:
+    lines = [f"R{number},2025-03-{1 + number % 28:02},tea,2" for number in range(400)]
+    guess = guessed(tmp_path, "\n".join(["receipt,date,item_id,units_sold", *lines, "Total,,,800"]))
+    assert units_said(guess) == 800
+    assert "1 items." in guess.seen
 
 
 @pytest.mark.parametrize("shape", EXPORTS)
