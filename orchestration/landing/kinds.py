@@ -213,7 +213,11 @@ SALES = Kind(
         _CURRENCY,
         _UOM,
         Column("on_promotion", _BOOLEAN, "Whether the item was promoted that day."),
-        Column("on_hand_qty", _NUMBER, "Stock at the end of the day."),
+        Column(
+            "on_hand_qty",
+            _NUMBER,
+            "Stock at the end of the day, or of the week or month where rows are totals of those.",
+        ),
         Column(
             "order_id",
             _ID,

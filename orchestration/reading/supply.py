@@ -10,6 +10,7 @@ from datetime import date
 
 import polars as pl
 
+from forecasting_lib.grain import Grain
 from forecasting_lib.inventory import LeadTimeSource
 from orchestration.clients import Client
 from orchestration.reading.histories import SERIES_COLUMNS
@@ -34,7 +35,9 @@ class Supply:
     receipts: pl.DataFrame
 
 
-def read_supply(warehouse: Warehouse, client: Client, keys: pl.DataFrame, as_of_date: date) -> Supply:
+def read_supply(
+    warehouse: Warehouse, client: Client, keys: pl.DataFrame, as_of_date: date, grain: Grain
+) -> Supply:
     """Read the supply side of these series.
 
     Args:
@@ -42,9 +45,11 @@ def read_supply(warehouse: Warehouse, client: Client, keys: pl.DataFrame, as_of_
         client: its default lead time is the last resort.
         keys: ``series_id, item_id, location_id``.
         as_of_date: close of business the position is taken at.
+        grain: of the client's demand. Totals of a week or month, which are delivered under its first day, say
+            what is on hand at its end.
     """
     item = read_frame(warehouse, render(_ITEMS, c=client.client_id))
-    stock = read_frame(warehouse, render(_STOCK, c=client.client_id, as_of=as_of_date))
+    stock = read_frame(warehouse, render(_STOCK, c=client.client_id, as_of=as_of_date, grain=grain))
     receipts = read_frame(warehouse, render(_RECEIPTS, c=client.client_id, as_of=as_of_date))
     lead_times = read_frame(warehouse, render(_LEAD_TIMES, c=client.client_id, as_of=as_of_date))
     positions = (
@@ -129,7 +134,18 @@ _STOCK = """
         from staging.stock_levels
         where client_id = {c} and date <= {as_of}::date
         union all
-        select item_id, location_id, date, on_hand_qty, null, null, 2
+        select
+            item_id,
+            location_id,
+            case
+                when date = date_trunc({grain}, date::timestamp)::date
+                    then least((date::timestamp + ('1 ' || {grain})::interval)::date - 1, {as_of}::date)
+                else date
+            end,
+            on_hand_qty,
+            null,
+            null,
+            2
         from staging.sales
         where client_id = {c} and date <= {as_of}::date and on_hand_qty is not null
     )

@@ -144,7 +144,7 @@ def series_pages(
                     demand.filter(mine), known.filter(mine), ahead.filter(mine), grain
                 ),
                 stock_plot=None
-                if stock_ahead.is_empty()
+                if stock_ahead["projected_qty"].drop_nulls().is_empty()
                 else stock_plot(stock_ahead, row["reorder_point_qty"]),
             )
         )

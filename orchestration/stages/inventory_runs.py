@@ -74,7 +74,7 @@ def read_inputs(warehouse: Warehouse, client: Client, champion: tuple[str, str])
     """Read what a plan needs, as of the forecast's date."""
     forecast, keys = read_forecast(warehouse, client.client_id, *champion)
     history = read_history(warehouse, client.client_id, forecast.as_of_date)
-    supply = read_supply(warehouse, client, keys, forecast.as_of_date)
+    supply = read_supply(warehouse, client, keys, forecast.as_of_date, forecast.grain)
     profile = (
         demand_profile(history.panel, forecast.horizon)
         .join(history.keys, on="series_id")

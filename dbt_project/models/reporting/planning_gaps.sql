@@ -62,7 +62,7 @@ last_sales as (
     select
         client_id,
         location_id,
-        max(last_sale_date) as last_sale_date
+        max({{ period_end("last_sale_date", "grain") }}) as last_day_sold
     from {{ ref('dim_series') }}
     group by client_id, location_id
 
@@ -75,9 +75,9 @@ places as (
         count(*) as places,
         count(*) filter (where not coalesce(locations.is_described, false)) as undescribed,
         count(coalesce(locations.holiday_calendar, locations.country)) as with_holidays,
-        count(*) filter (where last_sales.last_sale_date < freshness.last_demand_date - 28) as silent,
+        count(*) filter (where last_sales.last_day_sold < freshness.last_demand_date - 28) as silent,
         min(last_sales.location_id) filter (
-            where last_sales.last_sale_date < freshness.last_demand_date - 28
+            where last_sales.last_day_sold < freshness.last_demand_date - 28
         ) as first_silent
     from last_sales
     left join {{ ref('dim_location') }} as locations using (client_id, location_id)

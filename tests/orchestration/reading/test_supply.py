@@ -8,6 +8,7 @@ from datetime import date
 import polars as pl
 import pytest
 
+from forecasting_lib.grain import Grain
 from orchestration.clients import Client
 from orchestration.reading.supply import read_supply, with_lead_times
 from orchestration.warehouse.bulk import insert_frame
@@ -70,7 +71,7 @@ def test_supply_is_read_as_of_the_date(warehouse: Warehouse, new_client: Callabl
         insert_frame(connection, "staging.purchase_orders", orders)
     keys = pl.DataFrame({"series_id": ["0"], "item_id": ["tea"], "location_id": ["main"]})
 
-    supply = read_supply(warehouse, client, keys, date(2026, 3, 3))
+    supply = read_supply(warehouse, client, keys, date(2026, 3, 3), Grain.DAY)
     assert supply.positions["on_hand_qty"].to_list() == [40.0]
     assert supply.positions["snapshot_date"].to_list() == [date(2026, 3, 1)]
     assert supply.positions["lead_time_source"].to_list() == ["client_default"]
@@ -78,3 +79,46 @@ def test_supply_is_read_as_of_the_date(warehouse: Warehouse, new_client: Callabl
         "received_after": 20.0,
         "partly": 5.0,
     }
+
+
+@pytest.mark.parametrize(
+    ("grain", "first_days", "as_of", "counted"),
+    [
+        (Grain.MONTH, ("2026-04-01", "2026-05-01"), "2026-05-31", "2026-05-31"),
+        (Grain.MONTH, ("2026-04-01", "2026-05-01"), "2026-04-30", "2026-04-30"),
+        (Grain.WEEK, ("2026-05-18", "2026-05-25"), "2026-05-31", "2026-05-31"),
+        (Grain.DAY, ("2026-05-29", "2026-05-30"), "2026-05-31", "2026-05-30"),
+    ],
+)
+def test_the_stock_of_a_total_is_that_of_its_last_day(
+    grain: Grain,
+    first_days: tuple[str, str],
+    as_of: str,
+    counted: str,
+    warehouse: Warehouse,
+    new_client: Callable[..., Client],
+) -> None:
+    client = new_client()
+    sales = pl.DataFrame(
+        {
+            "client_id": client.client_id,
+            "item_id": "tea",
+            "location_id": "main",
+            "date": [date.fromisoformat(day) for day in first_days],
+            "units_sold": 5.0,
+            "on_hand_qty": [7.0, 9.0],
+            "file_id": 1,
+        }
+    )
+    early_count = sales.head(1).select(
+        *("client_id", "item_id", "location_id", "file_id"),
+        pl.lit(date(2026, 4, 15)).alias("date"),
+        pl.lit(1.0).alias("on_hand_qty"),
+    )
+    with warehouse.transaction() as connection:
+        insert_frame(connection, "staging.sales", sales)
+        insert_frame(connection, "staging.stock_levels", early_count)
+    keys = pl.DataFrame({"series_id": ["0"], "item_id": ["tea"], "location_id": ["main"]})
+    position = read_supply(warehouse, client, keys, date.fromisoformat(as_of), grain).positions
+    assert position["snapshot_date"].to_list() == [date.fromisoformat(counted)]
+    assert position["on_hand_qty"].to_list() == [7.0 if as_of == "2026-04-30" else 9.0]

@@ -224,6 +224,11 @@ CASES = {
         Gap.SILENT_LOCATIONS,
         "1 of 1 locations sold nothing in the last 28 days, such as main",
     ),
+    "a location that sold nothing in the last month": doubtful(
+        Situation(series={"grain": "month", "last_sale_date": LAST_DAY - timedelta(days=70)}),
+        Gap.SILENT_LOCATIONS,
+        "1 of 1 locations sold nothing in the last 28 days, such as main",
+    ),
     "an item that never sold": sound(
         Situation(salt={"first_sale_date": None, "last_sale_date": None}),
         Gap.NEVER_SOLD,
@@ -259,6 +264,9 @@ CASES = {
 SOUND = {
     "nothing missing": Situation(),
     "items that ended": Situation(judged={"status": "excluded", "reason": "ENDED"}),
+    "sales of the last month, under its first day": Situation(
+        series={"grain": "month", "last_sale_date": LAST_DAY - timedelta(days=29)}
+    ),
 }
 """What nobody needs to be told of."""
 
