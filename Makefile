@@ -64,6 +64,7 @@ bench: setup  ## each stage beside the least the same work can cost, measured in
 	$(BIN)/python -m tests.bench landing
 	$(BIN)/python -m tests.bench stages
 	$(BIN)/python -m tests.bench large-model
+	$(BIN)/python -m tests.bench serving
 	$(BIN)/python -m tests.bench neighbours
 
 evaluate-model: setup  ## the model beside its baselines on M5-format files: make evaluate-model DATA=m5/

@@ -199,6 +199,38 @@ def landing(
 
 
 @app.command()
+def serving(
+    items: Annotated[int, typer.Option("--items", min=1, max=693, help="In each of five stores.")] = 610,
+    requests: Annotated[
+        int, typer.Option("--requests", min=100, help="Of each kind and number of connections.")
+    ] = 1_700,
+) -> None:
+    """Reads over HTTP at 1, 8 and 32 connections, beside the same statement through the pool without it."""
+    from tests.bench import serving as bench
+
+    # not a live display: runs send what is printed to their log
+    found = bench.measure(items, requests, lambda _: None)
+    out.print(f"{found.series:,} series, {requests:,} requests a row")
+    table = Table(
+        *("", "at once", "a second", "p95 ms", "without HTTP", "p95 ms", "share of it", "errors"),
+        box=SIMPLE_HEAD,
+    )
+    for one in found.serving:
+        table.add_row(
+            one.what,
+            f"{one.at_once}",
+            f"{one.served.per_second:.0f}",
+            f"{one.served.p95 * 1000:.1f}",
+            f"{one.floor.per_second:.0f}",
+            f"{one.floor.p95 * 1000:.1f}",
+            f"{one.served.per_second / one.floor.per_second:.0%}",
+            f"{one.errors}",
+        )
+    out.print(table)
+    out.print(f"The API took at most {found.peak_bytes / 2**20:.0f} MiB.")
+
+
+@app.command()
 def neighbours(
     pairs: Annotated[int, typer.Option("--pairs", min=1, help="Of runs, in alternating order.")] = 3,
     items: Annotated[

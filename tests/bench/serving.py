@@ -1,0 +1,253 @@
+"""Reads over HTTP, each beside the same statement through the pool without HTTP.
+
+Belongs here: one client with a plan on a server of its own, the API in a process of its own, what is asked of
+both and by how many at once. Does not belong here: whether answers are right (``tests.orchestration.api``).
+"""
+
+from __future__ import annotations
+
+import http.client
+import multiprocessing
+import os
+import socket
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from pathlib import Path
+
+import psutil
+import uvicorn
+
+from forecasting_lib.demo import M5Config, generate_m5_layout
+from orchestration.access.keys import create_key
+from orchestration.access.security_events import Origin
+from orchestration.api.app import build_app
+from orchestration.api.limits import Rates
+from orchestration.api.pool import Pool
+from orchestration.clients import add_client, sync_partitions, validated
+from orchestration.demo.m5_files import m5_deliveries
+from orchestration.reporting.catalogue import FORECASTS, WORKLIST
+from orchestration.reporting.listings import Listing, Wish, read_page
+from orchestration.running.instance import open_instance
+from orchestration.running.runs import find_job, output_sent_to, run_job
+from orchestration.settings import load_settings
+from orchestration.stages.dbt import build_views
+from orchestration.stages.ingestion import ingest_files
+from orchestration.warehouse.embedded import start_embedded, throw_away_folder
+from orchestration.warehouse.migrate import migrate
+from orchestration.warehouse.server import Warehouse, locate_warehouse
+
+CLIENT = "bench"
+LAST_DAY = date(2016, 5, 22)
+STORES = ("CA_1", "CA_2", "TX_1", "TX_2", "WI_1")
+AT_ONCE = (1, 8, 32)
+LINES = 50
+_UNLIMITED = Rates(address=10_000_000, caller=10_000_000, logins=10_000_000)
+_START_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Rate:
+    """So many answers a second, and the seconds that 95 % of them took at most."""
+
+    per_second: float
+    p95: float
+
+
+@dataclass(frozen=True)
+class Serving:
+    """The same rows over HTTP and without it, by some who ask at once.
+
+    Attributes:
+        what: was asked for.
+        at_once: connections.
+        served: over HTTP.
+        floor: the statement in the pool's transaction.
+        errors: answers that were none.
+    """
+
+    what: str
+    at_once: int
+    served: Rate
+    floor: Rate
+    errors: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All of it, and the most memory that the API took, bytes."""
+
+    series: int
+    serving: list[Serving]
+    peak_bytes: int
+
+
+def measure(items: int, requests: int, report: Callable[[str], None]) -> Measured:
+    """Plan for a generated client, then ask for its worklist and for the forecast of an item.
+
+    Args:
+        items: in each of five stores.
+        requests: of each kind and number of connections.
+        report: told what is going on.
+    """
+    with throw_away_folder() as home:
+        warehouse, key = _planned(home, items, report)
+        with warehouse.transaction() as connection:
+            row = connection.execute(
+                'select min(item_id collate "C"), (select count(*) from analytics.dim_series)'
+                " from analytics.planner_worklist where client_id = %s",
+                (CLIENT,),
+            ).fetchone()
+        assert row is not None, "an aggregate has a row"
+        assert row[0] is not None, "a plan of so many items has a line"
+        item, series = str(row[0]), int(row[1])
+        kinds: Mapping[str, tuple[Listing, Wish, str]] = {
+            f"worklist, {LINES} lines": (WORKLIST, Wish(limit=LINES), f"worklist?limit={LINES}"),
+            "forecast of an item": (
+                FORECASTS,
+                Wish(limit=500, equal={"item_id": [item]}),
+                f"forecasts?limit=500&item_id={item}",
+            ),
+        }
+        pool = Pool(warehouse)
+        pool.open()
+        found = []
+        with _served() as (port, process):
+            for what, (listing, wish, path) in kinds.items():
+                for at_once in AT_ONCE:
+                    report(f"{what}, {at_once} at once")
+                    floor, _ = _rate(at_once, requests, partial(_Direct, pool, listing, wish))
+                    served, errors = _rate(at_once, requests, partial(_Asker, port, path, key))
+                    found.append(Serving(what, at_once, served, floor, errors))
+            # the kernel's high-water mark
+            peak = int(_status(process.pid)["VmHWM"]) * 1024
+        pool.close()
+    return Measured(series, found, peak)
+
+
+class _Direct:
+    """Asks the database as a route does, in this process."""
+
+    def __init__(self, pool: Pool, listing: Listing, wish: Wish) -> None:
+        self._pool, self._listing, self._wish = pool, listing, wish
+
+    def ask(self) -> bool:
+        with self._pool.as_client(CLIENT, self._listing.worker, writes=False) as connection:
+            return not read_page(connection, self._listing, CLIENT, self._wish).rows.is_empty()
+
+
+class _Asker:
+    """One connection over HTTP that is kept."""
+
+    def __init__(self, port: int, path: str, key: str) -> None:
+        self._path = f"/api/v1/clients/{CLIENT}/{path}"
+        self._headers = {"X-Api-Key": key}
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+
+    def ask(self) -> bool:
+        self._connection.request("GET", self._path, headers=self._headers)
+        answer = self._connection.getresponse()
+        return len(answer.read()) > 0 and answer.status == 200
+
+
+def _rate(at_once: int, requests: int, make: Callable[[], _Direct | _Asker]) -> tuple[Rate, int]:
+    """Ask in turns by so many threads, the first answers of each left out of the count."""
+    share = max(2, requests // at_once)
+
+    def work(_: int) -> list[tuple[float, bool]]:
+        asker = make()
+        asker.ask()
+        done = []
+        for _ in range(share):
+            started = time.perf_counter()
+            is_right = asker.ask()
+            done.append((time.perf_counter() - started, is_right))
+        return done
+
+    with ThreadPoolExecutor(at_once) as threads:
+        started = time.perf_counter()
+        answers = [one for done in threads.map(work, range(at_once)) for one in done]
+        seconds = time.perf_counter() - started
+    p95 = statistics.quantiles([taken for taken, _ in answers], n=20)[-1]
+    return Rate(len(answers) / seconds, p95), sum(not is_right for _, is_right in answers)
+
+
+def _serve(port: int) -> None:
+    settings = load_settings()
+    app = build_app(locate_warehouse(settings), settings, _UNLIMITED)
+    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", access_log=False)
+
+
+@contextmanager
+def _served() -> Iterator[tuple[int, psutil.Process]]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(port,))
+    process.start()
+    try:
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            except OSError:
+                if time.monotonic() > deadline or not process.is_alive():
+                    raise
+                time.sleep(0.2)
+        yield port, psutil.Process(process.pid)
+    finally:
+        process.terminate()
+        process.join(20)
+
+
+def _status(pid: int) -> dict[str, str]:
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+    return {
+        name: value.split()[0] for name, _, value in (line.partition(":") for line in lines) if value.split()
+    }
+
+
+def _planned(home: Path, items: int, report: Callable[[str], None]) -> tuple[Warehouse, str]:
+    """A client whose plan is published, and a key that reads it."""
+    os.environ.update(
+        {
+            "DATABASE_URL": start_embedded(home / "postgres"),
+            "FORECASTER_HOME": str(home),
+            "FORECASTER_LANDING_DIR": str(home / "landing"),
+            "DAGSTER_HOME": str(home / "dagster"),
+        }
+    )
+    os.environ.pop("DAGSTER_DATABASE_URL", None)
+    settings = load_settings()
+    warehouse = locate_warehouse(settings)
+    report("making tables")
+    migrate(warehouse, lambda: build_views(warehouse))
+    client = validated(client_id=CLIENT, name="Bench", models=["ma7"], default_lead_time_days=7)
+    add_client(warehouse, client)
+    report("making files")
+    data = generate_m5_layout(M5Config(end_date=LAST_DAY, days=120, n_items=items, stores=STORES))
+    parts = m5_deliveries(data, today=None)
+    for number, frames in enumerate(parts):
+        folder = home / f"part{number}"
+        folder.mkdir()
+        for name, frame in frames.items():
+            frame.write_csv(folder / f"{name}.csv")
+        report(f"ingestion, part {number + 1} of {len(parts)}")
+        ingest_files(warehouse, client, sorted(folder.iterdir()))
+    with open_instance(settings, warehouse) as instance, output_sent_to(home / "runs.log"):
+        sync_partitions(instance, [CLIENT])
+        outcome = run_job(
+            *(warehouse, instance, find_job("client_pipeline"), CLIENT),
+            on_step=lambda update: report(f"{update.step} {update.state}"),
+        )
+    if not outcome.succeeded:
+        raise RuntimeError("; ".join(outcome.problems))
+    with warehouse.transaction() as connection:
+        key = create_key(connection, CLIENT, "bench", ["read"], 1, Origin(actor="bench"))
+    return warehouse, key
