@@ -17,7 +17,6 @@ from orchestration.reporting.listings import Worker
 from orchestration.warehouse.server import Warehouse
 from tests.orchestration.api.shops import Shop
 
-TURNS = 400
 AT_ONCE = 8
 
 
@@ -39,8 +38,9 @@ class LeftHalfWayError(Exception):
     """Of a route that fails between its role and its answer."""
 
 
+@pytest.mark.parametrize("turns", [400, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_the_next_borrower_is_never_somebody_else(
-    pool: Pool, warehouse: Warehouse, shop: Shop, other: Shop
+    pool: Pool, warehouse: Warehouse, shop: Shop, other: Shop, turns: int
 ) -> None:
     roles = warehouse.roles
 
@@ -69,7 +69,7 @@ def test_the_next_borrower_is_never_somebody_else(
             assert who(connection) == (roles.api, "off")
 
     with ThreadPoolExecutor(AT_ONCE) as borrowers:
-        for done in [borrowers.submit(turn, number) for number in range(TURNS)]:
+        for done in [borrowers.submit(turn, number) for number in range(turns)]:
             done.result()
 
 

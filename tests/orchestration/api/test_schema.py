@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from orchestration.settings import Settings
 from orchestration.warehouse.server import Warehouse
 from tests.orchestration.api.conftest import MANY
 from tests.orchestration.api.shops import Shop, bearer
+from tests.orchestration.api.test_isolation import World
 
 Headers = Callable[[TestClient, Shop, str], Mapping[str, str]]
 
@@ -33,6 +36,12 @@ CALLERS: Mapping[str, Headers] = {
 
 TRIES = 80
 """Requests of each operation and caller."""
+
+FOREIGN_TRIES = 30
+"""The same, by one client's program about another client."""
+
+NAMES_NOBODY = ("/api/v1/auth/", "/api/v1/me", "/healthz", "/readyz", "/metrics")
+"""Paths of operations that are about no client."""
 
 load_all_checks()
 
@@ -77,3 +86,103 @@ def test_every_answer_is_one_of_the_documents(
             ask()
     print(f"{caller}: {answered.total():,} answers, {dict(answered)}")  # noqa: T201 - shown where it fails
     assert max(answered) < 500
+
+
+@pytest.mark.slow
+def test_with_the_names_of_another_client_nothing_is_answered_and_nothing_written(
+    settings: Settings, warehouse: Warehouse, api: TestClient, shop: Shop, other: Shop
+) -> None:
+    world = World(api, settings, warehouse, shop, other)
+    harvested = Harvest.of(api, warehouse, other)
+    before = world.written()
+    app = build_app(warehouse, settings, MANY)
+    headers = {**shop.key(), "X-Client": other.client_id}
+    answered: Counter[int] = Counter()
+    with TestClient(app, raise_server_exceptions=False):
+        document = schemathesis.openapi.from_asgi("/openapi.json", app)
+        for found in document.get_all_operations():
+            assert isinstance(found, Ok), found
+            operation = found.ok()
+            if operation.path.startswith(NAMES_NOBODY):
+                continue
+
+            @trying(
+                max_examples=FOREIGN_TRIES,
+                deadline=None,
+                database=None,
+                phases=[Phase.explicit, Phase.generate],
+                suppress_health_check=list(HealthCheck),
+            )
+            @given(case=operation.as_strategy())
+            def ask(case: schemathesis.Case[Any]) -> None:
+                harvested.put_into(case)
+                answer = case.call(headers=headers)
+                answered[answer.status_code] += 1
+                assert 400 <= answer.status_code < 500, answer.text
+                assert other.mark not in answer.text.replace(other.client_id, "")
+
+            ask()
+    print(f"{answered.total():,} answers, {dict(answered)}")  # noqa: T201 - shown where it fails
+    assert world.written() == before
+
+
+def test_with_ones_own_name_and_their_things_no_row_is_theirs(
+    warehouse: Warehouse, api: TestClient, shop: Shop, other: Shop
+) -> None:
+    harvested = Harvest.of(api, warehouse, other).values
+    document = api.get("/openapi.json").json()
+    asked = 0
+    for path, operations in document["paths"].items():
+        names = [place["name"] for place in operations.get("get", {}).get("parameters", [])]
+        if "client_id" not in names and "{item_id}" not in path and "{request_id}" not in path:
+            continue
+        place = path.format(client_id=shop.client_id, **harvested)
+        for name in {None, *(harvested.keys() & set(names))}:
+            query = {} if name is None or f"{{{name}}}" in path else {name: harvested[name]}
+            answer = api.get(place, params=query, headers=shop.key())
+            asked += 1
+            assert answer.status_code in (200, 404, 422), answer.text
+            rows = answer.json().get("data", []) if answer.status_code == 200 else []
+            assert other.mark not in json.dumps(rows)
+            assert other.client_id not in answer.text
+    assert asked > len(harvested)
+
+
+@dataclass(frozen=True)
+class Harvest:
+    """Names of a client's things: parameter -> the value to ask for."""
+
+    client_id: str
+    values: Mapping[str, str]
+
+    @classmethod
+    def of(cls, api: TestClient, warehouse: Warehouse, shop: Shop) -> Harvest:
+        assert api.post("/api/v1/forecast", json={}, headers=shop.key()).status_code == 202
+        with warehouse.transaction() as connection:
+            row = connection.execute(
+                """
+                select
+                    (select max(request_id::text) from ops.run_requests where client_id = %(client)s),
+                    (select max(run_id::text) from analytics.forecast_runs where client_id = %(client)s),
+                    (select max(file_id::text) from ops.landing_files where client_id = %(client)s)
+                """,
+                {"client": shop.client_id},
+            ).fetchone()
+        assert row is not None
+        named = dict(zip(("request_id", "run_id", "file_id"), row, strict=True))
+        known = {name: value for name, value in named.items() if value is not None}
+        return cls(shop.client_id, {**known, "item_id": shop.items[0], "location_id": "main"})
+
+    def put_into(self, case: schemathesis.Case[Any]) -> None:
+        """Ask for what is the other client's, wherever a name fits."""
+        for name in ("Authorization", "X-Api-Key", "X-Client"):
+            case.headers.pop(name, None)
+        for name in case.path_parameters:
+            case.path_parameters[name] = {"client_id": self.client_id, **self.values}.get(
+                name, case.path_parameters[name]
+            )
+        for name in self.values.keys() & case.query.keys():
+            case.query[name] = self.values[name]
+        if isinstance(case.body, dict):
+            for name in self.values.keys() & case.body.keys():
+                case.body[name] = self.values[name]
