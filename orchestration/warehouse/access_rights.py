@@ -64,6 +64,23 @@ OF_WRITERS: Mapping[str, Rights] = {
     },
     "landing_files": {"select": ()},
     "rejected_rows": {"select": ()},
+    "clients": {
+        "select": (
+            *(
+                "client_id",
+                "name",
+                "timezone",
+                "cron",
+                "grain",
+                "horizon_days",
+                "service_level",
+                "review_days",
+            ),
+            *("default_lead_time_days", "country", "currency", "models", "returns_policy", "negative_stock"),
+            *("unmet_demand", "max_reject_rate", "is_active"),
+        ),
+        "update": ("service_level", "review_days", "default_lead_time_days", "updated_at"),
+    },
 }
 """What was delivered is read by them too: a client's own login is told of it in ``analytics.feeds``."""
 
