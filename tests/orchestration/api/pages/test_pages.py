@@ -1,4 +1,4 @@
-"""What holds for every page: whose rows it shows, who may see it, how it escapes and what a browser may run."""
+"""What holds for every page: whose rows it shows, who sees it, how it escapes, what a browser may run."""
 
 from __future__ import annotations
 
