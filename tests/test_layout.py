@@ -30,7 +30,7 @@ ORCHESTRATION = (
         *("clients", "client_feeds", "client_settings", "client_sources"),
         *("audit", "table_assets", "resources", "run_requests"),
     },
-    {"landing", "reading", "access"},
+    {"landing", "reading", "access", "planning"},
     {"pulling"},
     {"guessing"},
     {"stages"},
