@@ -29,7 +29,7 @@ from orchestration.warehouse.tables.vocabulary import FileStatus, words_of
 
 router = APIRouter(prefix=session.PATH + "/{client_id}/data", include_in_schema=False)
 
-_DELIVERIES_SHOWN = 50
+_DELIVERIES_SHOWN = 25
 _ROWS_SHOWN = 100
 
 Row = dict[str, Any]

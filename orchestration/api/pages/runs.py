@@ -28,8 +28,8 @@ router = APIRouter(prefix=session.PATH + "/{client_id}/runs", include_in_schema=
 _SHOWN = 50
 
 JOBS = {
-    "inventory": ("Plan anew", "Positions, policies and proposals on the current forecast; a minute or so."),
-    "forecast": ("Forecast anew", "Every model on the demand that is known, and the leading one chosen."),
+    "inventory": ("Plan anew", "Positions, policies and proposals on the current forecast."),
+    "forecast": ("Forecast anew", "Every model on the demand that is known, and which of them leads."),
     "pipeline": ("Everything anew", "New files, demand, forecast, scores and plan, in this order."),
 }
 """What may be asked for -> what its button says, and what the run does."""
