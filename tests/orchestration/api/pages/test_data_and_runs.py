@@ -26,7 +26,10 @@ def landed(settings: Settings, shop: Shop) -> set[str]:
 def requests_of(warehouse: Warehouse, shop: Shop) -> list[tuple[Any, ...]]:
     with warehouse.transaction() as connection:
         return connection.execute(
-            "select job, asked_by, parameters, request_id from ops.run_requests where client_id = %s order by asked_at",
+            """
+            select job, asked_by, parameters, request_id from ops.run_requests
+            where client_id = %s order by asked_at
+            """,
             (shop.client_id,),
         ).fetchall()
 
