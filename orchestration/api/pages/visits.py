@@ -15,7 +15,7 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
-from starlette.datastructures import FormData
+from fastapi.datastructures import FormData
 
 from orchestration.access.identity import Action, Identity, permits
 from orchestration.access.keys import KEY_PREFIX
