@@ -22,7 +22,7 @@ from fastapi import Depends, Request
 from psycopg_pool import PoolTimeout
 
 from orchestration.access.identity import Action, Identity, permits
-from orchestration.access.keys import identity_of_key
+from orchestration.access.keys import KEY_PREFIX, identity_of_key
 from orchestration.access.logins import identity_of_access_token
 from orchestration.access.security_events import Origin
 from orchestration.access.security_events import record as write_down
@@ -31,6 +31,7 @@ from orchestration.api.limits import RateLimits, TooManyError
 from orchestration.api.metrics import Metrics
 from orchestration.api.pool import Connection, Pool, no_client
 from orchestration.api.problems import Kind, ProblemError
+from orchestration.foreign_text import printable
 from orchestration.reporting.listings import Worker
 from orchestration.settings import Settings
 from orchestration.warehouse.tables.vocabulary import SecurityEvent
@@ -38,7 +39,6 @@ from orchestration.warehouse.tables.vocabulary import SecurityEvent
 CLIENT_HEADER = "X-Client"
 KEY_HEADER = "X-Api-Key"
 
-_KEY_PREFIX = "fc_"
 _SLUG = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _log = logging.getLogger("forecaster.api")
 
@@ -92,6 +92,12 @@ class ClientWork:
         """A transaction that commits at the end of the block, or not at all."""
         with self._pool.as_client(self.home, Worker.WRITER, writes=True) as connection:
             yield connection
+
+    @contextmanager
+    def recorded(self, connection: Connection) -> Iterator[None]:
+        """Within ``writing``: the block, which comes last, may add to the record of what was done."""
+        self._pool.become_api(connection)
+        yield
 
 
 def office_of(request: Request) -> Office:
@@ -167,38 +173,51 @@ def caller(request: Request) -> Identity:
     if found is None:
         office.metrics.refused("key_refused" if is_key else "token_refused")
         raise _not_signed_in("The token or key is not accepted: it has ended, was taken back or is not ours.")
-    request.state.caller = found.name
+    count_caller(request, found)
+    return found
+
+
+def count_caller(request: Request, identity: Identity) -> None:
+    """Count a request of somebody who is known; raises ``TooManyError`` where there were too many."""
+    request.state.caller = identity.name
     try:
-        office.limits.count_caller(found.name)
+        office_of(request).limits.count_caller(identity.name)
     except TooManyError as error:
         if error.is_news:
-            record(request, "rate_limited", identity=found, by="caller")
+            record(request, "rate_limited", identity=identity, by="caller")
         raise
-    return found
 
 
 def client_work(action: Action) -> Callable[[Request], ClientWork]:
     """A dependency: the right to do something for the client that a request is about."""
 
     def allowed(request: Request) -> ClientWork:
-        identity = caller(request)
-        client_id = _client_of(request, identity)
-        is_own = identity.is_operator or client_id in identity.clients
-        if not permits(identity, client_id, action):
-            record(request, "access_refused", identity=identity, client_id=client_id, action=str(action))
-            if not is_own:
-                raise ProblemError(Kind.NOT_FOUND, no_client(client_id))
-            raise ProblemError(
-                Kind.NOT_ALLOWED,
-                f"Your role for {client_id} does not allow this ({action}); ask its manager for another.",
-            )
-        request.state.client_id = client_id
-        own = (client_id,) if is_own else identity.clients
-        if not own:
-            raise ProblemError(Kind.NOT_FOUND, no_client(client_id))
-        return ClientWork(client_id, own[0], identity, request.state.request_id, office_of(request).pool)
+        return working_for(request, caller(request), action)
 
     return allowed
+
+
+def working_for(request: Request, identity: Identity, action: Action) -> ClientWork:
+    """The right of somebody who is known to do something for the client that a request is about.
+
+    Raises:
+        ProblemError: the role does not allow it, or there is no such client.
+    """
+    client_id = _client_of(request, identity)
+    is_own = identity.is_operator or client_id in identity.clients
+    if not permits(identity, client_id, action):
+        record(request, "access_refused", identity=identity, client_id=client_id, action=str(action))
+        if not is_own:
+            raise ProblemError(Kind.NOT_FOUND, no_client(client_id))
+        raise ProblemError(
+            Kind.NOT_ALLOWED,
+            f"Your role for {client_id} does not allow this ({action}); ask its manager for another.",
+        )
+    request.state.client_id = client_id
+    own = (client_id,) if is_own else identity.clients
+    if not own:
+        raise ProblemError(Kind.NOT_FOUND, no_client(client_id))
+    return ClientWork(client_id, own[0], identity, request.state.request_id, office_of(request).pool)
 
 
 Reads = Annotated[ClientWork, Depends(client_work(Action.READ))]
@@ -223,7 +242,7 @@ def credential(request: Request) -> tuple[bool, str]:
             f"Send a token as 'Authorization: Bearer ...' or a service key as '{KEY_HEADER}: ...'; "
             "POST /api/v1/auth/token gives a token."
         )
-    return text.startswith(_KEY_PREFIX), text.strip()
+    return text.startswith(KEY_PREFIX), text.strip()
 
 
 def _client_of(request: Request, identity: Identity) -> str:
@@ -240,7 +259,7 @@ def _client_of(request: Request, identity: Identity) -> str:
         )
     client_id = named.pop() if named else identity.clients[0]
     if not _SLUG.fullmatch(client_id):
-        record(request, "access_refused", identity=identity, shown=client_id[:60])
+        record(request, "access_refused", identity=identity, shown=printable(client_id[:60]))
         raise ProblemError(Kind.NOT_FOUND, no_client(client_id[:60]))
     return client_id
 

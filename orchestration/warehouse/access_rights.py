@@ -49,8 +49,10 @@ OF_THE_API: Mapping[str, Rights] = {
         "delete": (),
     },
     "ops.revoked_tokens": {"select": (), "insert": (), "delete": ()},
+    "ops.clients": {"select": ("client_id", "name", "is_active")},
 }
-"""Who an operator is and whether a user is active is said on the machine, never over HTTP."""
+"""Who an operator is and whether a user is active is said on the machine, never over HTTP. Of a client it
+knows what an operator chooses by."""
 
 _DELIVERED: Mapping[str, Rights] = {
     table: {"select": ()} for table in ("ops.landing_files", "ops.rejected_rows", "staging.purchase_orders")
@@ -64,6 +66,22 @@ _DECIDED_ON: Mapping[str, Rights] = {
         "planner_worklist",
     )
 }
+
+_OF_ITS_OWN_ENTRY: Mapping[str, Rights] = {
+    "ops.clients": {
+        "select": (
+            *("client_id", "name", "timezone", "cron", "grain", "horizon_days", "country", "currency"),
+            *("service_level", "review_days", "default_lead_time_days", "models", "returns_policy"),
+            *("unmet_demand", "negative_stock", "max_reject_rate"),
+        ),
+        "update": ("service_level", "review_days", "default_lead_time_days", "updated_at"),
+    },
+    "analytics.dim_client": {
+        "select": ("client_id", "default_lead_time_days"),
+        "update": ("default_lead_time_days",),
+    },
+}
+"""Not where its files are pulled from, nor how they are read; what it may change itself has a copy."""
 
 OF_WRITERS: Mapping[str, Rights] = {
     "ops.run_requests": {"select": (), "insert": ("client_id", "job", "parameters", "asked_by")},
@@ -97,6 +115,7 @@ OF_WRITERS: Mapping[str, Rights] = {
     },
     **_DELIVERED,
     **_DECIDED_ON,
+    **_OF_ITS_OWN_ENTRY,
 }
 """What they add they never change. When, and under which number, the database says by itself."""
 
@@ -151,7 +170,7 @@ def grant_access(connection: Connection, roles: Roles) -> None:
         for relation in there:
             _grant(connection, relation, role, rights[relation.name])
     everything = sql.SQL("using (true) with check (true)")
-    for relation in _there(connection, ["ops.memberships", "ops.service_keys"]):
+    for relation in _there(connection, ["ops.clients", "ops.memberships", "ops.service_keys"]):
         _provide_policy(connection, relation, "api", sql.Identifier(roles.api), everything)
     own = sql.SQL(
         "client_id = case when starts_with(current_user, {}) then substr(current_user, {}) end"
