@@ -66,9 +66,7 @@ def in_words(score: Row) -> list[str]:
     """
     grain = Grain(score["grain"])
     if score["wape"] is None:
-        return [
-            f"Nothing was sold in the {grain.periods} that are known: there is nothing to hold errors against."
-        ]
+        return [f"Nothing was sold in the {grain.periods} that are known, which tells nothing of errors."]
     sentences = [f"Its errors come to {percent(score['wape'])} of what was sold."]
     bias = score["bias"]
     if bias is not None:

@@ -23,8 +23,9 @@ class ItemsFound:
     """Some of the items that a search found.
 
     Attributes:
-        rows: ``item_id, name, category, supplier_id, locations, on_hand_qty, without_stock, lines,
-            urgency``; the stock is that of the latest plan, ``urgency`` that of its most urgent line.
+        rows: ``item_id, name, category, supplier_id, locations, on_hand_qty, without_stock, undecided,
+            lines, urgency``; the stock is that of the latest plan, ``urgency`` that of its most urgent line,
+            ``undecided`` counts the locations without stock or lead time, NULL without a plan.
         total: how many the search found in all.
         next_item: the item to go on after; None at the end.
     """
@@ -74,7 +75,8 @@ def find_items(place: Place, client_id: str, text: str, after: str | None, limit
                 select
                     item_id,
                     sum(on_hand_qty)::float8 as on_hand_qty,
-                    count(*) filter (where on_hand_qty is null) as without_stock
+                    count(*) filter (where on_hand_qty is null) as without_stock,
+                    count(*) filter (where on_hand_qty is null or lead_time_days is null) as undecided
                 from analytics.inventory_metrics
                 where client_id = {c} and run_id = (select run_id from run)
                     and item_id in (select item_id from page)
@@ -97,6 +99,7 @@ def find_items(place: Place, client_id: str, text: str, after: str | None, limit
                 coalesce(listed.locations, 0) as locations,
                 stock.on_hand_qty,
                 stock.without_stock,
+                stock.undecided,
                 coalesce(proposed.lines, 0) as lines,
                 proposed.urgency
             from page
@@ -128,7 +131,8 @@ def places_of(place: Place, client_id: str, item_id: str) -> pl.DataFrame:
 
     Returns:
         ``location_id, location_name, grain, first_sale_date, last_sale_date, is_planned, on_hand_qty,
-        on_order_qty, dir_days, dir_censored, stockout_date, as_of_date, lines, urgency``, by location.
+        on_order_qty, lead_time_days, dir_days, dir_censored, stockout_date, as_of_date, lines, urgency``, by
+        location.
     """
     return read_frame(
         place,
@@ -160,6 +164,7 @@ def places_of(place: Place, client_id: str, item_id: str) -> pl.DataFrame:
                 metrics.item_id is not null as is_planned,
                 metrics.on_hand_qty::float8 as on_hand_qty,
                 metrics.on_order_qty::float8 as on_order_qty,
+                metrics.lead_time_days,
                 metrics.dir_days,
                 metrics.dir_censored,
                 metrics.stockout_date,

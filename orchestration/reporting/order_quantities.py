@@ -130,10 +130,10 @@ def reason_figures(line: Row, plan: Row) -> list[Figure]:
     figures = (
         (
             *("position", "IP {}", position),
-            "the inventory position" if is_now else f"the position that is expected on {line['order_date']}",
+            "inventory position" if is_now else f"the position expected on {line['order_date']}",
             "Inventory position" if is_now else order,
         ),
-        ("reorder_point", "ROP {}", plan["reorder_point_qty"], "the reorder point", "Reorder point"),
+        ("reorder_point", "ROP {}", plan["reorder_point_qty"], "reorder point", "Reorder point"),
         ("cover", "cover {} d", cover, "how long the net stock lasts", "Cover"),
         (
             "lead_time",

@@ -89,7 +89,7 @@ def wape_plot(scores: pl.DataFrame, leading: str | None) -> Plot:
         by_day = dict(of_model.select("as_of_date", "wape").iter_rows())
         label = f"{model}, leads" if model == leading else model
         values = [by_day.get(day) for day in days]
-        lines.append(Line(label, values, "lead" if model == leading else "ink", points=True))
+        lines.append(Line(label, values, "lead" if model == leading else "other", points=True))
     return Plot(x=days, y_label="WAPE", lines=lines, is_share=True)
 
 

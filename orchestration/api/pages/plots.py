@@ -14,8 +14,9 @@ from typing import Any, Literal
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
-Style = Literal["ink", "lead", "earlier", "quiet", "wide", "narrow", "warn", "model"]
-"""What a line is, which decides its colour and its dashes; ``wide`` and ``narrow`` are edges of bands."""
+Style = Literal["ink", "lead", "earlier", "quiet", "wide", "narrow", "warn", "model", "other"]
+"""What a line is, which decides its colour and its dashes: ``wide`` and ``narrow`` are edges of bands, each
+of the ``other`` lines has dashes of its own."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Plot:
         levels: lines across.
         marks: place of the axis -> letters at the foot of the plot.
         shown_from: place of the axis that the usual range begins with.
+        floor: nothing below it is in sight; None leaves that to the values.
         is_share: the values are shares of one.
         x_label: what the axis holds where it holds no dates.
     """
@@ -68,6 +70,7 @@ class Plot:
     levels: Sequence[Level] = ()
     marks: Mapping[int, str] = field(default_factory=dict)
     shown_from: int = 0
+    floor: float | None = None
     is_share: bool = False
     x_label: str = ""
 
@@ -97,6 +100,7 @@ class Plot:
             ],
             "marks": [[place, letters] for place, letters in sorted(self.marks.items())],
             "shownFrom": self.shown_from,
+            "floor": self.floor,
             "isShare": self.is_share,
         }
         return htmlsafe_json_dumps(drawn, allow_nan=False, ensure_ascii=True)

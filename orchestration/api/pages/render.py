@@ -23,6 +23,7 @@ from orchestration.api.pages import session
 from orchestration.api.pages.assets import asset_url
 from orchestration.api.pages.visits import Visit, Visitor
 from orchestration.api.problems import Kind, ProblemError
+from orchestration.reporting.html_text import coded
 
 _TEMPLATES = Path(__file__).parents[1] / "templates" / "pages"
 
@@ -37,15 +38,13 @@ _HEADERS = {
 SECTIONS = (
     ("worklist", "Worklist"),
     ("orders", "Orders"),
+    ("items", "Items"),
     ("accuracy", "Accuracy"),
     ("data", "Data"),
     ("runs", "Runs"),
     ("settings", "Settings"),
 )
 """Last part of a page's address, and its name."""
-
-_UNDER = {"items": "worklist"}
-"""Pages that are reached from another, which stays marked."""
 
 _UNKNOWN = Markup('<span class="unknown">not known</span>')
 
@@ -61,7 +60,7 @@ def page(request: Request, visit: Visit, template: str, *, status: int = 200, **
         values: what the template shows.
     """
     part = request.url.path.removeprefix(visit.base).strip("/").partition("/")[0]
-    return html(template, visit.visitor, status=status, visit=visit, section=_UNDER.get(part, part), **values)
+    return html(template, visit.visitor, status=status, visit=visit, section=part, **values)
 
 
 def html(template: str, visitor: Visitor | None, *, status: int = 200, **values: Any) -> HTMLResponse:
@@ -168,5 +167,5 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.filters.update(number=number, percent=percent, day=day, moment=moment, part=part)
+_environment.filters.update(number=number, percent=percent, day=day, moment=moment, part=part, coded=coded)
 _environment.globals.update(asset=asset_url, sections=SECTIONS, planner=session.PATH)

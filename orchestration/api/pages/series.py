@@ -49,6 +49,9 @@ from orchestration.reporting.series_questions import (
 
 Row = Mapping[str, Any]
 
+_LINES_OPEN = 1
+"""Lines that are shown in full; the later ones are a press away."""
+
 _SCORES_READ = 400
 _SCORES_SHOWN = 12
 """As-of dates."""
@@ -86,6 +89,7 @@ def series_values(
         "lead": lead,
         "plan": planned,
         "lines": [_explained(line, lines, planned, projection) for line in lines if planned],
+        "lines_open": _LINES_OPEN,
         "notes": series_notes(grain, lead, judged, plan, lines),
         "gaps": _gaps(connection, client_id) if lead is None or plan is None else [],
         "demand": demand.to_dicts() if demand is not None else [],

@@ -12,9 +12,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from forecasting_lib.grain import Grain
+from forecasting_lib.inventory.lead_time_demand import NormalDemand
 from orchestration.api.pages.plots import Level, Line, Plot
 from orchestration.reporting.series_questions import YEAR_EARLIER
 from orchestration.stages.pictures import HISTORY_PERIODS
@@ -162,7 +164,7 @@ def stock_plot(
         for name, value, style in (
             ("reorder point", reorder_point, "quiet"),
             ("safety stock", safety_stock, "warn"),
-            ("nothing left", 0.0, "ink"),
+            ("", 0.0, "ink"),
         )
         if value is not None
     ]
@@ -177,6 +179,8 @@ def stock_plot(
         ],
         bands=[(1, 0)],
         levels=levels,
+        # without orders the stock of a long horizon falls so far that nothing else could be seen beside it
+        floor=-max(filter(None, [*values("with_plan_qty"), *values("p90_qty"), reorder_point]), default=1.0),
     )
 
 
@@ -184,7 +188,7 @@ def lead_time_rows(plan: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Quantiles of the demand over the days to cover, with the reorder point and the position among them.
 
     Returns:
-        ``label, level, qty``, ascending by quantity; ``level`` is None for the position.
+        ``label, level, qty``, ascending by quantity; ``level`` is the probability that so much is enough.
     """
     rows: list[dict[str, Any]] = [
         {"label": f"{level} % quantile", "level": level / 100, "qty": plan[f"q{level}_qty"]}
@@ -193,11 +197,19 @@ def lead_time_rows(plan: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
     for label, level, qty in (
         ("reorder point (ROP)", plan["service_predicted"], plan["reorder_point_qty"]),
-        ("inventory position (IP)", None, plan["inventory_position_qty"]),
+        ("inventory position (IP)", _enough(plan), plan["inventory_position_qty"]),
     ):
         if rows and qty is not None:
             rows.append({"label": label, "level": level, "qty": qty})
     return sorted(rows, key=lambda row: row["qty"])
+
+
+def _enough(plan: Mapping[str, Any]) -> float | None:
+    """The probability that the inventory position is enough for the days to cover; None where unknown."""
+    if None in (plan["ltd_mean_qty"], plan["ltd_sd_qty"], plan["inventory_position_qty"]):
+        return None
+    law = NormalDemand(np.array([plan["ltd_mean_qty"]]), np.array([plan["ltd_sd_qty"]]))
+    return 1.0 - float(law.exceedance(np.array([plan["inventory_position_qty"]]))[0])
 
 
 def lead_time_plot(rows: Sequence[Mapping[str, Any]]) -> Plot | None:

@@ -21,6 +21,7 @@
   function styles() {
     return {
       ink: { stroke: colour("--actual"), width: 1.25 },
+      other: { stroke: colour("--quiet"), width: 1.5 },
       lead: { stroke: colour("--forecast"), width: 2 },
       model: { stroke: colour("--forecast"), width: 1.25, dash: [2, 3] },
       earlier: { stroke: colour("--plan"), width: 1.5, dash: [7, 4] },
@@ -50,7 +51,7 @@
 
   function lineOf(drawn, line, number, known) {
     const style = known[line.style];
-    const turn = line.style === "ink" && drawn.isShare ? TURNS[number % TURNS.length] : style.dash;
+    const turn = line.style === "other" ? TURNS[number % TURNS.length] : style.dash;
     return {
       label: line.label,
       stroke: style.stroke,
@@ -59,7 +60,14 @@
       points: { show: line.points, size: 7, fill: style.stroke },
       value: (_, value) => shown(drawn, value),
       spanGaps: false,
+      class: line.style === "narrow" ? "edge" : undefined,
     };
+  }
+
+  // The border of a line's box in the legend, dashed as the line is.
+  function borderOf(dash) {
+    if (!dash?.length) return "solid";
+    return dash[0] <= 2 ? "dotted" : "dashed";
   }
 
   // Lines across the plot, with their names; the vertical one of today among them.
@@ -154,7 +162,7 @@
   function range(drawn) {
     return (_, low, high) => {
       const levels = drawn.levels.filter((level) => level.at === "y").map((level) => level.value);
-      const least = Math.min(0, low ?? 0, ...levels);
+      const least = Math.max(Math.min(0, low ?? 0, ...levels), Math.min(0, drawn.floor ?? -Infinity));
       const most = Math.max(high ?? 0, ...levels);
       if (drawn.isShare && drawn.xLabel) return [0, 1];
       const room = (most - least || 1) * 0.08;
@@ -188,7 +196,7 @@
       ],
       bands: drawn.bands.map(([low, high]) => ({ series: [high + 1, low + 1], fill: colour("--band") })),
       cursor: { points: { size: 6 }, drag: { x: isTime, y: false } },
-      legend: { markers: { width: 2 } },
+      legend: { markers: { width: 2, dash: (plot, number) => borderOf(plot.series[number].dash) } },
       hooks: {
         draw: [
           (plot) => drawLevels(plot, drawn, isTime, known),
