@@ -35,6 +35,11 @@ class Line:
     style: Style
     points: bool = False
 
+    @property
+    def is_there(self) -> bool:
+        """Whether anything would be drawn."""
+        return any(value is not None for value in self.values)
+
 
 @dataclass(frozen=True)
 class Level:

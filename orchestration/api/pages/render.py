@@ -8,6 +8,7 @@ A template that extends ``base.html.j2`` is a page; one that does not is a part 
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -45,6 +46,11 @@ SECTIONS = (
     ("settings", "Settings"),
 )
 """Last part of a page's address, and its name."""
+
+_DAY_IN_WORDS = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
+_NUMBER_IN_WORDS = re.compile(r"(?<![\w.,-])(\d{1,3}(?:,\d{3})+(?:\.\d{1,2})?|\d+\.\d{1,2})(%?)(?![\w.]*\d)")
+"""A number that languages write differently: with a decimal point or thousands."""
+
 
 _UNKNOWN = Markup('<span class="unknown">not known</span>')
 
@@ -155,6 +161,24 @@ def moment(value: datetime | None) -> Markup:
     )
 
 
+def told(sentence: str) -> Markup:
+    """A sentence of ours: days and numbers in the browser's language, names of files and tables as code.
+
+    >>> print(told("Until 2026-03-31, 1,250.5 were sold: see `sales`."))
+    Until <time datetime="2026-03-31">2026-03-31</time>, <data class="n" value="1250.5">1,250.5</data> were \
+sold: see <code>sales</code>.
+    """
+    shown = _DAY_IN_WORDS.sub(r'<time datetime="\g<0>">\g<0></time>', str(coded(sentence)))
+    return Markup(_NUMBER_IN_WORDS.sub(_number_in_words, shown))
+
+
+def _number_in_words(found: re.Match[str]) -> str:
+    digits = found[1].replace(",", "")
+    if found[2]:
+        return str(percent(float(digits) / 100, len(digits.partition(".")[2])))
+    return f'<data class="n" value="{digits}">{found[1]}</data>'
+
+
 def part(text: str) -> str:
     """A text as one part of an address."""
     return quote(text, safe="")
@@ -167,5 +191,5 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.filters.update(number=number, percent=percent, day=day, moment=moment, part=part, coded=coded)
+_environment.filters.update(number=number, percent=percent, day=day, moment=moment, part=part, told=told)
 _environment.globals.update(asset=asset_url, sections=SECTIONS, planner=session.PATH)

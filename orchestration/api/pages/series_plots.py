@@ -101,11 +101,13 @@ def _named_days(calendar: pl.DataFrame) -> pl.DataFrame:
 
 def demand_plot(rows: pl.DataFrame, grain: Grain) -> Plot:
     """Demand behind, the forecast with its bands ahead, last year beside both."""
-    lines = [
+    edges = [
         Line("90 % quantile", rows["q90"].to_list(), "wide"),
         Line("10 % quantile", rows["q10"].to_list(), "wide"),
         Line("75 % quantile", rows["q75"].to_list(), "narrow"),
         Line("25 % quantile", rows["q25"].to_list(), "narrow"),
+    ]
+    lines = [
         Line("a year earlier", rows["year_earlier_qty"].to_list(), "quiet"),
         Line("earlier forecast", rows["known_mean_qty"].to_list(), "earlier"),
         Line("demand", rows["demand_qty"].to_list(), "ink"),
@@ -118,7 +120,7 @@ def demand_plot(rows: pl.DataFrame, grain: Grain) -> Plot:
     return Plot(
         x=rows["date"].to_list(),
         y_label=f"units a {grain}",
-        lines=lines,
+        lines=[*edges, *(line for line in lines if line.is_there)],
         bands=[(1, 0), (3, 2)],
         levels=[Level("forecast begins", begins.isoformat(), "quiet", "x")]
         if isinstance(begins, date)
@@ -154,7 +156,7 @@ def stock_rows(projection: pl.DataFrame, as_of_date: date, net_stock: float | No
 def stock_plot(
     rows: Sequence[Mapping[str, Any]], reorder_point: float | None, safety_stock: float | None
 ) -> Plot:
-    """Where the stock goes with and without the proposed orders."""
+    """Where the stock goes with and without the proposed orders; without a reorder point there are none."""
 
     def values(name: str) -> list[float | None]:
         return [row[name] for row in rows]
@@ -175,7 +177,11 @@ def stock_plot(
             Line("90 % quantile without orders", values("p90_qty"), "wide"),
             Line("10 % quantile without orders", values("p10_qty"), "wide"),
             Line("without the proposed orders", values("projected_qty"), "ink"),
-            Line("with the proposed orders", values("with_plan_qty"), "lead"),
+            *(
+                []
+                if reorder_point is None
+                else [Line("with the proposed orders", values("with_plan_qty"), "lead")]
+            ),
         ],
         bands=[(1, 0)],
         levels=levels,
@@ -220,7 +226,7 @@ def lead_time_plot(rows: Sequence[Mapping[str, Any]]) -> Plot | None:
     return Plot(
         x=[row["qty"] for row in points],
         x_label="units over the days to cover",
-        y_label="probability that so much is enough",
+        y_label="enough, probability",
         lines=[Line("demand stays within", [row["level"] for row in points], "lead", points=True)],
         levels=[
             Level(row["label"], row["qty"], "warn" if "ROP" in row["label"] else "ink", "x")
