@@ -26,8 +26,11 @@ ORCHESTRATION = (
     {"settings", "registry", "registry_problems", "feeds", "sources", "references"},
     {"errors", "foreign_text"},
     {"warehouse"},
-    {"clients", "client_feeds", "client_sources", "audit", "table_assets", "resources", "run_requests"},
-    {"landing", "reading", "access"},
+    {
+        *("clients", "client_feeds", "client_settings", "client_sources"),
+        *("audit", "table_assets", "resources", "run_requests"),
+    },
+    {"landing", "reading", "access", "planning"},
     {"pulling"},
     {"guessing"},
     {"stages"},

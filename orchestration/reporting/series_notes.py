@@ -91,7 +91,7 @@ def series_notes(
     """
     notes = [*_of_forecast(grain, lead, judged), *_of_plan(lead, plan)]
     if plan is not None and plan["is_planned"]:
-        flags = [*plan["flags"], *(flag for line in lines for flag in line["flags"] or ())]
+        flags = [*plan["flags"], *(flag for line in lines for flag in line["flags"])]
         notes += [_of_flag(flag) for flag in dict.fromkeys(flags)]
         if plan["unit_cost"] is None and Flag.MISSING_PRICE not in flags:
             remedy = GAP_MEANINGS[Gap.NO_COST].remedy

@@ -37,6 +37,11 @@ class Series:
     def names(self) -> dict[str, str]:
         return {"c": self.client_id, "item": self.item_id, "location": self.location_id}
 
+    @property
+    def filters(self) -> dict[str, list[str]]:
+        """The same as a wish of a listing has it."""
+        return {"item_id": [self.item_id], "location_id": [self.location_id]}
+
 
 def series_plan(place: Place, series: Series) -> dict[str, Any] | None:
     """What the latest plan says of a series: position, supply, policy, levels and demand of the lead time.
@@ -224,24 +229,57 @@ def series_calendar(place: Place, series: Series, first: date, last: date, as_of
 
 
 def series_lines(place: Place, series: Series, run_id: str) -> pl.DataFrame:
-    """The lines of a plan about a series, with what each quantity was made of, the first to order first."""
+    """The lines of the latest plan about a series: what each quantity was made of, and what was decided.
+
+    Args:
+        place: whom to ask.
+        series: which.
+        run_id: of the latest plan.
+
+    Returns:
+        One row per line, by number; ``state`` and ``decided_`` columns are those of the worklist.
+    """
     return read_frame(
         place,
         render(
             """
             select
-                line_no, action, urgency, priority_rank, supplier_id, po_ref, need_date, order_date,
-                receipt_date,
-                net_need_qty::float8 as net_need_qty,
-                moq_qty::float8 as moq_qty,
-                order_multiple_qty::float8 as order_multiple_qty,
-                order_qty::float8 as order_qty,
-                order_value::float8 as order_value,
-                cover_days_after, days_late, lost_units_at_risk_qty, value_at_risk, reason, flags
-            from analytics.replenishment_plan
-            where client_id = {c} and run_id = {run}::uuid
-                and item_id = {item} and location_id = {location}
-            order by line_no
+                plan.line_no,
+                plan.action,
+                plan.urgency,
+                plan.priority_rank,
+                plan.supplier_id,
+                plan.po_ref,
+                plan.need_date,
+                plan.order_date,
+                plan.receipt_date,
+                plan.net_need_qty::float8 as net_need_qty,
+                plan.moq_qty::float8 as moq_qty,
+                plan.order_multiple_qty::float8 as order_multiple_qty,
+                plan.order_qty::float8 as order_qty,
+                plan.order_value::float8 as order_value,
+                plan.cover_days_after,
+                plan.days_late,
+                plan.lost_units_at_risk_qty,
+                plan.value_at_risk,
+                plan.reason,
+                coalesce(plan.flags, '{{}}') as flags,
+                worklist.state,
+                worklist.decided_qty::float8 as decided_qty,
+                worklist.decided_order_date,
+                worklist.decided_receipt_date,
+                worklist.decided_reason,
+                worklist.decided_by,
+                worklist.decided_at,
+                worklist.snoozed_until
+            from analytics.replenishment_plan as plan
+            left join analytics.planner_worklist as worklist
+                on worklist.client_id = {c} and worklist.item_id = {item}
+                and worklist.location_id = {location}
+                and worklist.run_id = plan.run_id and worklist.line_no = plan.line_no
+            where plan.client_id = {c} and plan.run_id = {run}::uuid
+                and plan.item_id = {item} and plan.location_id = {location}
+            order by plan.line_no
             """,
             **series.names,
             run=run_id,

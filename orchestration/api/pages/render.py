@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
+from uuid import uuid4
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -47,7 +48,7 @@ SECTIONS = (
 )
 """Last part of a page's address, and its name."""
 
-_DAY_IN_WORDS = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
+_DAY_IN_WORDS = re.compile(r"(?<![\w.-])\d{4}-\d{2}-\d{2}(?![\w-]|\.\w)")
 _NUMBER_IN_WORDS = re.compile(r"(?<![\w.,-])(\d{1,3}(?:,\d{3})+(?:\.\d{1,2})?|\d+\.\d{1,2})(%?)(?![\w.]*\d)")
 """A number that languages write differently: with a decimal point or thousands."""
 
@@ -161,10 +162,10 @@ def moment(value: datetime | None) -> Markup:
     )
 
 
-def told(sentence: str) -> Markup:
+def prose(sentence: str) -> Markup:
     """A sentence of ours: days and numbers in the browser's language, names of files and tables as code.
 
-    >>> print(told("Until 2026-03-31, 1,250.5 were sold: see `sales`."))
+    >>> print(prose("Until 2026-03-31, 1,250.5 were sold: see `sales`."))
     Until <time datetime="2026-03-31">2026-03-31</time>, <data class="n" value="1250.5">1,250.5</data> were \
 sold: see <code>sales</code>.
     """
@@ -184,6 +185,11 @@ def part(text: str) -> str:
     return quote(text, safe="")
 
 
+def once() -> str:
+    """What tells two sendings of one form from two forms; ``done_once`` takes it as its key."""
+    return uuid4().hex
+
+
 _environment = Environment(
     loader=FileSystemLoader(_TEMPLATES),
     autoescape=True,
@@ -191,5 +197,5 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.filters.update(number=number, percent=percent, day=day, moment=moment, part=part, told=told)
-_environment.globals.update(asset=asset_url, sections=SECTIONS, planner=session.PATH)
+_environment.filters.update(number=number, percent=percent, day=day, moment=moment, prose=prose, part=part)
+_environment.globals.update(asset=asset_url, once=once, sections=SECTIONS, planner=session.PATH)

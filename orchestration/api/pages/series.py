@@ -25,7 +25,7 @@ from orchestration.api.pages.series_plots import (
 )
 from orchestration.api.pool import Connection
 from orchestration.reading.gaps import FoundGap, find_gaps, of_severity
-from orchestration.reporting.catalogue import ITEM_QUALITY, PROJECTION
+from orchestration.reporting.catalogue import DECISIONS, ITEM_QUALITY, PROJECTION
 from orchestration.reporting.listings import Wish, read_page
 from orchestration.reporting.order_arithmetic import (
     cover_sum,
@@ -55,6 +55,8 @@ _LINES_OPEN = 1
 _SCORES_READ = 400
 _SCORES_SHOWN = 12
 """As-of dates."""
+
+_DECISIONS_SHOWN = 50
 
 
 def series_values(
@@ -96,6 +98,7 @@ def series_values(
         "demand_plot": demand_plot(demand, grain) if demand is not None and demand.height else None,
         "marks": MARKS,
         "quality": _quality(connection, series, lead),
+        "decisions": _decisions(connection, series),
         **(_stock(planned, projection) if planned else _NO_PLAN),
     }
 
@@ -136,8 +139,8 @@ _NO_FORECAST = pl.DataFrame(
 
 def _projection(connection: Connection, series: Series) -> pl.DataFrame:
     """The projected stock of the series, by date."""
-    equal = {"item_id": [series.item_id], "location_id": [series.location_id]}
-    return read_page(connection, PROJECTION, series.client_id, Wish(10_000, equal=equal)).rows
+    wish = Wish(10_000, equal=series.filters)
+    return read_page(connection, PROJECTION, series.client_id, wish).rows
 
 
 def _stock(plan: Row, projection: pl.DataFrame) -> dict[str, Any]:
@@ -171,6 +174,12 @@ def _explained(line: Row, lines: Sequence[Row], plan: Row, projection: pl.DataFr
     }
 
 
+def _decisions(connection: Connection, series: Series) -> list[dict[str, Any]]:
+    """What was decided on the series, the latest first."""
+    wish = Wish(_DECISIONS_SHOWN, equal=series.filters)
+    return read_page(connection, DECISIONS, series.client_id, wish).rows.to_dicts()
+
+
 def _gaps(connection: Connection, client_id: str) -> list[FoundGap]:
     """What stands in the way of the client's forecast and plan as a whole."""
     found = of_severity(find_gaps(connection, client_id), "error")
@@ -181,12 +190,7 @@ def _quality(connection: Connection, series: Series, lead: Row | None) -> dict[s
     """The leading model's scores of the series, a row per as-of date; None where there are none."""
     if lead is None:
         return None
-    equal = {
-        "item_id": [series.item_id],
-        "location_id": [series.location_id],
-        "grain": ["series"],
-        "model": [lead["model"]],
-    }
+    equal = {**series.filters, "grain": ["series"], "model": [lead["model"]]}
     rows = read_page(connection, ITEM_QUALITY, series.client_id, Wish(_SCORES_READ, equal=equal)).rows
     scores = rows.filter(pl.col("period") == lead["grain"]).to_dicts()
     buckets = sorted({row["lag_bucket"] for row in scores} - {"all"}, key=_first_of)
