@@ -11,15 +11,16 @@ from fastapi.responses import Response
 from orchestration.api.pages import session
 from orchestration.api.pages.render import page
 from orchestration.api.pages.series import series_values
-from orchestration.api.pages.visits import Reads
+from orchestration.api.pages.visits import Reads, Visit
 from orchestration.api.problems import Kind, ProblemError
 from orchestration.reading.gaps import about, find_gaps
-from orchestration.reporting.catalogue import ITEMS
+from orchestration.reporting.catalogue import ITEMS, ORDER_LINES
 from orchestration.reporting.item_questions import find_items, places_of
-from orchestration.reporting.listings import Wish, read_page
+from orchestration.reporting.listings import Wish, Worker, read_page
 
 ITEMS_SHOWN = 50
 _MOST_TEXT = 200
+_OUTCOMES_READ = 1_000
 
 router = APIRouter(prefix=f"{session.PATH}/{{client_id}}/items", include_in_schema=False)
 
@@ -68,4 +69,21 @@ def item(request: Request, visit: Reads, item_id: str, location_id: str | None =
         )
     if values is None:
         return page(request, visit, "item_places.html.j2", item=about_item, places=places)
-    return page(request, visit, "series.html.j2", **values)
+    decisions = values["decisions"]
+    named = [row[name] for row in decisions for name in ("decided_by", "ended_by") if row[name] is not None]
+    named += [line["decided_by"] for line in values["lines"] if line["decided_by"] is not None]
+    return page(
+        request,
+        visit,
+        "series.html.j2",
+        **values,
+        names=visit.names(named),
+        outcomes=_outcomes(visit, about_item["item_id"]) if decisions else {},
+    )
+
+
+def _outcomes(visit: Visit, item_id: str) -> dict[str, str]:
+    """What came of each approved order of an item, by the number of its decision."""
+    wish = Wish(_OUTCOMES_READ, chosen=("decision_id", "status"), equal={"item_id": [item_id]})
+    with visit.work.reading(Worker.WRITER) as connection:
+        return dict(read_page(connection, ORDER_LINES, visit.client_id, wish).rows.iter_rows())
