@@ -15,7 +15,6 @@ import pytest
 from fastapi.testclient import TestClient
 from psycopg import sql
 
-from forecasting_lib.grain import Grain
 from orchestration.clients import Client
 from orchestration.planning.choices import Choice
 from orchestration.planning.decisions import decide, withdraw
@@ -35,18 +34,6 @@ from tests.orchestration.api.pages.grocer import (
     Grocer,
 )
 from tests.orchestration.api.shops import Shop
-
-
-@pytest.fixture(scope="module")
-def grocer(warehouse: Warehouse) -> Grocer:
-    """A daily client."""
-    return Grocer(warehouse, "grocer_daily", Grain.DAY)
-
-
-@pytest.fixture(scope="module")
-def weekly(warehouse: Warehouse) -> Grocer:
-    """The same by the week."""
-    return Grocer(warehouse, "grocer_weekly", Grain.WEEK)
 
 
 @pytest.fixture(scope="module")
