@@ -5,9 +5,22 @@ Belongs here: the list, and which addresses are pages. Does not belong here: any
 
 from __future__ import annotations
 
-from orchestration.api.pages import assets, data, entry, keys, members, runs, session, settings
+from orchestration.api.pages import (
+    accuracy,
+    assets,
+    data,
+    entry,
+    items,
+    keys,
+    members,
+    runs,
+    session,
+    settings,
+)
 
-PAGES = tuple(module.router for module in (assets, entry, data, runs, settings, members, keys))
+PAGES = tuple(
+    module.router for module in (assets, entry, items, accuracy, data, runs, settings, members, keys)
+)
 
 
 def is_page(path: str) -> bool:
