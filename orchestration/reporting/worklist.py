@@ -1,0 +1,365 @@
+"""The worklist as a person works through it: the lines that are wanted, and how many there are of each kind.
+
+Belongs here: the queries and what a line of the page is. Does not belong here: how a line looks
+(``api.pages``), what may be decided about it (``planning.decisions``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Literal, LiteralString
+from uuid import UUID
+
+import psycopg
+from psycopg.rows import class_row, dict_row
+
+Connection = psycopg.Connection[Any]
+
+LINES_OF_A_PAGE = 50
+NOT_NAMED = "-"
+"""How a filter asks for lines without a supplier or a class."""
+
+Change = Literal["new", "more_urgent", "quantity"]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which lines, in which order.
+
+    Attributes:
+        text: part of an item's name or id.
+        supplier: its id, or ``NOT_NAMED``; None is any.
+        location: its id; None is any.
+        abc_xyz: a value class such as A, or both classes such as AX; None is any.
+        urgencies: any of these; none is any.
+        state: open, approved, ordered, rejected or snoozed; None is any.
+        only_changed: without the lines that were the same in the plan before.
+        by_supplier: a supplier's lines together, the supplier of the most urgent line first.
+        page: from 1 on.
+    """
+
+    text: str = ""
+    supplier: str | None = None
+    location: str | None = None
+    abc_xyz: str | None = None
+    urgencies: tuple[str, ...] = ()
+    state: str | None = "open"
+    only_changed: bool = False
+    by_supplier: bool = False
+    page: int = 1
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether lines are left out for another reason than their state."""
+        chosen = (self.text, self.supplier, self.location, self.abc_xyz, self.urgencies, self.only_changed)
+        return any(chosen)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the worklist; quantities in units, money in the client's currency, None is unknown."""
+
+    run_id: UUID
+    as_of_date: date
+    priority_rank: int
+    line_no: int
+    urgency: str
+    action: str
+    item_id: str
+    item_name: str | None
+    location_id: str
+    location_name: str | None
+    supplier_id: str | None
+    po_ref: str | None
+    order_qty: Decimal | None
+    order_date: date | None
+    receipt_date: date | None
+    order_value: Decimal | None
+    unit_cost: Decimal | None
+    moq_qty: Decimal | None
+    order_multiple_qty: Decimal | None
+    on_hand_qty: Decimal | None
+    on_order_qty: Decimal | None
+    lead_time_days: float | None
+    dir_days: float | None
+    stockout_date: date | None
+    reorder_point_qty: float | None
+    stockout_prob_lt: float | None
+    days_late: int | None
+    value_at_risk: float | None
+    abc_xyz_class: str | None
+    reason: str
+    flags: list[str]
+    state: str
+    decision_id: UUID | None
+    decided_qty: Decimal | None
+    decided_order_date: date | None
+    decided_receipt_date: date | None
+    decided_reason: str | None
+    decided_by: str | None
+    decided_at: datetime | None
+    snoozed_until: date | None
+    earlier_urgency: str | None
+    earlier_order_qty: Decimal | None
+    change: Change | None
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether an approval of it is an order with a quantity and dates."""
+        return self.action != "expedite"
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """A line as a plan names it."""
+
+    priority_rank: int
+    item_id: str
+    location_id: str
+    line_no: int
+    action: str
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Lines of one kind, and what they come to.
+
+    Attributes:
+        lines: how many.
+        units: to order; None where no line has a quantity.
+        value: of the orders at unit cost; None where no line has one.
+        unpriced_lines: of the orders, those whose value is not known and so not in it.
+        value_at_risk: None where no line has one.
+    """
+
+    lines: int = 0
+    units: float | None = None
+    value: float | None = None
+    unpriced_lines: int = 0
+    value_at_risk: float | None = None
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What there is to choose from, and how many lines each choice has beside the other filters.
+
+    Attributes:
+        lines: of the plan, whatever is wanted.
+        wanted: all lines that are wanted, on this page or another.
+        suppliers: id, or None for lines without one -> its wanted lines.
+        of_suppliers: id or None -> lines.
+        of_locations: id -> lines.
+        names_of_locations: id -> name.
+        of_classes: both classes -> lines.
+        of_urgencies: word -> lines.
+        of_states: word -> lines.
+        changed: lines that changed since the plan before.
+        has_earlier: whether there is a plan before to compare with.
+    """
+
+    lines: int
+    wanted: Totals
+    suppliers: dict[str | None, Totals]
+    of_suppliers: dict[str | None, int]
+    of_locations: dict[str, int]
+    names_of_locations: dict[str, str]
+    of_classes: dict[str, int]
+    of_urgencies: dict[str, int]
+    of_states: dict[str, int]
+    changed: int
+    has_earlier: bool
+
+
+_LISTED: LiteralString = """
+    listed as materialized (
+        select
+            worklist.*,
+            case
+                when is_new then 'new'
+                when array_position(urgencies, urgency) < array_position(urgencies, earlier_urgency)
+                    then 'more_urgent'
+                when is_new is not null and order_qty is distinct from earlier_order_qty then 'quantity'
+            end as change
+        from analytics.planner_worklist as worklist
+        cross join (
+            select array['stocked_out', 'late', 'today', 'this_week', 'planned'] as urgencies
+        ) as vocabulary
+        where client_id = %(client)s
+    ),
+
+    judged as (
+        select
+            listed.*,
+            (
+                %(text)s = ''
+                or strpos(lower(item_id), lower(%(text)s)) > 0
+                or strpos(lower(coalesce(item_name, '')), lower(%(text)s)) > 0
+            ) and (not %(only_changed)s or change is not null) as is_sought,
+            %(supplier)s::text is null or coalesce(supplier_id, %(not_named)s) = %(supplier)s as of_supplier,
+            %(location)s::text is null or location_id = %(location)s as of_location,
+            %(abc_xyz)s::text is null
+            or starts_with(coalesce(abc_xyz_class, %(not_named)s), %(abc_xyz)s) as of_class,
+            %(urgencies)s::text[] = '{}' or urgency = any(%(urgencies)s) as of_urgency,
+            %(state)s::text is null or state = %(state)s as of_state
+        from listed
+    )
+"""
+
+_WANTED: LiteralString = "is_sought and of_supplier and of_location and of_class and of_urgency and of_state"
+
+_COLUMNS: LiteralString = """
+    run_id, as_of_date, priority_rank, line_no, urgency, action, item_id, item_name, location_id,
+    location_name, supplier_id, po_ref, order_qty, order_date, receipt_date, order_value, unit_cost, moq_qty,
+    order_multiple_qty, on_hand_qty, on_order_qty, lead_time_days, dir_days, stockout_date, reorder_point_qty,
+    stockout_prob_lt, days_late, value_at_risk, abc_xyz_class, reason, flags, state, decision_id, decided_qty,
+    decided_order_date, decided_receipt_date, decided_reason, decided_by, decided_at, snoozed_until,
+    earlier_urgency, earlier_order_qty, change
+"""
+
+
+def lines_of(connection: Connection, client_id: str, wanted: Wanted) -> list[Line]:
+    """The lines of one page, in the order of the worklist."""
+    with connection.cursor(row_factory=class_row(Line)) as cursor:
+        return cursor.execute(
+            f"""
+            with {_LISTED},
+
+            ranked as (
+                select
+                    *,
+                    case when %(by_supplier)s then min(priority_rank) over (partition by supplier_id) end
+                        as supplier_rank
+                from judged
+                where {_WANTED}
+            )
+
+            select {_COLUMNS}
+            from ranked
+            order by supplier_rank, priority_rank
+            limit %(limit)s offset %(offset)s
+            """,
+            {
+                **_values(client_id, wanted),
+                "by_supplier": wanted.by_supplier,
+                "limit": LINES_OF_A_PAGE,
+                "offset": (wanted.page - 1) * LINES_OF_A_PAGE,
+            },
+        ).fetchall()
+
+
+def choices_of(connection: Connection, client_id: str, wanted: Wanted) -> Choices:
+    """What there is to filter by; the count of a choice heeds all filters but its own."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(
+            f"""
+            with {_LISTED}
+
+            select
+                grouping(supplier_id, location_id, abc_xyz_class, urgency, state) as kind,
+                supplier_id,
+                location_id,
+                max(location_name) as location_name,
+                abc_xyz_class,
+                urgency,
+                state,
+                count(*) filter (
+                    where is_sought and of_location and of_class and of_urgency and of_state
+                ) as but_supplier,
+                count(*) filter (
+                    where is_sought and of_supplier and of_class and of_urgency and of_state
+                ) as but_location,
+                count(*) filter (
+                    where is_sought and of_supplier and of_location and of_urgency and of_state
+                ) as but_class,
+                count(*) filter (
+                    where is_sought and of_supplier and of_location and of_class and of_state
+                ) as but_urgency,
+                count(*) filter (
+                    where is_sought and of_supplier and of_location and of_class and of_urgency
+                ) as but_state,
+                count(*) as all_lines,
+                count(*) filter (where {_WANTED}) as lines,
+                count(*) filter (where {_WANTED} and change is not null) as changed,
+                count(*) filter (where {_WANTED} and action <> 'expedite' and order_value is null)
+                    as unpriced_lines,
+                sum(coalesce(decided_qty, order_qty)) filter (where {_WANTED} and action <> 'expedite')
+                    ::float8 as units,
+                sum(coalesce(decided_qty * unit_cost, order_value)) filter (
+                    where {_WANTED} and action <> 'expedite'
+                )::float8 as value,
+                sum(value_at_risk) filter (where {_WANTED}) as value_at_risk,
+                coalesce(bool_or(is_new is not null), false) as has_earlier
+            from judged
+            group by grouping sets ((supplier_id), (location_id), (abc_xyz_class), (urgency), (state), ())
+            order by lines desc, supplier_id, location_id, abc_xyz_class
+            """,
+            _values(client_id, wanted),
+        ).fetchall()
+    return _as_choices(rows)
+
+
+def proposed_in(
+    connection: Connection, client_id: str, run_id: UUID, ranks: Sequence[int]
+) -> dict[int, Proposed]:
+    """The lines of some ranks of a plan, whether it is the one in use or not; those that it has."""
+    with connection.cursor(row_factory=class_row(Proposed)) as cursor:
+        rows = cursor.execute(
+            """
+            select priority_rank, item_id, location_id, line_no, action
+            from analytics.replenishment_plan
+            where client_id = %s and run_id = %s and priority_rank = any(%s)
+            """,
+            (client_id, run_id, list(ranks)),
+        ).fetchall()
+    return {row.priority_rank: row for row in rows}
+
+
+def _values(client_id: str, wanted: Wanted) -> dict[str, Any]:
+    return {
+        "client": client_id,
+        "not_named": NOT_NAMED,
+        "text": wanted.text,
+        "supplier": wanted.supplier,
+        "location": wanted.location,
+        "abc_xyz": wanted.abc_xyz,
+        "urgencies": list(wanted.urgencies),
+        "state": wanted.state,
+        "only_changed": wanted.only_changed,
+    }
+
+
+def _totals(row: dict[str, Any]) -> Totals:
+    return Totals(row["lines"], row["units"], row["value"], row["unpriced_lines"], row["value_at_risk"])
+
+
+def _as_choices(rows: list[dict[str, Any]]) -> Choices:
+    """The grouping sets apart."""
+    by = {name: [row for row in rows if row["kind"] == kind] for name, kind in _KINDS.items()}
+    whole = by["whole"][0] if by["whole"] else None
+    return Choices(
+        lines=whole["all_lines"] if whole else 0,
+        wanted=_totals(whole) if whole else Totals(),
+        suppliers={row["supplier_id"]: _totals(row) for row in by["supplier"] if row["lines"]},
+        of_suppliers={row["supplier_id"]: row["but_supplier"] for row in by["supplier"]},
+        of_locations={row["location_id"]: row["but_location"] for row in by["location"]},
+        names_of_locations={row["location_id"]: row["location_name"] for row in by["location"]},
+        of_classes={row["abc_xyz_class"] or NOT_NAMED: row["but_class"] for row in by["class"]},
+        of_urgencies={row["urgency"]: row["but_urgency"] for row in by["urgency"]},
+        of_states={row["state"]: row["but_state"] for row in by["state"]},
+        changed=whole["changed"] if whole else 0,
+        has_earlier=bool(whole and whole["has_earlier"]),
+    )
+
+
+_KINDS = {
+    "supplier": 0b01111,
+    "location": 0b10111,
+    "class": 0b11011,
+    "urgency": 0b11101,
+    "state": 0b11110,
+    "whole": 0b11111,
+}
+"""``grouping(...)`` of each set: a bit is 0 where the rows are of one value of that column."""
