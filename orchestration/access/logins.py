@@ -1,7 +1,8 @@
 """Users at the door: passwords, the tokens they are given for them, and taking tokens back.
 
-Belongs here: who is let in, who has to wait, which tokens are good. Does not belong here: what a token looks
-like (``tokens``), what a user may do (``identity``), changing users (``users``).
+Belongs here: who is let in, who has to wait, which tokens are good. Does not belong here: logins in a browser
+(``page_logins``), what a token looks like (``tokens``), what a user may do (``identity``), changing users
+(``users``).
 
 All of it works as the API's role. Whatever gives a user tokens or takes them back locks the user's row first,
 so that none is given out past a logout, a new password or a theft.
@@ -76,7 +77,7 @@ def authenticate_password(
             """,
             (renewed, user_id, known),
         ).rowcount
-        identity = _user(connection, user_id) if let_in else None
+        identity = active_user(connection, user_id) if let_in else None
         if identity is not None:
             record(connection, "login", origin, user_id=user_id, email=address)
             return identity
@@ -87,7 +88,7 @@ def authenticate_password(
 
 def issue_tokens(connection: Connection, keys: SigningKeys, user_id: UUID) -> Tokens | None:
     """The tokens of a new login, in the transaction that let the user in; None for a disabled one."""
-    if not _locked(connection, user_id):
+    if not locked(connection, user_id):
         return None
     connection.execute(
         "delete from ops.refresh_tokens where user_id = %s and expires_at < clock_timestamp()", (user_id,)
@@ -108,13 +109,13 @@ def refresh(connection: Connection, keys: SigningKeys, text: str, origin: Origin
     """
     token_hash = tokens.digest(text)
     owner = connection.execute(
-        "select user_id from ops.refresh_tokens where token_hash = %s", (token_hash,)
+        "select user_id from ops.refresh_tokens where token_hash = %s and purpose = 'refresh'", (token_hash,)
     ).fetchone()
     if owner is None:
         record(connection, "token_refused", origin, token="refresh", reason="unknown")
         return None
     (user_id,) = owner
-    is_active = _locked(connection, user_id)
+    is_active = locked(connection, user_id)
     row = connection.execute(
         """
         select
@@ -143,7 +144,7 @@ def refresh(connection: Connection, keys: SigningKeys, text: str, origin: Origin
 
 def revoke(connection: Connection, claims: tokens.Claims, origin: Origin) -> None:
     """Log out: the access token, and the login it comes from with all its tokens, are refused from now on."""
-    _locked(connection, claims.user_id)
+    locked(connection, claims.user_id)
     connection.execute("delete from ops.revoked_tokens where expires_at < now() - interval '1 day'")
     connection.execute(
         "insert into ops.revoked_tokens (token_id, expires_at) values (%s, %s) on conflict do nothing",
@@ -155,7 +156,7 @@ def revoke(connection: Connection, claims: tokens.Claims, origin: Origin) -> Non
 
 def revoke_all(connection: Connection, user_id: UUID, origin: Origin) -> None:
     """Refuse every token that a user was given before this moment."""
-    _locked(connection, user_id)
+    locked(connection, user_id)
     connection.execute(
         "update ops.users set tokens_valid_from = clock_timestamp() where user_id = %s", (user_id,)
     )
@@ -202,7 +203,7 @@ def identity_of_access_token(
     ).fetchone()
     is_active, is_recent, was_revoked, has_ended = row or (False, False, False, False)
     if is_active and is_recent and not (was_revoked or has_ended):
-        return _user(connection, claims.user_id)
+        return active_user(connection, claims.user_id)
     reason = "unknown" if row is None else "disabled" if not is_active else "revoked"
     known = claims.user_id if row else None
     record(connection, "token_refused", origin, user_id=known, token="access", reason=reason)
@@ -238,7 +239,7 @@ def _wait_seconds(connection: Connection, email: str | None, origin: Origin) -> 
     )
 
 
-def _locked(connection: Connection, user_id: UUID) -> bool:
+def locked(connection: Connection, user_id: UUID) -> bool:
     """Lock a user's row until the end of the transaction; returns whether the user is active."""
     row = connection.execute(
         "select is_active from ops.users where user_id = %s for no key update", (user_id,)
@@ -274,7 +275,8 @@ def _end_login(connection: Connection, family_id: UUID) -> None:
     )
 
 
-def _user(connection: Connection, user_id: UUID) -> Identity | None:
+def active_user(connection: Connection, user_id: UUID) -> Identity | None:
+    """Who a user is and may do what for which client now; None of one that is disabled or not there."""
     row = connection.execute(
         """
         select email, is_operator, (

@@ -5,6 +5,7 @@ Belongs here: the assembly, and which exception is which problem. Does not belon
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib import metadata
@@ -25,6 +26,9 @@ from orchestration.api.headers import REQUEST_ID
 from orchestration.api.idempotency import HEADER as IDEMPOTENCY_KEY
 from orchestration.api.limits import RateLimits, Rates
 from orchestration.api.metrics import Metrics
+from orchestration.api.pages import assets, entry
+from orchestration.api.pages.render import problem_answer, problem_page
+from orchestration.api.pages.session import PATH as PAGES
 from orchestration.api.pool import Pool
 from orchestration.api.problems import MEDIA_TYPE, Kind, ProblemError, document, of_status
 from orchestration.api.routes import deliveries, documentation, health, listings, planning, runs, sessions
@@ -75,6 +79,8 @@ def build_app(warehouse: Warehouse, settings: Settings, rates: Rates | None = No
         app.include_router(module.router, prefix=PREFIX)
     app.include_router(health.router)
     app.include_router(documentation.router)
+    for of_a_browser in (assets, entry):
+        app.include_router(of_a_browser.router)
     _answer_errors(app)
     app.openapi = _documented(app)  # type: ignore[method-assign]
     if settings.cors_origins:
@@ -94,14 +100,16 @@ def build_app(warehouse: Warehouse, settings: Settings, rates: Rates | None = No
             ],
             expose_headers=["ETag", "Link", "Location", "Retry-After", "X-Next-Page", REQUEST_ID],
         )
-    app.add_middleware(Envelope, metrics=office.metrics, prefix=PREFIX)
+    app.add_middleware(Envelope, metrics=office.metrics, prefix=PREFIX, told=_told)
     return app
 
 
 def _answer_errors(app: FastAPI) -> None:
-    """Make every error a problem document."""
+    """Make every error a problem document, and a page where a browser asked for one."""
 
-    def answer(request: Request, problem: ProblemError) -> JSONResponse:
+    def answer(request: Request, problem: ProblemError) -> Response:
+        if _is_a_page(request.url.path):
+            return problem_answer(request, problem)
         return JSONResponse(
             document(problem, request.state.request_id),
             status_code=problem.kind.status,
@@ -136,6 +144,17 @@ def _answer_errors(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, of_validation)
     for kind in _OF_THE_DATABASE:
         app.add_exception_handler(kind, of_the_database)
+
+
+def _is_a_page(path: str) -> bool:
+    return path == PAGES or path.startswith(f"{PAGES}/")
+
+
+def _told(path: str, problem: ProblemError, request_id: str) -> tuple[str, str]:
+    """A problem's media type and body, outside the application."""
+    if _is_a_page(path):
+        return "text/html; charset=utf-8", problem_page(problem, request_id)
+    return MEDIA_TYPE, json.dumps(document(problem, request_id))
 
 
 _OF_THE_FRAMEWORK = (400, 404, 405, 413, 415)

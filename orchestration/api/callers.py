@@ -167,38 +167,51 @@ def caller(request: Request) -> Identity:
     if found is None:
         office.metrics.refused("key_refused" if is_key else "token_refused")
         raise _not_signed_in("The token or key is not accepted: it has ended, was taken back or is not ours.")
-    request.state.caller = found.name
+    count_caller(request, found)
+    return found
+
+
+def count_caller(request: Request, identity: Identity) -> None:
+    """Count a request of somebody who is known; raises ``TooManyError`` where there were too many."""
+    request.state.caller = identity.name
     try:
-        office.limits.count_caller(found.name)
+        office_of(request).limits.count_caller(identity.name)
     except TooManyError as error:
         if error.is_news:
-            record(request, "rate_limited", identity=found, by="caller")
+            record(request, "rate_limited", identity=identity, by="caller")
         raise
-    return found
 
 
 def client_work(action: Action) -> Callable[[Request], ClientWork]:
     """A dependency: the right to do something for the client that a request is about."""
 
     def allowed(request: Request) -> ClientWork:
-        identity = caller(request)
-        client_id = _client_of(request, identity)
-        is_own = identity.is_operator or client_id in identity.clients
-        if not permits(identity, client_id, action):
-            record(request, "access_refused", identity=identity, client_id=client_id, action=str(action))
-            if not is_own:
-                raise ProblemError(Kind.NOT_FOUND, no_client(client_id))
-            raise ProblemError(
-                Kind.NOT_ALLOWED,
-                f"Your role for {client_id} does not allow this ({action}); ask its manager for another.",
-            )
-        request.state.client_id = client_id
-        own = (client_id,) if is_own else identity.clients
-        if not own:
-            raise ProblemError(Kind.NOT_FOUND, no_client(client_id))
-        return ClientWork(client_id, own[0], identity, request.state.request_id, office_of(request).pool)
+        return working_for(request, caller(request), action)
 
     return allowed
+
+
+def working_for(request: Request, identity: Identity, action: Action) -> ClientWork:
+    """The right of somebody who is known to do something for the client that a request is about.
+
+    Raises:
+        ProblemError: the role does not allow it, or there is no such client.
+    """
+    client_id = _client_of(request, identity)
+    is_own = identity.is_operator or client_id in identity.clients
+    if not permits(identity, client_id, action):
+        record(request, "access_refused", identity=identity, client_id=client_id, action=str(action))
+        if not is_own:
+            raise ProblemError(Kind.NOT_FOUND, no_client(client_id))
+        raise ProblemError(
+            Kind.NOT_ALLOWED,
+            f"Your role for {client_id} does not allow this ({action}); ask its manager for another.",
+        )
+    request.state.client_id = client_id
+    own = (client_id,) if is_own else identity.clients
+    if not own:
+        raise ProblemError(Kind.NOT_FOUND, no_client(client_id))
+    return ClientWork(client_id, own[0], identity, request.state.request_id, office_of(request).pool)
 
 
 Reads = Annotated[ClientWork, Depends(client_work(Action.READ))]

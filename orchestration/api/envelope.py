@@ -17,7 +17,7 @@ from fastapi import HTTPException
 from orchestration.api.headers import REQUEST_ID, request_id, security_headers
 from orchestration.api.limits import MOST_BODY_BYTES, MOST_DELIVERY_BYTES
 from orchestration.api.metrics import Metrics
-from orchestration.api.problems import MEDIA_TYPE, Kind, ProblemError, document
+from orchestration.api.problems import Kind, ProblemError
 from orchestration.foreign_text import printable
 
 Message = MutableMapping[str, Any]
@@ -25,6 +25,8 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Told = Callable[[str, ProblemError, str], tuple[str, str]]
+"""Path, problem and request id -> media type and body of the answer."""
 
 _log = logging.getLogger("forecaster.api")
 
@@ -32,10 +34,14 @@ _DELIVERED_TO = ("/deliveries", "/forecasts/actuals")
 
 
 class Envelope:
-    """The layer; ``app`` is the application inside, whose routers are included under ``prefix``."""
+    """The layer; ``app`` is the application inside, whose routers are included under ``prefix``.
 
-    def __init__(self, app: App, metrics: Metrics, prefix: str) -> None:
+    ``told`` says a problem where the application cannot.
+    """
+
+    def __init__(self, app: App, metrics: Metrics, prefix: str, told: Told) -> None:
         self._app = app
+        self._told = told
         self._metrics = metrics
         self._prefix = prefix
 
@@ -80,7 +86,7 @@ class Envelope:
             declared = headers.get("content-length", "0")
             if declared.isdigit() and int(declared) > most:
                 too_large = ProblemError(Kind.TOO_LARGE, _too_large(most))
-                await _refuse(too_large, given, send_enveloped)
+                await self._refuse(too_large, scope["path"], given, send_enveloped)
             else:
                 await self._app(scope, received_within, send_enveloped)
         except Exception:
@@ -91,9 +97,24 @@ class Envelope:
                 Kind.UNEXPECTED,
                 f"Nothing was done. Tell the operator the request id {given}; the log has more.",
             )
-            await _refuse(unexpected, given, send_enveloped)
+            await self._refuse(unexpected, scope["path"], given, send_enveloped)
         finally:
             self._tell(scope, given, status, time.perf_counter() - began)
+
+    async def _refuse(self, problem: ProblemError, path: str, given: str, send: Send) -> None:
+        media_type, text = self._told(path, problem, given)
+        body = text.encode()
+        await send(
+            {
+                "type": "http.response.start",
+                "status": problem.kind.status,
+                "headers": [
+                    (b"content-type", media_type.encode()),
+                    (b"content-length", str(len(body)).encode()),
+                ],
+            }
+        )
+        await send({"type": "http.response.body", "body": body})
 
     def _tell(self, scope: Scope, given: str, status: int | None, seconds: float) -> None:
         pattern = str(getattr(scope.get("route"), "path", "none"))
@@ -123,18 +144,3 @@ def _too_large(most: int) -> str:
 
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-
-
-async def _refuse(problem: ProblemError, given: str, send: Send) -> None:
-    body = json.dumps(document(problem, given)).encode()
-    await send(
-        {
-            "type": "http.response.start",
-            "status": problem.kind.status,
-            "headers": [
-                (b"content-type", MEDIA_TYPE.encode()),
-                (b"content-length", str(len(body)).encode()),
-            ],
-        }
-    )
-    await send({"type": "http.response.body", "body": body})

@@ -27,9 +27,9 @@ _OVER_TLS = {"Strict-Transport-Security": "max-age=31536000"}
 
 
 def security_headers(answer: Mapping[str, str], *, is_tls: bool) -> dict[str, str]:
-    """What is added to an answer's headers, whose names are in lower case."""
-    added = {**_ALWAYS, **(_OVER_TLS if is_tls else {})}
-    return added if "cache-control" in answer else {**added, **_NOT_KEPT}
+    """What is added to an answer's headers, whose names are in lower case; what it says itself stays."""
+    added = {**_ALWAYS, **_NOT_KEPT, **(_OVER_TLS if is_tls else {})}
+    return {name: value for name, value in added.items() if name.lower() not in answer}
 
 
 def request_id(sent: str | None) -> str:

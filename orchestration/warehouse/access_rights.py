@@ -43,13 +43,15 @@ OF_THE_API: Mapping[str, Rights] = {
     },
     "refresh_tokens": {
         "select": (),
-        "insert": ("user_id", "family_id", "token_hash", "issued_at", "expires_at"),
+        "insert": ("user_id", "family_id", "token_hash", "issued_at", "expires_at", "purpose"),
         "update": ("used_at", "revoked_at"),
         "delete": (),
     },
     "revoked_tokens": {"select": (), "insert": (), "delete": ()},
+    "clients": {"select": ("client_id", "name", "is_active")},
 }
-"""Who an operator is and whether a user is active is said on the machine, never over HTTP."""
+"""Who an operator is and whether a user is active is said on the machine, never over HTTP. Of a client it
+knows what an operator chooses by."""
 
 OF_WRITERS: Mapping[str, Rights] = {
     "run_requests": {"select": (), "insert": ("client_id", "job", "parameters", "asked_by")},
@@ -112,7 +114,7 @@ def grant_access(connection: Connection, roles: Roles) -> None:
         for table in _there(connection, rights):
             _grant(connection, table, role, rights[table])
     everything = sql.SQL("using (true) with check (true)")
-    for table in _there(connection, ["memberships", "service_keys"]):
+    for table in _there(connection, ["clients", "memberships", "service_keys"]):
         _provide_policy(connection, table, "api", sql.Identifier(roles.api), everything)
     own = sql.SQL(
         "client_id = case when starts_with(current_user, {}) then substr(current_user, {}) end"

@@ -11,20 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from orchestration.access import logins, tokens
 from orchestration.access.identity import Identity
 from orchestration.access.logins import Tokens
-from orchestration.access.refusals import Refused
 from orchestration.api.answers import document_answer
-from orchestration.api.callers import (
-    address_of,
-    caller,
-    count_address,
-    credential,
-    office_of,
-    origin_of,
-    record,
-)
-from orchestration.api.limits import TooManyError
+from orchestration.api.callers import caller, count_address, credential, office_of, origin_of
 from orchestration.api.problems import Kind, ProblemError
 from orchestration.api.schemas import problem_responses
+from orchestration.api.signing_in import LONGEST_EMAIL, let_in
 
 router = APIRouter(tags=["signing in"])
 
@@ -42,7 +33,7 @@ class Login(BaseModel):
         json_schema_extra={"examples": [{"email": "anna@example.com", "password": "four words that match"}]},
     )
 
-    email: str = Field(min_length=3, max_length=254)
+    email: str = Field(min_length=3, max_length=LONGEST_EMAIL)
     password: str = Field(min_length=1, max_length=1024)
 
 
@@ -77,31 +68,15 @@ class Me(BaseModel):
 @router.post("/auth/token", response_model=GivenTokens, responses=_LOGIN_REFUSALS)
 def token(request: Request, login: Login) -> Response:
     """Sign in with address and password."""
-    count_address(request)
-    office = office_of(request)
-    try:
-        office.limits.count_login(address_of(request), login.email.strip().lower())
-    except TooManyError as error:
-        if error.is_news:
-            record(request, "rate_limited", by="login")
-        raise
-    origin = origin_of(request)
-    with office.pool.as_api() as connection:
-        found = logins.authenticate_password(connection, login.email, login.password, origin)
-        given = None
-        if isinstance(found, Identity) and found.user_id is not None:
-            given = logins.issue_tokens(connection, office.keys, found.user_id)
-    if isinstance(found, Refused) and found.wait_seconds:
-        office.metrics.refused("login_delayed")
-        raise ProblemError(
-            Kind.TOO_MANY,
-            f"Too many attempts failed; try again in {found.wait_seconds} seconds.",
-            headers={"Retry-After": str(found.wait_seconds)},
+    keys = office_of(request).keys
+    return _given(
+        let_in(
+            request,
+            login.email,
+            login.password,
+            lambda connection, user_id: logins.issue_tokens(connection, keys, user_id),
         )
-    if given is None:
-        office.metrics.refused("login_failed")
-        raise ProblemError(Kind.NOT_SIGNED_IN, "Address and password do not go together; check both.")
-    return _given(given)
+    )
 
 
 @router.post("/auth/refresh", response_model=GivenTokens, responses=_LOGIN_REFUSALS)

@@ -145,6 +145,12 @@ refresh_tokens = Table(
     moment("expires_at", "From when on it is refused; of a family all the same.", nullable=False),
     moment("used_at", "When it was exchanged for the next; once more is a theft."),
     moment("revoked_at", "When it was taken back, by a logout or with its family."),
+    words(
+        "purpose",
+        "refresh of a program's token, page of a login in a browser.",
+        nullable=False,
+        default="refresh",
+    ),
     UniqueConstraint("token_hash"),
     _of_a_user(),
     Index("ix_refresh_tokens_user_id", "user_id"),
