@@ -88,3 +88,21 @@ def nothing(wanted: Wanted, choices: Choices) -> str:
     if wanted.state == "open":
         return f"All {counted(choices.lines, 'line')} of the plan are decided."
     return f"No line is {STATES[wanted.state or 'all'].lower()}."
+
+
+STATUSES: Mapping[str, str] = {
+    "approved": "approved",
+    "ordered": "sent",
+    "confirmed": "confirmed",
+    "overdue": "overdue",
+    "received": "received",
+    "cancelled": "cancelled",
+}
+"""How a line of an order stands."""
+
+TONES: Mapping[str, str] = {
+    **dict.fromkeys(("approved", "ordered", "cancelled"), ""),
+    **dict.fromkeys(("confirmed", "received"), "good"),
+    "overdue": "warning",
+}
+"""How it looks beside the word."""
