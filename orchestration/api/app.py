@@ -26,7 +26,8 @@ from orchestration.api.headers import REQUEST_ID
 from orchestration.api.idempotency import HEADER as IDEMPOTENCY_KEY
 from orchestration.api.limits import RateLimits, Rates
 from orchestration.api.metrics import Metrics
-from orchestration.api.pages import assets, entry, orders, worklist
+from orchestration.api.pages import assets, entry, worklist
+from orchestration.api.pages import orders as orders_page
 from orchestration.api.pages.render import problem_answer, problem_page
 from orchestration.api.pages.session import PATH as PAGES
 from orchestration.api.pool import Pool
@@ -79,7 +80,7 @@ def build_app(warehouse: Warehouse, settings: Settings, rates: Rates | None = No
         app.include_router(module.router, prefix=PREFIX)
     app.include_router(health.router)
     app.include_router(documentation.router)
-    for of_a_browser in (assets, entry, orders, worklist):
+    for of_a_browser in (assets, entry, worklist, orders_page):
         app.include_router(of_a_browser.router)
     _answer_errors(app)
     app.openapi = _documented(app)  # type: ignore[method-assign]

@@ -7,7 +7,7 @@ Belongs here: the queries and what a line of the page is. Does not belong here: 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal, LiteralString
@@ -173,8 +173,8 @@ class Choices:
     has_earlier: bool
 
 
-_LISTED: LiteralString = """
-    listed as materialized (
+_JUDGED: LiteralString = """
+    listed as (
         select
             worklist.*,
             case
@@ -190,9 +190,11 @@ _LISTED: LiteralString = """
         where client_id = %(client)s
     ),
 
-    judged as (
+    judged as materialized (
         select
             listed.*,
+            action <> 'expedite' as is_order,
+            coalesce(decided_qty * unit_cost, order_value) as line_value,
             (
                 %(text)s = ''
                 or strpos(lower(item_id), lower(%(text)s)) > 0
@@ -210,6 +212,44 @@ _LISTED: LiteralString = """
 
 _WANTED: LiteralString = "is_sought and of_supplier and of_location and of_class and of_urgency and of_state"
 
+_COUNTED: LiteralString = f"""
+    counted as (
+        select
+            grouping(supplier_id, location_id, abc_xyz_class, urgency, state) as kind,
+            supplier_id,
+            location_id,
+            max(location_name) as location_name,
+            abc_xyz_class,
+            urgency,
+            state,
+            count(*) as all_lines,
+            count(*) filter (
+                where is_sought and of_location and of_class and of_urgency and of_state
+            ) as but_supplier,
+            count(*) filter (
+                where is_sought and of_supplier and of_class and of_urgency and of_state
+            ) as but_location,
+            count(*) filter (
+                where is_sought and of_supplier and of_location and of_urgency and of_state
+            ) as but_class,
+            count(*) filter (
+                where is_sought and of_supplier and of_location and of_class and of_state
+            ) as but_urgency,
+            count(*) filter (
+                where is_sought and of_supplier and of_location and of_class and of_urgency
+            ) as but_state,
+            count(*) filter (where {_WANTED}) as lines,
+            count(*) filter (where {_WANTED} and change is not null) as changed,
+            count(*) filter (where {_WANTED} and is_order and line_value is null) as unpriced_lines,
+            (sum(coalesce(decided_qty, order_qty)) filter (where {_WANTED} and is_order))::float8 as units,
+            (sum(line_value) filter (where {_WANTED} and is_order))::float8 as value,
+            sum(value_at_risk) filter (where {_WANTED}) as value_at_risk,
+            coalesce(bool_or(is_new is not null), false) as has_earlier
+        from judged
+        group by grouping sets ((supplier_id), (location_id), (abc_xyz_class), (urgency), (state), ())
+    )
+"""
+
 _COLUMNS: LiteralString = """
     run_id, as_of_date, priority_rank, line_no, urgency, action, item_id, item_name, location_id,
     location_name, supplier_id, po_ref, order_qty, order_date, receipt_date, order_value, unit_cost, moq_qty,
@@ -220,85 +260,63 @@ _COLUMNS: LiteralString = """
 """
 
 
-def lines_of(connection: Connection, client_id: str, wanted: Wanted) -> list[Line]:
-    """The lines of one page, in the order of the worklist."""
-    with connection.cursor(row_factory=class_row(Line)) as cursor:
-        return cursor.execute(
+def read_worklist(connection: Connection, client_id: str, wanted: Wanted) -> tuple[list[Line], Choices]:
+    """The lines of one page, in the order of the worklist, and what there is to filter by.
+
+    Both come of one reading of the worklist, which is most of what a page costs. The count of a choice heeds
+    all filters but its own.
+    """
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(
             f"""
-            with {_LISTED},
+            with {_JUDGED},
+
+            {_COUNTED},
 
             ranked as (
                 select
-                    *,
+                    {_COLUMNS},
                     case when %(by_supplier)s then min(priority_rank) over (partition by supplier_id) end
                         as supplier_rank
                 from judged
                 where {_WANTED}
-            )
+            ),
 
-            select {_COLUMNS}
-            from ranked
+            page as (
+                select * from ranked
+                order by supplier_rank, priority_rank
+                limit %(limit)s offset %(offset)s
+            ),
+
+            choices as (select jsonb_agg(counted) as choices from counted)
+
+            select
+                page.*,
+                -- once is enough
+                case when row_number() over () = 1 then choices end as choices
+            from choices
+            left join page on true
             order by supplier_rank, priority_rank
-            limit %(limit)s offset %(offset)s
             """,
             {
-                **_values(client_id, wanted),
+                "client": client_id,
+                "not_named": NOT_NAMED,
+                "text": wanted.text,
+                "supplier": wanted.supplier,
+                "location": wanted.location,
+                "abc_xyz": wanted.abc_xyz,
+                "urgencies": list(wanted.urgencies),
+                "state": wanted.state,
+                "only_changed": wanted.only_changed,
                 "by_supplier": wanted.by_supplier,
                 "limit": LINES_OF_A_PAGE,
                 "offset": (wanted.page - 1) * LINES_OF_A_PAGE,
             },
         ).fetchall()
-
-
-def choices_of(connection: Connection, client_id: str, wanted: Wanted) -> Choices:
-    """What there is to filter by; the count of a choice heeds all filters but its own."""
-    with connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(
-            f"""
-            with {_LISTED}
-
-            select
-                grouping(supplier_id, location_id, abc_xyz_class, urgency, state) as kind,
-                supplier_id,
-                location_id,
-                max(location_name) as location_name,
-                abc_xyz_class,
-                urgency,
-                state,
-                count(*) filter (
-                    where is_sought and of_location and of_class and of_urgency and of_state
-                ) as but_supplier,
-                count(*) filter (
-                    where is_sought and of_supplier and of_class and of_urgency and of_state
-                ) as but_location,
-                count(*) filter (
-                    where is_sought and of_supplier and of_location and of_urgency and of_state
-                ) as but_class,
-                count(*) filter (
-                    where is_sought and of_supplier and of_location and of_class and of_state
-                ) as but_urgency,
-                count(*) filter (
-                    where is_sought and of_supplier and of_location and of_class and of_urgency
-                ) as but_state,
-                count(*) as all_lines,
-                count(*) filter (where {_WANTED}) as lines,
-                count(*) filter (where {_WANTED} and change is not null) as changed,
-                count(*) filter (where {_WANTED} and action <> 'expedite' and order_value is null)
-                    as unpriced_lines,
-                sum(coalesce(decided_qty, order_qty)) filter (where {_WANTED} and action <> 'expedite')
-                    ::float8 as units,
-                sum(coalesce(decided_qty * unit_cost, order_value)) filter (
-                    where {_WANTED} and action <> 'expedite'
-                )::float8 as value,
-                sum(value_at_risk) filter (where {_WANTED}) as value_at_risk,
-                coalesce(bool_or(is_new is not null), false) as has_earlier
-            from judged
-            group by grouping sets ((supplier_id), (location_id), (abc_xyz_class), (urgency), (state), ())
-            order by lines desc, supplier_id, location_id, abc_xyz_class
-            """,
-            _values(client_id, wanted),
-        ).fetchall()
-    return _as_choices(rows)
+    (counted,) = [row["choices"] for row in rows if row["choices"] is not None]
+    names = [column.name for column in fields(Line)]
+    lines = [Line(**{name: row[name] for name in names}) for row in rows if row["priority_rank"] is not None]
+    return lines, _as_choices(counted)
 
 
 def proposed_in(
@@ -317,26 +335,13 @@ def proposed_in(
     return {row.priority_rank: row for row in rows}
 
 
-def _values(client_id: str, wanted: Wanted) -> dict[str, Any]:
-    return {
-        "client": client_id,
-        "not_named": NOT_NAMED,
-        "text": wanted.text,
-        "supplier": wanted.supplier,
-        "location": wanted.location,
-        "abc_xyz": wanted.abc_xyz,
-        "urgencies": list(wanted.urgencies),
-        "state": wanted.state,
-        "only_changed": wanted.only_changed,
-    }
-
-
 def _totals(row: dict[str, Any]) -> Totals:
     return Totals(row["lines"], row["units"], row["value"], row["unpriced_lines"], row["value_at_risk"])
 
 
 def _as_choices(rows: list[dict[str, Any]]) -> Choices:
     """The grouping sets apart."""
+    rows = sorted(rows, key=_most_lines_first)
     by = {name: [row for row in rows if row["kind"] == kind] for name, kind in _KINDS.items()}
     whole = by["whole"][0] if by["whole"] else None
     return Choices(
@@ -363,3 +368,7 @@ _KINDS = {
     "whole": 0b11111,
 }
 """``grouping(...)`` of each set: a bit is 0 where the rows are of one value of that column."""
+
+
+def _most_lines_first(row: dict[str, Any]) -> tuple[int, str, str]:
+    return -row["all_lines"], row["supplier_id"] or "", row["location_name"] or ""

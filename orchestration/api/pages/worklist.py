@@ -31,12 +31,10 @@ from orchestration.reading.gaps import about, find_gaps, of_severity, planning_s
 from orchestration.reporting.worklist import (
     LINES_OF_A_PAGE,
     NOT_NAMED,
-    Choices,
     Line,
     Wanted,
-    choices_of,
-    lines_of,
     proposed_in,
+    read_worklist,
 )
 
 STATUS_OF = {"not_valid": 422, "conflict": 409, "not_found": 404}
@@ -97,10 +95,11 @@ def _list(
 ) -> Response:
     wanted = wanted_of(request.query_params)
     with visit.work.reading() as connection:
-        choices = choices_of(connection, visit.client_id, wanted)
+        lines, choices = read_worklist(connection, visit.client_id, wanted)
         pages = max(1, -(-choices.wanted.lines // LINES_OF_A_PAGE))
-        wanted = replace(wanted, page=min(wanted.page, pages))
-        lines = lines_of(connection, visit.client_id, wanted) if choices.wanted.lines else []
+        if wanted.page > pages:  # the last lines of the last page have gone
+            wanted = replace(wanted, page=pages)
+            lines, choices = read_worklist(connection, visit.client_id, wanted)
         planning = planning_states(connection, visit.client_id).get(visit.client_id)
         gaps = [] if choices.lines else of_severity(find_gaps(connection, visit.client_id), "error")
     with visit.among_identities() as connection:

@@ -259,6 +259,9 @@
     }
   });
 
+  // On a narrow screen the lines come first.
+  const folded = document.getElementById("folded");
+  folded.open = !matchMedia("(max-width: 62rem)").matches || folded.querySelector(":checked:not([value=''])") !== null;
   document.getElementById("single-keys").checked = localStorage.getItem(KEYS_OFF) === null;
   restore();
   count();
