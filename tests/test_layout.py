@@ -27,7 +27,7 @@ ORCHESTRATION = (
     {"errors", "foreign_text"},
     {"warehouse"},
     {"clients", "client_feeds", "client_sources", "audit", "table_assets", "resources", "run_requests"},
-    {"landing", "reading", "access"},
+    {"landing", "reading", "access", "planning"},
     {"pulling"},
     {"guessing"},
     {"stages"},

@@ -32,7 +32,17 @@ from orchestration.api.pages.render import problem_answer, problem_page
 from orchestration.api.pages.session import PATH as PAGES
 from orchestration.api.pool import Pool
 from orchestration.api.problems import MEDIA_TYPE, Kind, ProblemError, document, of_status
-from orchestration.api.routes import deliveries, documentation, health, listings, planning, runs, sessions
+from orchestration.api.routes import (
+    decisions,
+    deliveries,
+    documentation,
+    health,
+    listings,
+    orders,
+    planning,
+    runs,
+    sessions,
+)
 from orchestration.api.schemas import ProblemDocument
 from orchestration.settings import Settings
 from orchestration.warehouse.server import Warehouse
@@ -76,7 +86,7 @@ def build_app(warehouse: Warehouse, settings: Settings, rates: Rates | None = No
         responses={422: {"description": Kind.NOT_VALID.title, "model": ProblemDocument}},
     )
     app.state.office = office
-    for module in (sessions, planning, runs, deliveries, listings):
+    for module in (sessions, planning, decisions, orders, runs, deliveries, listings):
         app.include_router(module.router, prefix=PREFIX)
     app.include_router(health.router)
     app.include_router(documentation.router)

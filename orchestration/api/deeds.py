@@ -16,6 +16,7 @@ from orchestration.api import idempotency
 from orchestration.api.callers import ClientWork
 from orchestration.api.idempotency import Answer, Sent
 from orchestration.api.pool import Connection
+from orchestration.api.problems import ProblemError
 
 Deed = Callable[[Connection], Answer]
 
@@ -60,7 +61,8 @@ def done_once(request: Request, work: ClientWork, body: bytes, deed: Deed) -> An
             answer = deed(connection)
             idempotency.keep(connection, sent, answer)
             return answer
-    except psycopg.errors.UniqueViolation:
+    except (psycopg.errors.UniqueViolation, ProblemError):
+        # the same request, sent twice at once: what the quicker one did is in the way of the other
         with work.writing() as connection:
             quicker = idempotency.earlier_answer(connection, sent)
         if quicker is None:

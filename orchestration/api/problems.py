@@ -28,6 +28,7 @@ class Kind(Enum):
     NOT_FOUND = ("not-found", 404, "There is no such thing, or it is somebody else's")
     WRONG_METHOD = ("wrong-method", 405, "The method is not offered here")
     NOT_ACCEPTABLE = ("not-acceptable", 406, "None of the wanted formats is offered")
+    CONFLICT = ("conflict", 409, "Somebody was quicker, or it is no longer so")
     TOO_LARGE = ("too-large", 413, "The request is too large")
     WRONG_MEDIA_TYPE = ("wrong-media-type", 415, "The body's format is not taken")
     NOT_VALID = ("not-valid", 422, "A value is not valid")

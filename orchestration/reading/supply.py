@@ -6,7 +6,7 @@ Every figure is as of the date: a receipt booked later is still open, a stock le
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 
 import polars as pl
 
@@ -20,18 +20,37 @@ MIN_RECEIPTS = 5
 """Fewer receipts than this do not make a lead-time distribution."""
 
 
+JUST_NOW = timedelta(minutes=1)
+"""A decision is written for less than this before it can be read."""
+
+
+@dataclass(frozen=True)
+class DecisionsRead:
+    """Which decisions a plan knows of.
+
+    Attributes:
+        at: when they were read. All that were made ``JUST_NOW`` earlier were among them.
+        just_made: ids of those that were read and are younger.
+    """
+
+    at: datetime
+    just_made: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Supply:
     """Inputs of the inventory engine beside the forecast.
 
     Attributes:
         positions: one row per series: stock, supplier, lead time, order constraints, values.
-        receipts: one row per open purchase order line: ``series_id, po_id, supplier_id, order_date,
-            expected_date, open_qty``.
+        receipts: one row per open purchase order line and per approved order that no purchase order has
+            come back for: ``series_id, po_id, supplier_id, order_date, expected_date, open_qty``.
+        decisions: which approvals are among the receipts.
     """
 
     positions: pl.DataFrame
     receipts: pl.DataFrame
+    decisions: DecisionsRead
 
 
 def read_supply(warehouse: Warehouse, client: Client, keys: pl.DataFrame, as_of_date: date) -> Supply:
@@ -46,6 +65,9 @@ def read_supply(warehouse: Warehouse, client: Client, keys: pl.DataFrame, as_of_
     item = read_frame(warehouse, render(_ITEMS, c=client.client_id))
     stock = read_frame(warehouse, render(_STOCK, c=client.client_id, as_of=as_of_date))
     receipts = read_frame(warehouse, render(_RECEIPTS, c=client.client_id, as_of=as_of_date))
+    approved, decisions = _approved_orders(warehouse, client.client_id, as_of_date)
+    if approved.height:
+        receipts = pl.concat([receipts, approved])
     lead_times = read_frame(warehouse, render(_LEAD_TIMES, c=client.client_id, as_of=as_of_date))
     positions = (
         keys.join(stock, on=SERIES_COLUMNS, how="left", maintain_order="left")
@@ -56,6 +78,21 @@ def read_supply(warehouse: Warehouse, client: Client, keys: pl.DataFrame, as_of_
     return Supply(
         positions=with_lead_times(positions, client.default_lead_time_days).drop(SERIES_COLUMNS),
         receipts=receipts.join(keys, on=SERIES_COLUMNS).drop(SERIES_COLUMNS),
+        decisions=decisions,
+    )
+
+
+def _approved_orders(
+    warehouse: Warehouse, client_id: str, as_of_date: date
+) -> tuple[pl.DataFrame, DecisionsRead]:
+    """Approved orders as open receipts, and which decisions that makes known."""
+    # before the rows: what is written in between counts as not known, and is named where it was read
+    read_at = read_frame(warehouse, "select clock_timestamp() as read_at").item()
+    found = read_frame(warehouse, render(_APPROVED, c=client_id, as_of=as_of_date))
+    young = found.filter(pl.col("decided_at") > read_at - JUST_NOW)
+    return (
+        found.drop("decision_id", "decided_at"),
+        DecisionsRead(read_at, tuple(young["decision_id"])),
     )
 
 
@@ -162,6 +199,37 @@ _RECEIPTS = """
         and order_date <= {as_of}::date
         and coalesce(lower(status), 'open') not in ('cancelled', 'canceled', 'closed')
         and (received_date is null or received_date > {as_of}::date or received_qty < ordered_qty)
+"""
+
+_APPROVED = """
+    select
+        decision.item_id,
+        decision.location_id,
+        orders.order_number as po_id,
+        decision.supplier_id,
+        decision.order_date,
+        decision.receipt_date as expected_date,
+        decision.order_qty::float8 as open_qty,
+        decision.decision_id::text as decision_id,
+        decision.decided_at
+    from analytics.plan_decisions as decision
+    left join analytics.decision_ends as ends using (client_id, decision_id)
+    left join analytics.approved_orders as orders using (client_id, order_serial)
+    left join analytics.order_line_ends as line_end using (client_id, decision_id)
+    where decision.client_id = {c}
+        and decision.as_of_date <= {as_of}::date
+        and decision.order_qty is not null
+        and ends.ending is distinct from 'withdrawn'
+        and (line_end.as_of_date is null or line_end.as_of_date > {as_of}::date)
+        and not exists (
+            select from staging.purchase_orders as delivered
+            where delivered.client_id = decision.client_id
+                and delivered.po_id = orders.order_number
+                and delivered.item_id = decision.item_id
+                and delivered.location_id = decision.location_id
+                and delivered.order_date <= {as_of}::date
+        )
+    order by decision.decided_at, decision.decision_id
 """
 
 _LEAD_TIMES = """

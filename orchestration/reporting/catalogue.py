@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import LiteralString
 
 from forecasting_lib.panel import QUANTILE_COLUMNS
+from orchestration.reporting.decided import DECIDED, ORDERED
 from orchestration.reporting.listings import Listing, Worker, fields
 from orchestration.reporting.questions import latest_run
 
@@ -49,10 +50,13 @@ WORKLIST = Listing(
         "order_qty:number order_date:day receipt_date:day order_value:number on_hand_qty:number "
         "on_order_qty:number dir_days:number stockout_date:day reorder_point_qty:number "
         "stockout_prob_lt:number value_at_risk:number abc_xyz_class reason flags:texts as_of_date:day "
-        "run_id:uuid"
+        "run_id:uuid line_no:whole po_ref lead_time_days:number moq_qty:number order_multiple_qty:number "
+        "unit_cost:number days_late:whole state decision_id:uuid decided_qty:number decided_order_date:day "
+        "decided_receipt_date:day decided_reason decided_by decided_at:moment snoozed_until:day "
+        "earlier_urgency earlier_order_qty:number is_new:truth"
     ),
     key=("priority_rank",),
-    filters=("urgency", "action", *_OF_SERIES, "supplier_id", "abc_xyz_class"),
+    filters=("state", "urgency", "action", *_OF_SERIES, "supplier_id", "abc_xyz_class", "is_new"),
     ranges=("order_date",),
     concerns=("deliveries", "forecast", "orders"),
 )
@@ -209,6 +213,52 @@ ITEM_QUALITY = Listing(
     concerns=("deliveries", "forecast", "accuracy"),
 )
 
+DECISIONS = Listing(
+    name="decisions",
+    sentence="One decision about a line of the worklist, and what ended it; the latest first.",
+    relation=DECIDED,
+    fields=fields(
+        "decision_id:uuid decision action item_id item_name location_id supplier_id proposed_qty:number "
+        "proposed_order_date:day proposed_receipt_date:day order_qty:number order_date:day "
+        "receipt_date:day unit_cost:number reason until:day decided_by decided_at:moment ending "
+        "order_number ended_by ended_at:moment as_of_date:day run_id:uuid line_no:whole po_ref"
+    ),
+    key=("decided_at", "decision_id"),
+    descending=True,
+    filters=("decision", "action", *_OF_SERIES, "supplier_id", "ending", "decided_by", "decision_id"),
+    ranges=("decided_at", "as_of_date"),
+)
+
+ORDERS = Listing(
+    name="orders",
+    sentence="One order that left: the approved lines of one supplier, under a number; the latest first.",
+    relation="analytics.approved_orders",
+    fields=fields(
+        "order_number supplier_id n_lines:whole order_value:number exported_by exported_at:moment "
+        "order_serial:whole"
+    ),
+    key=("order_serial",),
+    descending=True,
+    filters=("order_number", "supplier_id"),
+    ranges=("exported_at",),
+)
+
+ORDER_LINES = Listing(
+    name="order-lines",
+    sentence="One approved order line: whether it left, under which number, and what came of it.",
+    relation=ORDERED,
+    fields=fields(
+        "order_number status supplier_id item_id item_name location_id location_name order_qty:number "
+        "order_date:day receipt_date:day unit_cost:number order_value:number reason decided_by "
+        "decided_at:moment exported_at:moment decision_id:uuid"
+    ),
+    key=("decided_at", "decision_id"),
+    descending=True,
+    filters=("order_number", "status", "supplier_id", *_OF_SERIES),
+    ranges=("order_date", "receipt_date"),
+    worker=Worker.WRITER,
+)
+
 DELIVERIES = Listing(
     name="deliveries",
     sentence="One file that was delivered, and what became of it; the latest first.",
@@ -261,6 +311,9 @@ CATALOGUE = (
     FORECAST_RUNS,
     ACCURACY,
     ITEM_QUALITY,
+    DECISIONS,
+    ORDERS,
+    ORDER_LINES,
     DELIVERIES,
     REJECTED_ROWS,
     RUNS,

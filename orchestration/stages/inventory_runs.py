@@ -7,9 +7,9 @@ formula (``forecasting_lib.inventory``), any query of the supply side (``reading
 
 import hashlib
 import json
-import uuid
 from dataclasses import asdict, dataclass, field
 from typing import Any
+from uuid import UUID, uuid4
 
 import polars as pl
 import psycopg
@@ -20,7 +20,7 @@ from forecasting_lib.inventory import Flag, InventoryPlan, InventoryPolicy, dema
 from forecasting_lib.panel import Forecast
 from orchestration.clients import Client
 from orchestration.reading.histories import SERIES_COLUMNS, read_forecast, read_history
-from orchestration.reading.supply import read_supply
+from orchestration.reading.supply import DecisionsRead, read_supply
 from orchestration.stages.provenance import code_version
 from orchestration.stages.publishing import claimed, insert_row, supersede
 from orchestration.warehouse.bulk import insert_frame
@@ -47,7 +47,8 @@ class InventoryInputs:
         champion: (run id, model) of the forecast it starts from.
         forecast: that forecast.
         positions: one row per series: stock, supplier, lead time, constraints and demand statistics.
-        receipts: one row per open purchase order line.
+        receipts: one row per open purchase order line and approved order.
+        decisions: which approvals are among them.
         policy: the client's choices.
         keys: ``series_id, item_id, location_id`` of the forecast's series.
         input_watermark: highest file_id whose rows were visible.
@@ -57,6 +58,7 @@ class InventoryInputs:
     forecast: Forecast
     positions: pl.DataFrame
     receipts: pl.DataFrame
+    decisions: DecisionsRead
     policy: InventoryPolicy
     keys: pl.DataFrame
     input_watermark: int | None
@@ -66,7 +68,8 @@ class InventoryInputs:
         choices = [*self.champion, asdict(self.policy), code_version()]
         digest = hashlib.sha256(json.dumps(choices).encode())
         digest.update(self.positions.write_csv().encode())
-        digest.update(self.receipts.sort("series_id", "po_id").write_csv().encode())
+        receipts = self.receipts.sort("series_id", "po_id", maintain_order=True)
+        digest.update(receipts.write_csv().encode())
         return digest.hexdigest()
 
 
@@ -88,6 +91,7 @@ def read_inputs(warehouse: Warehouse, client: Client, champion: tuple[str, str])
         forecast,
         positions,
         supply.receipts,
+        supply.decisions,
         policy_of(client),
         keys,
         history.input_watermark,
@@ -112,7 +116,7 @@ class InventoryRun:
     inputs: InventoryInputs
     input_digest: str
     dagster_run_id: str
-    run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    run_id: str = field(default_factory=lambda: str(uuid4()))
 
     def keyed(self, frame: pl.DataFrame) -> pl.DataFrame:
         """A table of the plan with the columns that identify its rows in the warehouse."""
@@ -161,6 +165,8 @@ def _insert_run(connection: psycopg.Connection[Any], run: InventoryRun) -> int:
             "status": "published",
             "is_current": True,
             "input_watermark": run.inputs.input_watermark,
+            "decisions_read_at": run.inputs.decisions.at,
+            "decisions_just_read": list(map(UUID, run.inputs.decisions.just_made)),
             "dagster_run_id": run.dagster_run_id,
         },
     )

@@ -11,7 +11,8 @@ not belong here: rows of clients in ``analytics`` (``tenancy``), what a user may
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -22,54 +23,88 @@ from orchestration.warehouse.server import Roles, role_exists
 Connection = psycopg.Connection[Any]
 
 Rights = Mapping[str, tuple[str, ...]]
-"""What may be done to a table -> to which of its columns; none named is all of them."""
+"""What may be done to a table or view -> to which of its columns; none named is all of them."""
 
 OF_THE_API: Mapping[str, Rights] = {
-    "users": {
+    "ops.users": {
         "select": (),
         "insert": ("email", "password_hash"),
         "update": ("password_hash", "tokens_valid_from", "last_login_at"),
     },
-    "memberships": {
+    "ops.memberships": {
         "select": (),
         "insert": ("client_id", "user_id", "role"),
         "update": ("role",),
         "delete": (),
     },
-    "service_keys": {
+    "ops.service_keys": {
         "select": (),
         "insert": ("client_id", "name", "prefix", "key_hash", "scopes", "created_by", "expires_at"),
         "update": ("last_used_at", "revoked_at"),
     },
-    "refresh_tokens": {
+    "ops.refresh_tokens": {
         "select": (),
-        "insert": ("user_id", "family_id", "token_hash", "issued_at", "expires_at", "purpose"),
+        "insert": ("user_id", "family_id", "token_hash", "purpose", "issued_at", "expires_at"),
         "update": ("used_at", "revoked_at"),
         "delete": (),
     },
-    "revoked_tokens": {"select": (), "insert": (), "delete": ()},
-    "clients": {"select": ("client_id", "name", "is_active")},
+    "ops.revoked_tokens": {"select": (), "insert": (), "delete": ()},
+    "ops.clients": {"select": ("client_id", "name", "is_active")},
 }
 """Who an operator is and whether a user is active is said on the machine, never over HTTP. Of a client it
 knows what an operator chooses by."""
 
+_DELIVERED: Mapping[str, Rights] = {
+    table: {"select": ()} for table in ("ops.landing_files", "ops.rejected_rows", "staging.purchase_orders")
+}
+"""A client's own login is told of it in ``analytics.feeds``."""
+
+_DECIDED_ON: Mapping[str, Rights] = {
+    f"analytics.{table}": {"select": ()}
+    for table in (
+        *("inventory_runs", "replenishment_plan", "inventory_metrics", "dim_item", "dim_location"),
+        "planner_worklist",
+    )
+}
+
 OF_WRITERS: Mapping[str, Rights] = {
-    "run_requests": {"select": (), "insert": ("client_id", "job", "parameters", "asked_by")},
-    "idempotent_answers": {
+    "ops.run_requests": {"select": (), "insert": ("client_id", "job", "parameters", "asked_by")},
+    "ops.idempotent_answers": {
         "select": (),
         "insert": (
             *("client_id", "asked_by", "idempotency_key", "request_digest"),
             *("status", "location", "body"),
         ),
     },
-    "landing_files": {"select": ()},
-    "rejected_rows": {"select": ()},
+    "analytics.plan_decisions": {
+        "select": (),
+        "insert": (
+            *("client_id", "run_id", "as_of_date", "item_id", "location_id", "line_no", "action", "po_ref"),
+            *("decision", "supplier_id", "proposed_qty", "proposed_order_date", "proposed_receipt_date"),
+            *("order_qty", "order_date", "receipt_date", "unit_cost", "reason", "until", "attempt"),
+            "decided_by",
+        ),
+    },
+    "analytics.decision_ends": {
+        "select": (),
+        "insert": ("client_id", "decision_id", "ending", "order_serial", "ended_by"),
+    },
+    "analytics.approved_orders": {
+        "select": (),
+        "insert": ("client_id", "order_serial", "supplier_id", "n_lines", "order_value", "exported_by"),
+    },
+    "analytics.order_line_ends": {
+        "select": (),
+        "insert": ("client_id", "decision_id", "ending", "as_of_date", "reason", "ended_by"),
+    },
+    **_DELIVERED,
+    **_DECIDED_ON,
 }
-"""What was delivered is read by them too: a client's own login is told of it in ``analytics.feeds``."""
+"""What they add they never change. When, and under which number, the database says by itself."""
 
 LOGS: Mapping[str, Rights] = {
-    "audit_log": {},
-    "security_events": {
+    "ops.audit_log": {},
+    "ops.security_events": {
         "insert": (
             *("event", "user_id", "email", "client_id", "key_prefix"),
             *("actor", "address", "request_id", "details"),
@@ -110,20 +145,26 @@ def grant_access(connection: Connection, roles: Roles) -> None:
         roles: names of this database's roles.
     """
     for role, rights in ((roles.api, OF_THE_API), (roles.writer, OF_WRITERS)):
-        connection.execute(sql.SQL("grant usage on schema ops to {}").format(sql.Identifier(role)))
-        for table in _there(connection, rights):
-            _grant(connection, table, role, rights[table])
+        there = _there(connection, rights)
+        for schema in sorted({relation.schema for relation in there}):
+            connection.execute(
+                sql.SQL("grant usage on schema {} to {}").format(sql.Identifier(schema), sql.Identifier(role))
+            )
+        for relation in there:
+            _grant(connection, relation, role, rights[relation.name])
     everything = sql.SQL("using (true) with check (true)")
-    for table in _there(connection, ["clients", "memberships", "service_keys"]):
-        _provide_policy(connection, table, "api", sql.Identifier(roles.api), everything)
+    for relation in _there(connection, ["ops.clients", "ops.memberships", "ops.service_keys"]):
+        _provide_policy(connection, relation, "api", sql.Identifier(roles.api), everything)
     own = sql.SQL(
         "client_id = case when starts_with(current_user, {}) then substr(current_user, {}) end"
     ).format(sql.Literal(roles.writer_prefix), sql.Literal(len(roles.writer_prefix) + 1))
-    for table in _there(connection, OF_WRITERS):
+    for relation in _there(connection, OF_WRITERS):
+        if relation.is_view:  # which shows its reader what the tables do
+            continue
         # of everybody, as the policy of readers is: whose name is no writer's has no row
         _provide_policy(
             connection,
-            table,
+            relation,
             "writer",
             sql.SQL("public"),
             sql.SQL("using ({0}) with check ({0})").format(own),
@@ -138,53 +179,73 @@ def protect_logs(connection: Connection, roles: Roles) -> None:
         roles: names of this database's roles.
     """
     pipeline, auditor = sql.Identifier(roles.pipeline), sql.Identifier(roles.auditor)
-    for table in _there(connection, LOGS):
+    for log in _there(connection, LOGS):
         owner = connection.execute(
-            "select tableowner from pg_tables where schemaname = 'ops' and tablename = %s", (table,)
+            "select pg_get_userbyid(relowner) from pg_class where oid = %s::regclass", (log.name,)
         ).fetchone()
         if owner == (roles.auditor,):
             continue
-        name = sql.Identifier("ops", table)
-        connection.execute(sql.SQL("grant usage, create on schema ops to {}").format(auditor))
-        connection.execute(sql.SQL("alter table {} owner to {}").format(name, auditor))
-        connection.execute(sql.SQL("revoke create on schema ops from {}").format(auditor))
-        connection.execute(sql.SQL("revoke all on {} from {}").format(name, pipeline))
-        connection.execute(sql.SQL("grant select, insert on {} to {}").format(name, pipeline))
-        _grant(connection, table, roles.api, LOGS[table])
+        schema = sql.Identifier(log.schema)
+        connection.execute(sql.SQL("grant usage, create on schema {} to {}").format(schema, auditor))
+        connection.execute(sql.SQL("alter table {} owner to {}").format(log.quoted, auditor))
+        connection.execute(sql.SQL("revoke create on schema {} from {}").format(schema, auditor))
+        connection.execute(sql.SQL("revoke all on {} from {}").format(log.quoted, pipeline))
+        connection.execute(sql.SQL("grant select, insert on {} to {}").format(log.quoted, pipeline))
+        _grant(connection, log, roles.api, LOGS[log.name])
 
 
-def _there(connection: Connection, tables: Mapping[str, Rights] | list[str]) -> list[str]:
+@dataclass(frozen=True)
+class _Relation:
+    """A table or view that the database has."""
+
+    name: str
+    is_view: bool
+
+    @property
+    def schema(self) -> str:
+        return self.name.partition(".")[0]
+
+    @property
+    def quoted(self) -> sql.Identifier:
+        return sql.Identifier(*self.name.split("."))
+
+
+def _there(connection: Connection, names: Iterable[str]) -> list[_Relation]:
     """Those that the database has: a restored older version is secured before it is migrated."""
-    return [
-        table
-        for table in tables
-        if connection.execute("select to_regclass(%s) is not null", (f"ops.{table}",)).fetchone() == (True,)
-    ]
+    rows = connection.execute(
+        """
+        select name, relation.relkind = 'v'
+        from unnest(%s::text[]) with ordinality as wanted (name, place)
+        inner join pg_class as relation on relation.oid = to_regclass(name)
+        order by place
+        """,
+        (list(names),),
+    ).fetchall()
+    return [_Relation(*row) for row in rows]
 
 
-def _grant(connection: Connection, table: str, role: str, rights: Rights) -> None:
+def _grant(connection: Connection, relation: _Relation, role: str, rights: Rights) -> None:
     for right, columns in rights.items():
         listed = sql.SQL(", ").join(map(sql.Identifier, columns))
         connection.execute(
             sql.SQL("grant {} {} on {} to {}").format(
                 sql.SQL(right),
                 sql.SQL("({})").format(listed) if columns else sql.SQL(""),
-                sql.Identifier("ops", table),
+                relation.quoted,
                 sql.Identifier(role),
             )
         )
 
 
 def _provide_policy(
-    connection: Connection, table: str, name: str, holder: sql.Composable, condition: sql.Composable
+    connection: Connection, relation: _Relation, name: str, holder: sql.Composable, condition: sql.Composable
 ) -> None:
     known = connection.execute(
-        "select from pg_policies where schemaname = 'ops' and tablename = %s and policyname = %s",
-        (table, name),
+        "select from pg_policy where polrelid = %s::regclass and polname = %s", (relation.name, name)
     ).fetchone()
     if known is None:
         connection.execute(
             sql.SQL("create policy {} on {} to {} {}").format(
-                sql.Identifier(name), sql.Identifier("ops", table), holder, condition
+                sql.Identifier(name), relation.quoted, holder, condition
             )
         )

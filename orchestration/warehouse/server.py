@@ -172,6 +172,7 @@ class Warehouse:
             "FORECASTER_DBT_DATABASE": self.database,
             "FORECASTER_DBT_ROLE": self.roles.pipeline,
             "FORECASTER_DBT_TENANT_ROLE": self.roles.tenant,
+            "FORECASTER_DBT_WRITER_ROLE": self.roles.writer,
         }
 
 

@@ -71,7 +71,7 @@ def secure(connection: Connection, roles: Roles) -> None:
     tenant = sql.Identifier(roles.tenant)
     connection.execute(sql.SQL("grant usage on schema analytics to {}").format(tenant))
     for schema, table, has_client, is_partition in _tables(connection):
-        if has_client and table not in access_rights.LOGS:
+        if has_client and f"{schema}.{table}" not in access_rights.LOGS:
             secure_table(connection, roles, schema, table)
         if schema == "analytics" and not is_partition:
             connection.execute(
@@ -266,7 +266,8 @@ def erase_client_rows(connection: Connection, client_id: str) -> dict[str, int]:
     # whoever lets a user in meanwhile has locked the entry in the registry, whose end takes that along
     tables = sorted(_tables(connection), key=lambda table: table[:2] == ("ops", "clients"))
     for schema, table_name, has_client, is_partition in tables:
-        if not has_client or is_partition or table_name in partitioned or table_name in access_rights.LOGS:
+        is_log = f"{schema}.{table_name}" in access_rights.LOGS
+        if not has_client or is_partition or table_name in partitioned or is_log:
             continue
         deleted = connection.execute(
             sql.SQL("delete from {} where client_id = %s").format(sql.Identifier(schema, table_name)),

@@ -1,33 +1,166 @@
+{{ config(grants={'+select': [env_var('FORECASTER_DBT_WRITER_ROLE', 'warehouse_writer')]}) }}
+
+with latest_runs as (
+
+    select * from {{ ref('current_inventory_runs') }}
+
+),
+
+earlier_runs as (
+
+    select distinct on (runs.client_id)
+        runs.client_id,
+        runs.run_id
+    from {{ source('analytics', 'inventory_runs') }} as runs
+    inner join latest_runs on runs.client_id = latest_runs.client_id and runs.as_of_date < latest_runs.as_of_date
+    where runs.is_current
+    order by runs.client_id, runs.as_of_date desc
+
+),
+
+-- lines of one action of a series are told apart by their order: the first of today is compared with the first
+-- of yesterday
+lines as (
+
+    select
+        plan.*,
+        latest_runs.as_of_date,
+        latest_runs.decisions_read_at,
+        latest_runs.decisions_just_read,
+        row_number() over (
+            partition by plan.client_id, plan.item_id, plan.location_id, plan.action
+            order by plan.line_no
+        ) as place
+    from latest_runs
+    inner join {{ source('analytics', 'replenishment_plan') }} as plan using (client_id, run_id)
+
+),
+
+earlier_lines as (
+
+    select
+        plan.client_id,
+        plan.item_id,
+        plan.location_id,
+        plan.action,
+        plan.urgency,
+        plan.order_qty,
+        row_number() over (
+            partition by plan.client_id, plan.item_id, plan.location_id, plan.action
+            order by plan.line_no
+        ) as place
+    from earlier_runs
+    inner join {{ source('analytics', 'replenishment_plan') }} as plan using (client_id, run_id)
+
+),
+
+decisions as (
+
+    select
+        decisions.*,
+        ends.ending,
+        line_ends.ending as line_ending
+    from {{ source('analytics', 'plan_decisions') }} as decisions
+    left join {{ source('analytics', 'decision_ends') }} as ends using (client_id, decision_id)
+    left join {{ source('analytics', 'order_line_ends') }} as line_ends using (client_id, decision_id)
+    where ends.ending is distinct from 'withdrawn'
+
+)
+
 select
-    plan.priority_rank,
-    plan.urgency,
-    plan.action,
-    plan.item_id,
-    plan.location_id,
-    plan.supplier_id,
-    plan.order_qty,
-    plan.order_date,
-    plan.receipt_date,
-    plan.order_value,
+    lines.priority_rank,
+    lines.urgency,
+    lines.action,
+    lines.item_id,
+    lines.location_id,
+    lines.supplier_id,
+    lines.order_qty,
+    lines.order_date,
+    lines.receipt_date,
+    lines.order_value,
     metrics.on_hand_qty,
     metrics.on_order_qty,
     metrics.dir_days,
     metrics.stockout_date,
     metrics.reorder_point_qty,
     metrics.stockout_prob_lt,
-    plan.value_at_risk,
+    lines.value_at_risk,
     metrics.abc_class || metrics.xyz_class as abc_xyz_class,
-    plan.reason,
-    plan.flags,
+    lines.reason,
+    lines.flags,
     items.name as item_name,
     locations.name as location_name,
-    plan.client_id,
-    runs.as_of_date,
-    plan.run_id
-from {{ ref('current_inventory_runs') }} as runs
-inner join {{ source('analytics', 'replenishment_plan') }} as plan using (client_id, run_id)
+    lines.client_id,
+    lines.as_of_date,
+    lines.run_id,
+    lines.line_no,
+    lines.po_ref,
+    metrics.lead_time_days,
+    lines.moq_qty,
+    lines.order_multiple_qty,
+    metrics.unit_cost,
+    lines.days_late,
+    case
+        when decided.decision is null then 'open'
+        when decided.decision = 'snooze' then 'snoozed'
+        when decided.decision = 'reject' then 'rejected'
+        when decided.ending = 'ordered' then 'ordered'
+        else 'approved'
+    end as state,
+    decided.decision_id,
+    decided.order_qty as decided_qty,
+    decided.order_date as decided_order_date,
+    decided.receipt_date as decided_receipt_date,
+    decided.reason as decided_reason,
+    decided.decided_by,
+    decided.decided_at,
+    decided.until as snoozed_until,
+    earlier_lines.urgency as earlier_urgency,
+    earlier_lines.order_qty as earlier_order_qty,
+    case when earlier_runs.run_id is not null then earlier_lines.place is null end as is_new
+from lines
 left join {{ source('analytics', 'inventory_metrics') }} as metrics
     using (client_id, run_id, item_id, location_id)
 left join {{ ref('dim_item') }} as items using (client_id, item_id)
 left join {{ ref('dim_location') }} as locations using (client_id, location_id)
-order by plan.client_id, plan.priority_rank
+left join earlier_runs using (client_id)
+left join earlier_lines using (client_id, item_id, location_id, action, place)
+left join lateral (
+    select decisions.*
+    from decisions
+    where decisions.client_id = lines.client_id
+        and decisions.item_id = lines.item_id
+        and decisions.location_id = lines.location_id
+        and (
+            -- of this line; an order that was cancelled leaves it to be decided again
+            (
+                decisions.run_id = lines.run_id
+                and decisions.line_no = lines.line_no
+                and decisions.line_ending is distinct from 'cancelled'
+            )
+            -- an order that the plan could not know of when it was made
+            or (
+                decisions.decision = 'approve'
+                and decisions.action in ('order', 'decide')
+                and lines.action in ('order', 'decide')
+                and decisions.run_id <> lines.run_id
+                and decisions.line_ending is null
+                and decisions.decided_at > lines.decisions_read_at - interval '1 minute'
+                and decisions.decision_id <> all(lines.decisions_just_read)
+            )
+            -- an open order that was looked at already
+            or (
+                decisions.decision = 'approve'
+                and lines.action = 'expedite'
+                and decisions.action = 'expedite'
+                and decisions.po_ref = lines.po_ref
+            )
+            or (decisions.decision = 'snooze' and decisions.until > lines.as_of_date)
+        )
+    order by
+        (decisions.run_id = lines.run_id and decisions.line_no = lines.line_no) desc,
+        decisions.decision = 'snooze',
+        decisions.attempt desc
+    limit 1
+) as decided on true
+order by lines.client_id, lines.priority_rank

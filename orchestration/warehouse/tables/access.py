@@ -28,8 +28,10 @@ from orchestration.warehouse.tables.columns import (
     document,
     key,
     labels,
+    made_up,
     metadata,
     moment,
+    of_a_client,
     one_of,
     only,
     whole,
@@ -42,20 +44,9 @@ from orchestration.warehouse.tables.vocabulary import (
     RequestedJob,
     RequestState,
     SecurityEvent,
+    TokenPurpose,
     words_of,
 )
-
-
-def _made_up(name: str, comment: str, *, primary_key: bool = True) -> Column[Any]:
-    """A random identifier that the database chooses where nobody else does."""
-    return Column(
-        name,
-        UUID(as_uuid=True),
-        primary_key=primary_key,
-        nullable=False,
-        server_default=text("gen_random_uuid()"),
-        comment=comment,
-    )
 
 
 def _identifier(name: str, comment: str, *, nullable: bool = False, primary_key: bool = False) -> Column[Any]:
@@ -68,11 +59,6 @@ def _identifier(name: str, comment: str, *, nullable: bool = False, primary_key:
     )
 
 
-def _of_a_client() -> ForeignKeyConstraint:
-    """Goes with the client, whoever writes meanwhile: the slug may be somebody else's later."""
-    return ForeignKeyConstraint(["client_id"], ["ops.clients.client_id"], ondelete="CASCADE")
-
-
 def _of_a_user() -> ForeignKeyConstraint:
     return ForeignKeyConstraint(["user_id"], ["ops.users.user_id"])
 
@@ -80,7 +66,7 @@ def _of_a_user() -> ForeignKeyConstraint:
 users = Table(
     "users",
     metadata,
-    _made_up("user_id", "The user."),
+    made_up("user_id", "The user."),
     words("email", "What the user logs in with, in lower case.", nullable=False),
     words("password_hash", "Argon2id; NULL where nobody can log in with a password."),
     yes_no("is_operator", "Belongs to the installation and may do everything for every client."),
@@ -102,7 +88,7 @@ memberships = Table(
     one_of("role", MembershipRole, "What the user may do for the client: {}.", nullable=False),
     moment("created_at", "When the user was let in.", nullable=False, now=True),
     only("role", MembershipRole),
-    _of_a_client(),
+    of_a_client(),
     _of_a_user(),
     Index("ix_memberships_user_id", "user_id"),
     schema="ops",
@@ -113,7 +99,7 @@ service_keys = Table(
     "service_keys",
     metadata,
     client_key(),
-    _made_up("key_id", "The key."),
+    made_up("key_id", "The key."),
     words("name", "What people call it: the program that uses it.", nullable=False),
     words("prefix", "The readable part of the key, by which it is found and named.", nullable=False),
     words("key_hash", "SHA-256 of the whole key, as hexadecimal digits.", nullable=False),
@@ -129,7 +115,7 @@ service_keys = Table(
         " and cardinality(scopes) > 0",
         name="scopes",
     ),
-    _of_a_client(),
+    of_a_client(),
     schema="ops",
     comment="One row per key that a client's program gets in with, revoked and expired ones included.",
 )
@@ -137,26 +123,28 @@ service_keys = Table(
 refresh_tokens = Table(
     "refresh_tokens",
     metadata,
-    _made_up("token_id", "The token."),
+    made_up("token_id", "The token."),
     _identifier("user_id", "Whose it is."),
     _identifier("family_id", "The login it comes from; each use makes the next of the family."),
     words("token_hash", "SHA-256 of the token, as hexadecimal digits.", nullable=False),
+    one_of(
+        "purpose",
+        TokenPurpose,
+        "{}: exchanged for the next, or the session of a browser.",
+        nullable=False,
+        default="refresh",
+    ),
     moment("issued_at", "When it was given out.", nullable=False, now=True),
     moment("expires_at", "From when on it is refused; of a family all the same.", nullable=False),
     moment("used_at", "When it was exchanged for the next; once more is a theft."),
     moment("revoked_at", "When it was taken back, by a logout or with its family."),
-    words(
-        "purpose",
-        "refresh of a program's token, page of a login in a browser.",
-        nullable=False,
-        default="refresh",
-    ),
     UniqueConstraint("token_hash"),
+    only("purpose", TokenPurpose),
     _of_a_user(),
     Index("ix_refresh_tokens_user_id", "user_id"),
     Index("ix_refresh_tokens_family_id", "family_id"),
     schema="ops",
-    comment="One row per refresh token until it expires.",
+    comment="One row per refresh token, and per session of a browser, until it expires.",
 )
 
 revoked_tokens = Table(
@@ -202,7 +190,7 @@ run_requests = Table(
     "run_requests",
     metadata,
     client_key(),
-    _made_up("request_id", "The request, and the run key of its run; never chosen by who asks."),
+    made_up("request_id", "The request, and the run key of its run; never chosen by who asks."),
     one_of("job", RequestedJob, "What is to be run: {}.", nullable=False),
     document("parameters", "Items, locations, model, as-of date and the like, as checked when asked."),
     words("asked_by", "A user's id or the prefix of a key.", nullable=False),
@@ -214,7 +202,7 @@ run_requests = Table(
     moment("ended_at", "When it ended, or was refused."),
     only("job", RequestedJob),
     only("state", RequestState),
-    _of_a_client(),
+    of_a_client(),
     Index(
         "ix_run_requests_open",
         "asked_at",
@@ -237,7 +225,7 @@ idempotent_answers = Table(
     words("location", "The answer's header Location, where it has one."),
     Column("body", JSONB, comment="The answer; NULL where it has none."),
     moment("created_at", "When it was given.", nullable=False, now=True),
-    _of_a_client(),
+    of_a_client(),
     Index("ix_idempotent_answers_created_at", "created_at"),
     schema="ops",
     comment="One row per answer that the same request gets again; written together with what was done.",

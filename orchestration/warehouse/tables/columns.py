@@ -12,6 +12,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     Double,
+    ForeignKeyConstraint,
     Integer,
     MetaData,
     Numeric,
@@ -49,6 +50,26 @@ def client_key() -> Column[str]:
     the partitions of the large tables refuse an unknown client anyway.
     """
     return Column("client_id", Text, primary_key=True, comment="Tenant the row belongs to.")
+
+
+def of_a_client() -> ForeignKeyConstraint:
+    """Of a table that people write to: its rows go with the client, whoever writes meanwhile.
+
+    The slug may be somebody else's later.
+    """
+    return ForeignKeyConstraint(["client_id"], ["ops.clients.client_id"], ondelete="CASCADE")
+
+
+def made_up(name: str, comment: str, *, primary_key: bool = True) -> Column[Any]:
+    """A random identifier that the database chooses where nobody else does."""
+    return Column(
+        name,
+        UUID(as_uuid=True),
+        primary_key=primary_key,
+        nullable=False,
+        server_default=text("gen_random_uuid()"),
+        comment=comment,
+    )
 
 
 def key(name: str, comment: str, type_: Any = Text) -> Column[Any]:

@@ -27,6 +27,10 @@ MembershipRole = Literal["viewer", "planner", "manager"]
 KeyScope = Literal["read", "plan", "deliver", "run"]
 RequestedJob = Literal["forecast", "inventory", "pipeline"]
 RequestState = Literal["asked", "started", "succeeded", "failed", "refused"]
+TokenPurpose = Literal["refresh", "page"]
+Decision = Literal["approve", "reject", "snooze"]
+DecisionEnd = Literal["withdrawn", "ordered"]
+OrderLineEnd = Literal["received", "cancelled"]
 SecurityEvent = Literal[
     "login",
     "login_failed",

@@ -79,9 +79,9 @@ def open_shop(settings: Settings, warehouse: Warehouse, client_id: str, mark: st
     )
     add_client(warehouse, client)
     items = tuple(f"{mark}-{number}" for number in range(3))
-    _add_history(warehouse, client_id, items)
-    _materialize(client_id, LAST_DAY - timedelta(days=28), forecasts)
-    _materialize(client_id, None, forecast_quality, forecasts, inventory)
+    add_history(warehouse, client_id, items)
+    materialize(client_id, LAST_DAY - timedelta(days=28), forecasts)
+    materialize(client_id, None, forecast_quality, forecasts, inventory)
     keys, people = {}, {}
     with warehouse.transaction() as connection:
         for scope in ("read", "deliver", "run"):
@@ -94,7 +94,8 @@ def open_shop(settings: Settings, warehouse: Warehouse, client_id: str, mark: st
     return Shop(client, mark, items, keys, people)
 
 
-def _materialize(client_id: str, as_of: date | None, *assets: dg.AssetsDefinition) -> None:
+def materialize(client_id: str, as_of: date | None, *assets: dg.AssetsDefinition) -> None:
+    """Run assets of one client as of a day, the latest where none is given."""
     with dg.DagsterInstance.ephemeral() as instance, pytest.MonkeyPatch.context() as environment:
         environment.setenv("CHRONOS_MODEL_ID", "no/such-directory")
         instance.add_dynamic_partitions("clients", [client_id])
@@ -110,7 +111,8 @@ def _materialize(client_id: str, as_of: date | None, *assets: dg.AssetsDefinitio
         assert result.success
 
 
-def _add_history(warehouse: Warehouse, client_id: str, items: tuple[str, ...]) -> None:
+def add_history(warehouse: Warehouse, client_id: str, items: tuple[str, ...]) -> None:
+    """Ninety days of demand of each item, stock that lasts for a day, a delivery and a rejected row."""
     days = [LAST_DAY - timedelta(days=DAYS - 1 - number) for number in range(DAYS)]
     keys = pl.DataFrame({"client_id": client_id, "item_id": list(items), "location_id": "main"})
     demand = keys.join(pl.DataFrame({"date": days}), how="cross").with_columns(

@@ -292,7 +292,7 @@ def test_an_installation_comes_back_under_another_name_with_the_roles_of_that_na
     assert weights == {Path("backed_a/abc/model.safetensors"), Path("backed_a/abc/tuning.json")}
     for log in LOGS:
         with pytest.raises(psycopg.errors.InsufficientPrivilege), moved.transaction() as connection:
-            connection.execute(sql.SQL("delete from {}").format(sql.Identifier("ops", log)))
+            connection.execute(sql.SQL("delete from {}").format(sql.Identifier(*log.split("."))))
     let_in = ("users", "memberships", "service_keys", "refresh_tokens", "revoked_tokens", "run_requests")
     assert {manifest.rows[f"ops.{table}"] for table in let_in} == {len(CLIENTS)}
     for client_id in CLIENTS:

@@ -224,12 +224,12 @@ def test_every_tenant_table_forces_row_level_security(warehouse: Warehouse, pair
     tenant_tables = {
         f"{table.schema}.{table.name}"
         for table in metadata.tables.values()
-        if "client_id" in table.columns and table.name not in LOGS
+        if "client_id" in table.columns and f"{table.schema}.{table.name}" not in LOGS
     }
     partitions = {f"analytics.{partition_name(t.name, c)}" for t in PARTITIONED for c in pair}
     assert tenant_tables | partitions <= secured
     for table in metadata.tables.values():
-        if "client_id" in table.columns and table.name not in LOGS:
+        if "client_id" in table.columns and f"{table.schema}.{table.name}" not in LOGS:
             assert next(iter(table.columns)).name == "client_id"
             assert "client_id" in table.primary_key.columns
 
@@ -268,7 +268,7 @@ def test_removing_a_client_erases_it_and_leaves_the_others(
     assert erased["analytics.ts_demand_daily"] == 1
     with warehouse.transaction() as connection:
         for table in metadata.sorted_tables:
-            if "client_id" not in table.columns or table.name in LOGS:
+            if "client_id" not in table.columns or f"{table.schema}.{table.name}" in LOGS:
                 continue
             schema, relation = str(table.schema), table.name
             row = connection.execute(

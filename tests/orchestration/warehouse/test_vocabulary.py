@@ -108,13 +108,18 @@ def test_checks_of_the_database_allow_the_words_of_the_column(warehouse: Warehou
     assert {c: w for c, w in found.items() if c[0] != "ops.clients"} == {
         column: CLOSED[column]
         for column in (
+            ("analytics.decision_ends", "ending"),
             ("analytics.dim_series", "grain"),
             ("analytics.forecast_runs", "grain"),
             ("analytics.forecast_runs", "status"),
             ("analytics.forecast_series", "status"),
+            ("analytics.order_line_ends", "ending"),
+            ("analytics.plan_decisions", "action"),
+            ("analytics.plan_decisions", "decision"),
             ("analytics.ts_demand_periods", "grain"),
             ("ops.landing_files", "status"),
             ("ops.memberships", "role"),
+            ("ops.refresh_tokens", "purpose"),
             ("ops.run_requests", "job"),
             ("ops.run_requests", "state"),
         )
@@ -139,9 +144,14 @@ def test_rows_hold_no_other_words(warehouse: Warehouse, pipeline_client: Client)
     assert held["analytics.forecast_quality", "lag_bucket"] == daily < set(words_of(LagBucket))
     assert {column for column, words in held.items() if not words} <= {
         ("staging.promotions", "target_type"),
+        ("analytics.decision_ends", "ending"),
         ("analytics.forecast_runs", "weights_source"),
+        ("analytics.order_line_ends", "ending"),
+        ("analytics.plan_decisions", "action"),
+        ("analytics.plan_decisions", "decision"),
         ("analytics.ts_demand_periods", "grain"),
         ("ops.memberships", "role"),
+        ("ops.refresh_tokens", "purpose"),
         ("ops.run_requests", "job"),
         ("ops.run_requests", "state"),
         ("ops.security_events", "event"),

@@ -1,5 +1,11 @@
-"""Schema ``analytics``: everything people query. Demand is filled by dbt, the rest by Python."""
+"""Schema ``analytics``: everything people query. Filled by dbt, by Python, and by what people decide."""
 
+from orchestration.warehouse.tables.analytics.decisions import (
+    approved_orders,
+    decision_ends,
+    order_line_ends,
+    plan_decisions,
+)
 from orchestration.warehouse.tables.analytics.demand import (
     dim_item,
     dim_location,
@@ -30,6 +36,8 @@ PARTITIONED = (ts_demand_daily, forecast_results, stock_projection)
 
 __all__ = [
     "PARTITIONED",
+    "approved_orders",
+    "decision_ends",
     "dim_client",
     "dim_item",
     "dim_location",
@@ -45,6 +53,8 @@ __all__ = [
     "inventory_runs",
     "lead_time_demand",
     "location_calendar",
+    "order_line_ends",
+    "plan_decisions",
     "promoted_days",
     "replenishment_plan",
     "stock_projection",

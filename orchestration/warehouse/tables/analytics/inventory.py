@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, Column, Computed, Date, Index, Table, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY, UUID
 
 from forecasting_lib.inventory import LeadTimeSource, Severity
 from forecasting_lib.inventory.lead_time_demand import NormalDemand
@@ -54,6 +55,14 @@ inventory_runs = Table(
         "input_watermark",
         whole("input_watermark", "").type,
         comment="Highest file_id whose rows were visible.",
+    ),
+    moment("decisions_read_at", "When it read what people had decided; NULL of runs that read none."),
+    Column(
+        "decisions_just_read",
+        ARRAY(UUID(as_uuid=True)),
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="Of the decisions of the minute before, those it counted; the others came too late for it.",
     ),
     words("dagster_run_id", "Run in the Dagster UI.", nullable=False),
     moment("published_at", "When the rows became visible.", nullable=False, now=True),
