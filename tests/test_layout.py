@@ -26,7 +26,10 @@ ORCHESTRATION = (
     {"settings", "registry", "registry_problems", "feeds", "sources", "references"},
     {"errors", "foreign_text"},
     {"warehouse"},
-    {"clients", "client_feeds", "client_sources", "audit", "table_assets", "resources", "run_requests"},
+    {
+        *("clients", "client_feeds", "client_settings", "client_sources"),
+        *("audit", "table_assets", "resources", "run_requests"),
+    },
     {"landing", "reading", "access", "planning"},
     {"pulling"},
     {"guessing"},

@@ -34,6 +34,8 @@ SCOPES = words_of(KeyScope)
 LONGEST_DAYS = 366
 """A key that nobody renews ends within a year."""
 
+KEY_PREFIX = "fc_"
+
 _SHAPE = re.compile(r"(fc_[0-9a-f]{10})_[A-Za-z0-9_-]{43}")
 
 

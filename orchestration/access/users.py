@@ -9,7 +9,7 @@ takes the pipeline's: it is said on the machine and never over HTTP.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -75,6 +75,20 @@ def get_user(connection: Connection, email: str) -> User:
             "'forecaster user add' adds one."
         )
     return found[0]
+
+
+def is_known(connection: Connection, email: str) -> bool:
+    """Whether there is a user with that address."""
+    row = connection.execute("select from ops.users where email = %s", (email,)).fetchone()
+    return row is not None
+
+
+def emails_of(connection: Connection, user_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """The addresses of users whose ids stand in rows: who asked, who decided."""
+    rows = connection.execute(
+        "select user_id, email from ops.users where user_id = any(%s)", (list(user_ids),)
+    ).fetchall()
+    return dict(rows)
 
 
 def add_user(

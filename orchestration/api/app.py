@@ -26,10 +26,8 @@ from orchestration.api.headers import REQUEST_ID
 from orchestration.api.idempotency import HEADER as IDEMPOTENCY_KEY
 from orchestration.api.limits import RateLimits, Rates
 from orchestration.api.metrics import Metrics
-from orchestration.api.pages import assets, entry, worklist
-from orchestration.api.pages import orders as orders_page
 from orchestration.api.pages.render import problem_answer, problem_page
-from orchestration.api.pages.session import PATH as PAGES
+from orchestration.api.pages.routers import PAGES, is_page
 from orchestration.api.pool import Pool
 from orchestration.api.problems import MEDIA_TYPE, Kind, ProblemError, document, of_status
 from orchestration.api.routes import (
@@ -90,8 +88,8 @@ def build_app(warehouse: Warehouse, settings: Settings, rates: Rates | None = No
         app.include_router(module.router, prefix=PREFIX)
     app.include_router(health.router)
     app.include_router(documentation.router)
-    for of_a_browser in (assets, entry, worklist, orders_page):
-        app.include_router(of_a_browser.router)
+    for of_a_browser in PAGES:
+        app.include_router(of_a_browser)
     _answer_errors(app)
     app.openapi = _documented(app)  # type: ignore[method-assign]
     if settings.cors_origins:
@@ -119,7 +117,7 @@ def _answer_errors(app: FastAPI) -> None:
     """Make every error a problem document, and a page where a browser asked for one."""
 
     def answer(request: Request, problem: ProblemError) -> Response:
-        if _is_a_page(request.url.path):
+        if is_page(request.url.path):
             return problem_answer(request, problem)
         return JSONResponse(
             document(problem, request.state.request_id),
@@ -157,13 +155,9 @@ def _answer_errors(app: FastAPI) -> None:
         app.add_exception_handler(kind, of_the_database)
 
 
-def _is_a_page(path: str) -> bool:
-    return path == PAGES or path.startswith(f"{PAGES}/")
-
-
 def _told(path: str, problem: ProblemError, request_id: str) -> tuple[str, str]:
     """A problem's media type and body, outside the application."""
-    if _is_a_page(path):
+    if is_page(path):
         return "text/html; charset=utf-8", problem_page(problem, request_id)
     return MEDIA_TYPE, json.dumps(document(problem, request_id))
 

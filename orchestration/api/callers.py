@@ -22,7 +22,7 @@ from fastapi import Depends, Request
 from psycopg_pool import PoolTimeout
 
 from orchestration.access.identity import Action, Identity, permits
-from orchestration.access.keys import identity_of_key
+from orchestration.access.keys import KEY_PREFIX, identity_of_key
 from orchestration.access.logins import identity_of_access_token
 from orchestration.access.security_events import Origin
 from orchestration.access.security_events import record as write_down
@@ -38,7 +38,6 @@ from orchestration.warehouse.tables.vocabulary import SecurityEvent
 CLIENT_HEADER = "X-Client"
 KEY_HEADER = "X-Api-Key"
 
-_KEY_PREFIX = "fc_"
 _SLUG = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _log = logging.getLogger("forecaster.api")
 
@@ -92,6 +91,12 @@ class ClientWork:
         """A transaction that commits at the end of the block, or not at all."""
         with self._pool.as_client(self.home, Worker.WRITER, writes=True) as connection:
             yield connection
+
+    @contextmanager
+    def recorded(self, connection: Connection) -> Iterator[None]:
+        """Within ``writing``: the block, which comes last, may add to the record of what was done."""
+        self._pool.become_api(connection)
+        yield
 
 
 def office_of(request: Request) -> Office:
@@ -236,7 +241,7 @@ def credential(request: Request) -> tuple[bool, str]:
             f"Send a token as 'Authorization: Bearer ...' or a service key as '{KEY_HEADER}: ...'; "
             "POST /api/v1/auth/token gives a token."
         )
-    return text.startswith(_KEY_PREFIX), text.strip()
+    return text.startswith(KEY_PREFIX), text.strip()
 
 
 def _client_of(request: Request, identity: Identity) -> str:

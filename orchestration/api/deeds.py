@@ -29,7 +29,9 @@ async def body_of(request: Request) -> bytes:
 Body = Annotated[bytes, Depends(body_of)]
 
 
-def done_once(request: Request, work: ClientWork, body: bytes, deed: Deed) -> Answer:
+def done_once(
+    request: Request, work: ClientWork, body: bytes, deed: Deed, *, key: str | None = None
+) -> Answer:
     """Do a deed, or find what it was answered with before.
 
     Args:
@@ -37,6 +39,7 @@ def done_once(request: Request, work: ClientWork, body: bytes, deed: Deed) -> An
         work: of the client.
         body: what makes the request the same beside its address.
         deed: done in the transaction that the answer is written in.
+        key: of a page's form, which sends no header; None looks for the header.
 
     Raises:
         ProblemError: the key is none, or was sent with another request.
@@ -44,7 +47,7 @@ def done_once(request: Request, work: ClientWork, body: bytes, deed: Deed) -> An
     sent = Sent(
         work.client_id,
         work.asked_by,
-        idempotency.checked_key(request.headers.getlist(idempotency.HEADER)),
+        idempotency.checked_key([key] if key else request.headers.getlist(idempotency.HEADER)),
         idempotency.digest(
             request.method,
             request.url.path,

@@ -105,6 +105,15 @@ class Pool:
                 raise ProblemError(Kind.NOT_FOUND, no_client(client_id)) from error
             yield connection
 
+    def become_api(self, connection: Connection) -> None:
+        """Let a transaction that worked for a client go on under the API's own role.
+
+        What was done and the record of it, which no role of a client may write, are there both or neither.
+        """
+        connection.execute(
+            sql.SQL("set local role {}").format(sql.Identifier(self._roles.api)), prepare=False
+        )
+
 
 def no_client(client_id: str) -> str:
     """What is said of a client that is not there, and of one that the caller may not see."""

@@ -99,6 +99,23 @@ OF_WRITERS: Mapping[str, Rights] = {
     },
     **_DELIVERED,
     **_DECIDED_ON,
+    "ops.clients": {
+        "select": (
+            *(
+                "client_id",
+                "name",
+                "timezone",
+                "cron",
+                "grain",
+                "horizon_days",
+                "service_level",
+                "review_days",
+            ),
+            *("default_lead_time_days", "country", "currency", "models", "returns_policy", "negative_stock"),
+            *("unmet_demand", "max_reject_rate", "is_active"),
+        ),
+        "update": ("service_level", "review_days", "default_lead_time_days", "updated_at"),
+    },
 }
 """What they add they never change. When, and under which number, the database says by itself."""
 

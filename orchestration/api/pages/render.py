@@ -8,16 +8,18 @@ A template that extends ``base.html.j2`` is a page; one that does not is a part 
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
+from uuid import uuid4
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from orchestration.api.pages import session
 from orchestration.api.pages.assets import asset_url
@@ -47,6 +49,7 @@ SECTIONS = (
 _UNDER = {"items": "worklist"}
 """Pages that are reached from another, which stays marked."""
 
+_CODE = re.compile("`([^`]+)`")
 _UNKNOWN = Markup('<span class="unknown">not known</span>')
 
 
@@ -156,9 +159,19 @@ def moment(value: datetime | None) -> Markup:
     )
 
 
+def prose(text: str) -> Markup:
+    """A sentence of the project's, whose names of files and columns stand between backticks."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))
+
+
 def part(text: str) -> str:
     """A text as one part of an address."""
     return quote(text, safe="")
+
+
+def once() -> str:
+    """What tells two sendings of one form from two forms; ``done_once`` takes it as its key."""
+    return uuid4().hex
 
 
 _environment = Environment(
@@ -168,5 +181,5 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.filters.update(number=number, percent=percent, day=day, moment=moment, part=part)
-_environment.globals.update(asset=asset_url, sections=SECTIONS, planner=session.PATH)
+_environment.filters.update(number=number, percent=percent, day=day, moment=moment, prose=prose, part=part)
+_environment.globals.update(asset=asset_url, once=once, sections=SECTIONS, planner=session.PATH)

@@ -7,19 +7,22 @@ of a client is made with. Does not belong here: the cookie (``session``), what a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 
 from orchestration.access.identity import Action, Identity, permits
+from orchestration.access.keys import KEY_PREFIX
 from orchestration.access.known_clients import known_clients
 from orchestration.access.page_logins import identity_of_page_login
 from orchestration.access.security_events import Origin
+from orchestration.access.users import emails_of
 from orchestration.api.callers import (
     ClientWork,
     count_address,
@@ -103,6 +106,15 @@ class Visit:
         with office_of(self._request).pool.as_api() as connection:
             yield connection
 
+    def names(self, asked_by: Iterable[str]) -> dict[str, str]:
+        """Whom the rows of the client mean: a user's address, which key, or who works at the terminal."""
+        named = set(asked_by)
+        users = {name: user_id for name in named if (user_id := _user_id(name)) is not None}
+        with self.among_identities() as connection:
+            emails = emails_of(connection, users.values())
+        keys = {name: f"the key {name}" for name in named if name.startswith(KEY_PREFIX)}
+        return {name: name for name in named} | keys | {name: emails[user] for name, user in users.items()}
+
 
 def signed_in(request: Request) -> Visitor:
     """Who a browser is signed in as.
@@ -181,6 +193,13 @@ def text_of(form: FormData, name: str) -> str:
     """A field's text without spaces around it; empty where it is missing or a file."""
     value = form.get(name)
     return value.strip() if isinstance(value, str) else ""
+
+
+def _user_id(name: str) -> UUID | None:
+    try:
+        return UUID(name)
+    except ValueError:
+        return None
 
 
 def _refuse(request: Request, visitor: Visitor, reason: str) -> None:

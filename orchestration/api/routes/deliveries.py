@@ -12,18 +12,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field
 
 from orchestration.access.identity import Action
-from orchestration.api.callers import ClientWork, client_work, office_of
-from orchestration.api.deeds import as_response, done_once
-from orchestration.api.idempotency import Answer
+from orchestration.api.callers import ClientWork, client_work
+from orchestration.api.deeds import as_response
+from orchestration.api.delivering import DeliveryDocument, deliver, file_of
 from orchestration.api.limits import MOST_DELIVERY_BYTES
-from orchestration.api.pool import Connection
 from orchestration.api.problems import Kind, ProblemError, not_valid
 from orchestration.api.routes.listings import REFUSALS
 from orchestration.api.schemas import client_parameter, key_parameter, problem_responses
-from orchestration.landing.handed_in import SUFFIXES, described, hand_in
+from orchestration.landing.handed_in import SUFFIXES
 from orchestration.landing.kinds import KINDS, kind_named
 
 router = APIRouter(tags=["deliveries"])
@@ -34,19 +32,6 @@ _ROWS = "application/json"
 _FORM = "multipart/form-data"
 _TAKEN = (_ROWS, *SUFFIXES, _FORM)
 _MOST_ROWS = 100_000
-
-
-class DeliveryDocument(BaseModel):
-    """A delivery that was taken; its rows are judged when it is loaded."""
-
-    path: str = Field(
-        description="Its name in the landing folder.", examples=["sales_api_9f2c41d07be3a115.csv"]
-    )
-    sha256: str = Field(description="By which it is found among the deliveries.")
-    size_bytes: int
-    sentence: str
-    status_url: str = Field(description="What became of it, once it was looked at.")
-    rejected_rows_url: str = Field(description="Its rows that were not loaded, by the file_id found there.")
 
 
 async def actuals(request: Request, work: Delivers) -> JSONResponse:
@@ -66,24 +51,7 @@ async def _delivered(request: Request, work: ClientWork, kind_name: str) -> JSON
         names = ", ".join(sorted(kind.name for kind in KINDS))
         raise not_valid("query.kind", f"Name one kind of file: {names}.")
     suffix, content = await _content(request)
-    folder = office_of(request).settings.client_landing_dir(work.home)
-    taken = described(kind, suffix, content)
-
-    def put(_connection: Connection) -> Answer:
-        hand_in(folder, taken, content)
-        base = f"/api/v1/clients/{work.client_id}"
-        shown = DeliveryDocument(
-            path=taken.path,
-            sha256=taken.sha256,
-            size_bytes=taken.size_bytes,
-            sentence="It lies in the landing folder; while 'forecaster up' runs it is loaded in a minute.",
-            status_url=f"{base}/deliveries?sha256={taken.sha256}",
-            rejected_rows_url=f"{base}/rejected-rows",
-        )
-        return Answer(202, shown.status_url, shown.model_dump(mode="json"))
-
-    answer = await run_in_threadpool(done_once, request, work, taken.sha256.encode(), put)
-    return as_response(answer)
+    return as_response(await run_in_threadpool(deliver, request, work, kind, suffix, content))
 
 
 async def _content(request: Request) -> tuple[str, bytes]:
@@ -103,19 +71,7 @@ async def _content(request: Request) -> tuple[str, bytes]:
 
 async def _form_file(request: Request) -> tuple[str, bytes]:
     async with request.form(max_files=1, max_fields=4, max_part_size=MOST_DELIVERY_BYTES) as form:
-        files = [value for value in form.values() if not isinstance(value, str)]
-        if len(files) != 1:
-            raise not_valid("body.file", "Send one file in the form's field 'file'.")
-        name = (files[0].filename or "").lower()
-        suffix = next((found for found in SUFFIXES.values() if name.endswith(found)), None)
-        if suffix is None:
-            raise ProblemError(
-                Kind.WRONG_MEDIA_TYPE, f"The file's name ends in none of {', '.join(SUFFIXES.values())}."
-            )
-        content = await files[0].read()
-    if not content:
-        raise not_valid("body.file", "There is nothing in the file.")
-    return suffix, content
+        return await file_of(form)
 
 
 def _lines(body: bytes) -> bytes:

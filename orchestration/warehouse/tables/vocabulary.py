@@ -49,6 +49,7 @@ SecurityEvent = Literal[
     "user_disabled",
     "password_set",
     "role_changed",
+    "settings_changed",
 ]
 PromotionTarget = Literal["item", "category"]
 DemandClass = Literal["smooth", "erratic", "intermittent", "lumpy"]

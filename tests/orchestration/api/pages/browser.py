@@ -18,8 +18,10 @@ COOKIE = "forecaster_page"
 class Browser:
     """Keeps cookies, follows no redirect by itself, and says where a form comes from."""
 
-    def __init__(self, app: Any) -> None:
-        self.http = TestClient(app, follow_redirects=False, headers={"Origin": ORIGIN})
+    def __init__(self, app: Any, *, raises: bool = True) -> None:
+        self.http = TestClient(
+            app, follow_redirects=False, headers={"Origin": ORIGIN}, raise_server_exceptions=raises
+        )
         self.csrf = ""
 
     def sign_in(self, email: str, password: str = PASSWORD, **fields: str) -> Response:
