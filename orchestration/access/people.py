@@ -1,6 +1,6 @@
 """Who it was, where a row names a user's id or a key's prefix.
 
-Belongs here: the name that people know somebody by. Does not belong here: what somebody may do (``identity``).
+Belongs here: the name that people know somebody by. Does not belong here: what one may do (``identity``).
 """
 
 from __future__ import annotations

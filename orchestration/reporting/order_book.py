@@ -1,4 +1,4 @@
-"""Approved orders as a person keeps them: what waits to leave, by supplier, and what left, with what became of it.
+"""Approved orders as a person keeps them: what waits to leave, by supplier, and what left, with its outcome.
 
 Belongs here: putting the rows of listings together. Does not belong here: the rows (``catalogue``), exporting
 and ending (``planning.orders``).

@@ -86,7 +86,7 @@ def ended(request: Request, visit: Plans, form: Form, order_number: str) -> Resp
 
 
 @router.get(f"{_PATH}/{{order_number}}/lines.csv")
-def order_file(request: Request, visit: Reads, order_number: str, original: str = "") -> Response:
+def order_file(visit: Reads, order_number: str, original: str = "") -> Response:
     """The file of an order for its supplier; unless it comes with the export, it says that it is a copy."""
     files = _files(visit, [order_number], is_copy=original != "1")
     (name, content), *_ = files.items()
@@ -191,7 +191,9 @@ def _sent_order(visit: Visit, order_number: str) -> tuple[Sent, list[Line]]:
             planning.as_of_date if planning else None,
         )
     if found is None:
-        raise ProblemError(Kind.NOT_FOUND, "No order left under this number; the page Orders lists those that did.")
+        raise ProblemError(
+            Kind.NOT_FOUND, "No order left under this number; the page Orders lists those that did."
+        )
     return found
 
 

@@ -45,12 +45,12 @@ def action(line: Line) -> str:
 
 
 def change(line: Line) -> str | None:
-    """What is new about a line since the plan before, the quantity apart."""
+    """What is new about a line since the plan before; another quantity is said beside the quantity."""
     if line.change == "new":
         return "New"
     if line.change == "more_urgent" and line.earlier_urgency is not None:
         return f"Was: {URGENCIES.get(line.earlier_urgency, line.earlier_urgency).lower()}"
-    return "Quantity changed" if line.change == "quantity" else None
+    return None
 
 
 def warnings(line: Line) -> list[str]:

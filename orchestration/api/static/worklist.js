@@ -20,7 +20,9 @@
   const fieldsOf = (line) => all("input[data-suggested]", line);
   const number = new Intl.NumberFormat(undefined, { maximumFractionDigits: 2 });
   const money = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-  const signed = new Intl.NumberFormat(undefined, { maximumFractionDigits: 2, signDisplay: "always" });
+  const signed = new Intl.NumberFormat(undefined, {
+    minimumFractionDigits: 2, maximumFractionDigits: 2, signDisplay: "always",
+  });
 
   // --- a changed line -------------------------------------------------------------------------------
 
@@ -155,8 +157,8 @@
     if (line !== null && line.querySelector("input[name=line]") === null) return;
     if (line === null && ticked().length === 0) return;
     if (deed !== "approve") return ask(deed, line);
-    const button = line === null ? form().querySelector("button[value=approve]") : line.querySelector("button[name=approve]");
-    button?.click();
+    const within = line === null ? form().querySelector(".bulk") : line;
+    within.querySelector("button[value=approve], button[name=approve]").click();
   }
 
   function undo() {
@@ -248,6 +250,13 @@
 
   document.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.target?.closest?.("#lines")) document.querySelector("dialog[open]")?.close();
+  });
+
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (!event.detail.target.matches(".problem")) return;
+    const reason = lineOf(event.detail.target).querySelector(".own:not([hidden]) input");
+    if (reason !== null && reason.value === "") reason.focus();
+    event.detail.target.scrollIntoView({ block: "nearest" });
   });
 
   document.addEventListener("htmx:afterSettle", (event) => {
