@@ -67,6 +67,22 @@ _DECIDED_ON: Mapping[str, Rights] = {
     )
 }
 
+_OF_ITS_OWN_ENTRY: Mapping[str, Rights] = {
+    "ops.clients": {
+        "select": (
+            *("client_id", "name", "timezone", "cron", "grain", "horizon_days", "country", "currency"),
+            *("service_level", "review_days", "default_lead_time_days", "models", "returns_policy"),
+            *("unmet_demand", "negative_stock", "max_reject_rate"),
+        ),
+        "update": ("service_level", "review_days", "default_lead_time_days", "updated_at"),
+    },
+    "analytics.dim_client": {
+        "select": ("client_id", "default_lead_time_days"),
+        "update": ("default_lead_time_days",),
+    },
+}
+"""Not where its files are pulled from, nor how they are read; what it may change itself has a copy."""
+
 OF_WRITERS: Mapping[str, Rights] = {
     "ops.run_requests": {"select": (), "insert": ("client_id", "job", "parameters", "asked_by")},
     "ops.idempotent_answers": {
@@ -99,23 +115,7 @@ OF_WRITERS: Mapping[str, Rights] = {
     },
     **_DELIVERED,
     **_DECIDED_ON,
-    "ops.clients": {
-        "select": (
-            *(
-                "client_id",
-                "name",
-                "timezone",
-                "cron",
-                "grain",
-                "horizon_days",
-                "service_level",
-                "review_days",
-            ),
-            *("default_lead_time_days", "country", "currency", "models", "returns_policy", "negative_stock"),
-            *("unmet_demand", "max_reject_rate", "is_active"),
-        ),
-        "update": ("service_level", "review_days", "default_lead_time_days", "updated_at"),
-    },
+    **_OF_ITS_OWN_ENTRY,
 }
 """What they add they never change. When, and under which number, the database says by itself."""
 

@@ -71,12 +71,9 @@ def deliveries_part(
 async def upload(request: Request, visit: Delivers, form: Form) -> Response:
     """A file that is brought by hand, on the path of every other delivery."""
     kind = kind_named(text_of(form, "kind"))
-    try:
-        if kind is None:
-            raise not_valid("body.kind", "Choose what is in the file.")
-        suffix, content = await file_of(form)
-    finally:
-        await form.close()
+    if kind is None:
+        raise not_valid("body.kind", "Choose what is in the file.")
+    suffix, content = await file_of(form)
     taken = await run_in_threadpool(deliver, request, visit.work, kind, suffix, content)
     where = f"{visit.base}/data/sent?sha256={taken.body['sha256']}"
     # what is left to say is how it goes on, which the next question tells

@@ -7,7 +7,7 @@ of a client is made with. Does not belong here: the cookie (``session``), what a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated
@@ -136,14 +136,23 @@ def signed_in(request: Request) -> Visitor:
     return Visitor(identity, login, session.csrf_token(office.seals, login))
 
 
-async def guarded(request: Request, visitor: Annotated[Visitor, Depends(signed_in)]) -> Visitor:
+async def guarded(
+    request: Request, visitor: Annotated[Visitor, Depends(signed_in)]
+) -> AsyncIterator[Visitor]:
     """The same; where something is done, it was a page of this login that asked for it.
 
     Raises:
         ProblemError: another site's page did, or one of another login.
     """
-    if request.method in _SAFE:
-        return visitor
+    try:
+        if request.method not in _SAFE:
+            await _guard(request, visitor)
+        yield visitor
+    finally:
+        await request.close()  # the files of a form, whatever came of it
+
+
+async def _guard(request: Request, visitor: Visitor) -> None:
     if session.is_foreign(request):
         await run_in_threadpool(_refuse, request, visitor, "origin")
         raise _refused("This was sent by another site's page, and nothing was done.")
@@ -153,7 +162,6 @@ async def guarded(request: Request, visitor: Annotated[Visitor, Depends(signed_i
     if not session.is_csrf_token(office_of(request).seals, visitor.login, presented):
         await run_in_threadpool(_refuse, request, visitor, "csrf")
         raise _refused("This was sent by a page of another login; load the page again and repeat it.")
-    return visitor
 
 
 Signed = Annotated[Visitor, Depends(guarded)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -15,12 +16,22 @@ ORIGIN = "http://testserver"
 COOKIE = "forecaster_page"
 
 
+_machines = itertools.count(1)
+
+
 class Browser:
-    """Keeps cookies, follows no redirect by itself, and says where a form comes from."""
+    """Keeps cookies, follows no redirect by itself, and says where a form comes from.
+
+    Each is on a machine of its own: what fails on one keeps nobody else waiting.
+    """
 
     def __init__(self, app: Any, *, raises: bool = True) -> None:
         self.http = TestClient(
-            app, follow_redirects=False, headers={"Origin": ORIGIN}, raise_server_exceptions=raises
+            app,
+            follow_redirects=False,
+            headers={"Origin": ORIGIN},
+            client=(f"browser-{next(_machines)}", 50_000),
+            raise_server_exceptions=raises,
         )
         self.csrf = ""
 

@@ -130,7 +130,8 @@ def test_more_runs_than_a_page_holds_go_on_on_the_next(
         connection.execute(
             """
             insert into ops.run_requests (client_id, job, asked_by, state, message, asked_at)
-            select %s, 'forecast', 'fc_0123456789', 'failed', 'number ' || n || '.', now() - n * interval '1 s'
+            select
+                %s, 'forecast', 'fc_0123456789', 'failed', 'number ' || n || '.', now() - n * interval '1 s'
             from generate_series(1, 60) as n
             """,
             (other.client_id,),
