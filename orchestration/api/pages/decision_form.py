@@ -21,7 +21,7 @@ from forecasting_lib.inventory.replenishment import Action
 from orchestration.api.pages.visits import text_of
 from orchestration.errors import UserError
 from orchestration.planning.decisions import MOST, Choice
-from orchestration.reporting.worklist import Proposed
+from orchestration.reporting.worklist_lines import Proposed
 
 DEEDS = ("approve", "reject", "snooze")
 

@@ -28,14 +28,8 @@ from orchestration.api.pages.visits import Form, Plans, Reads, Visit
 from orchestration.api.pages.worklist_filters import query_of, wanted_of
 from orchestration.planning.decisions import DecisionError, decide, withdraw
 from orchestration.reading.gaps import about, find_gaps, of_severity, planning_states
-from orchestration.reporting.worklist import (
-    LINES_OF_A_PAGE,
-    NOT_NAMED,
-    Line,
-    Wanted,
-    proposed_in,
-    read_worklist,
-)
+from orchestration.reporting.worklist import proposed_in, read_worklist
+from orchestration.reporting.worklist_lines import LINES_OF_A_PAGE, NOT_NAMED, Line, Wanted
 
 STATUS_OF = {"not_valid": 422, "conflict": 409, "not_found": 404}
 """Kind of a decision's error -> status of the answer."""

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from starlette.datastructures import QueryParams
 
 from forecasting_lib.inventory.replenishment import Urgency
-from orchestration.reporting.worklist import Wanted
+from orchestration.reporting.worklist_lines import Wanted
 
 ANY_STATE = "all"
 STATES = ("open", "approved", "ordered", "rejected", "snoozed")

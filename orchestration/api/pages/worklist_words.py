@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from decimal import Decimal
 
 from forecasting_lib.inventory.flags import FLAG_VOCABULARY, Severity
-from orchestration.reporting.worklist import Choices, Line, Proposed, Wanted
+from orchestration.reporting.worklist_lines import Choices, Line, Proposed, Wanted
 
 URGENCIES: Mapping[str, str] = {
     "stocked_out": "Stocked out",
