@@ -1,4 +1,4 @@
-"""A client with more lines than a page holds: suppliers, hostile texts, a plan and the one of the day before."""
+"""A client with more lines than a page holds: suppliers, hostile texts, a plan and the one before it."""
 
 from __future__ import annotations
 
@@ -114,20 +114,18 @@ def open_lines(warehouse: Warehouse, market: Market, count: int, **equal: Any) -
     return rows
 
 
-def decisions_about(
-    warehouse: Warehouse, market: Market, lines: list[dict[str, Any]]
-) -> list[tuple[Any, ...]]:
-    """What was decided about lines, and how it ended, in the order of the lines and of time."""
+def decided(warehouse: Warehouse, market: Market, lines: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """What stands of the decisions about lines, in their order."""
     found = []
     with warehouse.transaction() as connection:
         for line in lines:
             found += connection.execute(
                 """
-                select decision, order_qty, order_date, receipt_date, reason, until, ending
+                select decision, order_qty, order_date, receipt_date, reason, until
                 from analytics.plan_decisions
                 left join analytics.decision_ends using (client_id, decision_id)
                 where client_id = %s and run_id = %s and item_id = %s and location_id = %s and line_no = %s
-                order by attempt
+                    and ending is distinct from 'withdrawn'
                 """,
                 (
                     *(market.client_id, line["run_id"], line["item_id"]),
