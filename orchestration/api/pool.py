@@ -117,7 +117,7 @@ class Pool:
 
 def no_client(client_id: str) -> str:
     """What is said of a client that is not there, and of one that the caller may not see."""
-    return f"There is no client {client_id!r} for you; GET /api/v1/me lists yours."
+    return f"There is no client {client_id!r} for you; /api/v1/me and the page /planner list yours."
 
 
 def _limits(seconds: int) -> sql.Composed:

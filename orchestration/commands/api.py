@@ -28,7 +28,11 @@ def api(
     from orchestration.api.serving import serve
 
     chosen = port or settings.api_port
-    err.print(f"[green]The API is at http://{escape(host)}:{chosen}[/], its pages at /docs; Ctrl-C stops it.")
+    err.print(
+        f"[green]The API is at http://{escape(host)}:{chosen}[/], its pages at /docs, the planner's at "
+        "/planner; Ctrl-C stops it.",
+        soft_wrap=True,
+    )
     serve(warehouse, settings, host, chosen)
 
 

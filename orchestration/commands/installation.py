@@ -113,8 +113,9 @@ def demo() -> None:
     out.print("Reports: " + escape(", ".join(map(str, reports))), soft_wrap=True)
     out.print(
         "Try next:\n"
-        "  forecaster up    # the UI, with schedules and sensors, and the API on http://127.0.0.1:8000\n"
-        "  forecaster user add you@example.com --operator    # with its password you sign in to the API\n"
+        "  forecaster user add you@example.com --operator    # with its password you sign in\n"
+        "  forecaster up    # the UI, schedules and sensors, the API, and on http://127.0.0.1:8000/planner\n"
+        "                   # the planner's page\n"
         f"  forecaster sql --client {DEMO_IDS[0]} -c 'select * from planner_worklist limit 10'\n"
         "  forecaster client guess my_sales.csv    # your own data: what it is, and what to run",
         soft_wrap=True,
@@ -197,8 +198,9 @@ def down(
 
 def _announce(service: Service) -> None:
     err.print(
-        f"[green]The UI is at {service.url}, the API at {service.api_url}[/] with its pages under /docs; "
-        "Ctrl-C stops both.",
+        f"[green]The UI is at {service.url}, the planner's page at {service.api_url}/planner, the API at "
+        f"{service.api_url}[/] with its pages under /docs; Ctrl-C stops them. 'forecaster user add' lets "
+        "somebody in.",
         soft_wrap=True,
     )
 

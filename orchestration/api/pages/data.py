@@ -29,7 +29,7 @@ from orchestration.warehouse.tables.vocabulary import FileStatus, words_of
 
 router = APIRouter(prefix=session.PATH + "/{client_id}/data", include_in_schema=False)
 
-_DELIVERIES_SHOWN = 50
+_DELIVERIES_SHOWN = 25
 _ROWS_SHOWN = 100
 
 Row = dict[str, Any]
@@ -81,9 +81,11 @@ async def upload(request: Request, visit: Delivers, form: Form) -> Response:
 
 
 @router.get("/sent")
-def sent(request: Request, visit: Reads, sha256: Digest) -> Response:
+def sent(request: Request, visit: Reads, sha256: Digest, again: bool = False) -> Response:
     """What became of a file that was brought: a page, or the part of one that asks again by itself."""
     found = _rows(visit, DELIVERIES, Wish(1, equal={"sha256": [sha256]}))
+    if again and not found:
+        return Response(status_code=204)
     is_part = "hx-request" in request.headers
     answer = page(
         request,

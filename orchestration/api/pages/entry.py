@@ -28,6 +28,8 @@ router = APIRouter(prefix=session.PATH, include_in_schema=False)
 _OF_OURS = re.compile(rf"{session.PATH}(?:[/?][!-\[\]-~]*)?")
 """An address of these pages, and of no other site: what may follow a login."""
 
+_NOT_KEPT = "This page came without TLS, so the browser will not keep a login: open it by https."
+
 
 @router.get("")
 def clients(request: Request, visitor: Annotated[Visitor, Depends(signed_in)]) -> Response:
@@ -44,7 +46,8 @@ def clients(request: Request, visitor: Annotated[Visitor, Depends(signed_in)]) -
 @router.get("/login")
 def login_page(request: Request) -> Response:
     """Where one signs in."""
-    return html("login.html.j2", None, next=_next(request.query_params.get("next", "")), email="", said=None)
+    said = None if session.is_kept(request) else _NOT_KEPT
+    return html("login.html.j2", None, next=_next(request.query_params.get("next", "")), email="", said=said)
 
 
 @router.post("/login")

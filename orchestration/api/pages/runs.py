@@ -6,6 +6,7 @@ Belongs here: what the page shows and the button. Does not belong here: what ask
 from __future__ import annotations
 
 from datetime import datetime
+from hashlib import sha256
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -28,8 +29,8 @@ router = APIRouter(prefix=session.PATH + "/{client_id}/runs", include_in_schema=
 _SHOWN = 50
 
 JOBS = {
-    "inventory": ("Plan anew", "Positions, policies and proposals on the current forecast; a minute or so."),
-    "forecast": ("Forecast anew", "Every model on the demand that is known, and the leading one chosen."),
+    "inventory": ("Plan anew", "Positions, policies and proposals on the current forecast."),
+    "forecast": ("Forecast anew", "Every model on the demand that is known, and which of them leads."),
     "pipeline": ("Everything anew", "New files, demand, forecast, scores and plan, in this order."),
 }
 """What may be asked for -> what its button says, and what the run does."""
@@ -44,9 +45,12 @@ def runs_page(request: Request, visit: Reads, at: Number = None, number: Number 
 
 
 @router.get("/list")
-def runs_part(request: Request, visit: Reads) -> Response:
-    """The list alone, which asks again while something is still to come."""
-    return page(request, visit, "runs_part.html.j2", jobs=JOBS, **_runs(visit, None, None))
+def runs_part(request: Request, visit: Reads, seen: str = "") -> Response:
+    """The list alone, which asks again while something is still to come; nothing where nothing is new."""
+    found = _runs(visit, None, None)
+    if seen == found["seen"]:
+        return Response(status_code=204)
+    return page(request, visit, "runs_part.html.j2", jobs=JOBS, **found)
 
 
 @router.post("")
@@ -82,5 +86,6 @@ def _runs(visit: Visit, at: str | None, number: str | None) -> dict[str, Any]:
         "names": visit.names(row["asked_by"] for row in rows),
         "is_open": any(row["state"] in run_requests.OPEN for row in rows),
         "is_first": not wish.after,
+        "seen": sha256(repr(rows).encode()).hexdigest()[:16],
         "more": more,
     }

@@ -21,6 +21,9 @@ PATH = "/planner"
 CSRF_HEADER = "X-CSRF-Token"
 CSRF_FIELD = "csrf"
 
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+"""Where a browser takes plain HTTP for safe."""
+
 
 def login_of(request: Request) -> str | None:
     """The text of the login that a browser keeps; None where it keeps none."""
@@ -74,6 +77,12 @@ def is_foreign(request: Request) -> bool:
         return site not in ("same-origin", "none")
     origin = request.headers.get("origin")
     return origin is not None and origin.partition("://")[2].lower() != request.url.netloc.lower()
+
+
+def is_kept(request: Request) -> bool:
+    """Whether a browser keeps the cookie that this request would be answered with."""
+    is_trusted = request.url.scheme == "https" or request.url.hostname in _LOOPBACK
+    return is_trusted or not _must_be_secure(request)
 
 
 def _must_be_secure(request: Request) -> bool:

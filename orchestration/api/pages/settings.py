@@ -7,6 +7,7 @@ Belongs here: the page, the planning settings, the password. Does not belong her
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
@@ -18,6 +19,7 @@ from orchestration.access.security_events import record
 from orchestration.api.pages import session
 from orchestration.api.pages.render import page
 from orchestration.api.pages.visits import Form, Manages, Reads, Visit, text_of
+from orchestration.api.pool import Connection
 from orchestration.api.problems import Kind, ProblemError
 from orchestration.api.signing_in import let_in
 from orchestration.client_settings import OWN, SettingError, change_settings, shown_settings
@@ -108,7 +110,8 @@ def change_planning(request: Request, visit: Manages, form: Form) -> Response:
                         user_id=visit.identity.user_id,
                         email=visit.identity.email,
                         client_id=visit.client_id,
-                        **changed,
+                        before=changed["before"],
+                        after=changed["after"],
                     )
     except SettingError as error:
         return shown(request, visit, status=422, problem=str(error))
@@ -120,19 +123,16 @@ def change_password(request: Request, visit: Reads, form: Form) -> Response:
     """Change one's own password, which ends every other login."""
     email = visit.identity.email or ""
     new, again = _typed(form, "new"), _typed(form, "again")
+
+    def give(connection: Connection, user_id: UUID) -> str | None:
+        users.set_password(connection, email, new, visit.origin)
+        return page_logins.begin(connection, user_id)
+
     if new != again:
         return shown(request, visit, status=422, problem="The two new passwords differ; type them again.")
     try:
         passwords.require_good(new, email)
-        login = let_in(
-            request,
-            email,
-            _typed(form, "current"),
-            lambda connection, user_id: (
-                users.set_password(connection, email, new, visit.origin),
-                page_logins.begin(connection, user_id),
-            )[1],
-        )
+        login = let_in(request, email, _typed(form, "current"), give)
     except AccessError as error:
         return shown(request, visit, status=422, problem=str(error))
     except ProblemError as error:

@@ -80,4 +80,5 @@
   });
 
   localize(document);
+  document.querySelector(".sections [aria-current]")?.scrollIntoView({ inline: "nearest", block: "nearest" });
 })();

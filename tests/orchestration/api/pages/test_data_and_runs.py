@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from orchestration import run_requests
 from orchestration.landing.discovery import settled
 from orchestration.landing.folder import scan
 from orchestration.settings import Settings
@@ -24,7 +26,10 @@ def landed(settings: Settings, shop: Shop) -> set[str]:
 def requests_of(warehouse: Warehouse, shop: Shop) -> list[tuple[Any, ...]]:
     with warehouse.transaction() as connection:
         return connection.execute(
-            "select job, asked_by, parameters from ops.run_requests where client_id = %s order by asked_at",
+            """
+            select job, asked_by, parameters, request_id from ops.run_requests
+            where client_id = %s order by asked_at
+            """,
             (shop.client_id,),
         ).fetchall()
 
@@ -49,7 +54,9 @@ def test_a_file_is_delivered_and_the_page_says_what_became_of_it(
     where = answer.headers["location"]
     waiting = browser.page(where)
     assert "waits in the landing folder" in waiting
-    assert f'hx-get="{where}" hx-trigger="every 2s"' in waiting
+    again = f"{where}&again=true"
+    assert f'hx-get="{again.replace("&", "&amp;")}" hx-trigger="every 2s"' in waiting
+    assert browser.get(again).status_code == 204, "what has not changed is not read out again"
 
     (name,) = landed(settings, shop) - before
     folder = settings.client_landing_dir(shop.client_id)
@@ -57,7 +64,7 @@ def test_a_file_is_delivered_and_the_page_says_what_became_of_it(
     assert settled([file], file.modified_ns / 1e9 + 60, 0) == [file]
     ingest_files(warehouse, shop.client, [folder / name], settings.landing_dir)
 
-    part = browser.get(where, **{"HX-Request": "true"})
+    part = browser.get(again, **{"HX-Request": "true"})
     assert part.headers["hx-trigger"] == "deliveries-changed"
     assert "every 2s" not in part.text
     assert "loaded in part" in part.text
@@ -120,7 +127,13 @@ def test_a_manager_asks_for_a_run_once_however_often_the_form_is_sent(
     shown = browser.page(base)
     assert "Asked for; the daemon starts it" in shown
     assert shop.people["manager"] in shown
-    assert 'hx-trigger="every 5s"' in browser.page(f"{base}/list")
+    (again,) = re.findall(r'hx-get="([^"]+)" hx-trigger="every 5s"', shown)
+    assert browser.get(again).status_code == 204
+    with warehouse.transaction() as connection:
+        found = run_requests.find(connection, shop.client_id, asked[3])
+        assert found is not None
+        run_requests.write_back(connection, found, run_requests.Turn("failed", "No stock is known.", "run"))
+    assert "No stock is known." in browser.page(again)
 
 
 def test_more_runs_than_a_page_holds_go_on_on_the_next(

@@ -92,9 +92,11 @@ def test_the_cookie_travels_over_tls_alone(
     monkeypatch.setenv("JWT_SECRET_KEY", "k" * 64)
     app = build_app(warehouse, Settings(), MANY)
     with TestClient(app, base_url=f"{scheme}://testserver", follow_redirects=False) as http:
+        page = http.get("/planner/login").text
         answer = http.post("/planner/login", data={"email": anna, "password": PASSWORD})
     assert answer.status_code == 303
     assert "; Secure" in answer.headers["set-cookie"]
+    assert ("will not keep a login" in page) == (scheme == "http")
 
 
 def test_the_database_keeps_no_more_than_a_digest_of_a_login(
@@ -283,7 +285,29 @@ def test_another_clients_pages_are_not_there(
     assert refused.status_code == 404
     assert refused.headers["content-type"].startswith("text/html")
     assert browser.get("/planner/nobody_at_all/state").status_code == 404
-    assert [event for event, _ in events_of(warehouse, anna)].count("access_refused") == 2
+    assert browser.get("/planner/Nobody%00/state").status_code == 404
+    assert [event for event, _ in events_of(warehouse, anna)].count("access_refused") == 3
+
+
+def test_an_operator_sees_no_client_that_there_is_not(browser: Browser, operator: str) -> None:
+    browser.sign_in(operator)
+    for part in ("state", "data", "runs", "settings"):
+        assert browser.get(f"/planner/nobody_at_all/{part}").status_code == 404
+
+
+def test_a_form_that_is_too_large_is_refused_as_a_page(browser: Browser) -> None:
+    answer = browser.sign_in("x" * (2 << 20))
+    assert answer.status_code == 413
+    assert answer.text.startswith("<!doctype html>")
+
+
+def test_pages_are_counted_by_their_pattern(browser: Browser, shop: Shop, anna: str) -> None:
+    browser.sign_in(anna)
+    browser.get(f"/planner/{shop.client_id}/state")
+    counted = browser.get("/metrics").text
+    assert 'route="/planner/{client_id}/state",status="200"' in counted
+    assert 'route="/planner/login",status="303"' in counted
+    assert shop.client_id not in counted
 
 
 def test_who_asks_too_often_is_told_when_to_come_back(
