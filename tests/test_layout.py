@@ -28,8 +28,9 @@ ORCHESTRATION = (
     {"warehouse"},
     {
         *("clients", "client_feeds", "client_settings", "client_sources"),
-        *("audit", "table_assets", "resources", "run_requests"),
+        *("audit", "table_assets", "resources"),
     },
+    {"run_requests", "kept_answers"},
     {"landing", "reading", "access", "planning"},
     {"pulling"},
     {"guessing"},
