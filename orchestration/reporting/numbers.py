@@ -10,3 +10,9 @@ def percent(value: float | None, *, signed: bool = False) -> str:
 
 def number(value: float | None) -> str:
     return "-" if value is None else f"{value:,.2f}"
+
+
+def plain(value: float) -> str:
+    """A figure in a sentence: two decimals at most, and none that are zero."""
+    text = f"{value:,.2f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text

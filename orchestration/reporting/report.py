@@ -6,7 +6,6 @@ Belongs here: what the report shows and its rendering. Does not belong here: the
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 import polars as pl
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from forecasting_lib.grain import Grain
 from orchestration.clients import Client
@@ -23,6 +22,7 @@ from orchestration.foreign_text import printable
 from orchestration.reading.accuracy import latest_accuracy
 from orchestration.reading.gaps import of_severity
 from orchestration.reporting.checklist import Checklist, read_checklist
+from orchestration.reporting.html_text import coded
 from orchestration.reporting.numbers import number, percent
 from orchestration.reporting.plots import accuracy_plot, forecast_plot, stock_plot
 from orchestration.reporting.questions import (
@@ -76,7 +76,7 @@ def write_report(warehouse: Warehouse, client: Client, path: Path) -> None:
         trim_blocks=True,
         finalize=_shown,
     )
-    environment.filters |= {"percent": percent, "number": number, "coded": _coded}
+    environment.filters |= {"percent": percent, "number": number, "coded": coded}
     accuracy = latest_accuracy(warehouse, client.client_id)
     about = volumes(warehouse, client.client_id)
     first = models.row(0, named=True)
@@ -105,11 +105,6 @@ def _why(checklist: Checklist) -> str:
     """The first thing that stands in the way of a forecast, and what to do."""
     in_the_way = of_severity(checklist.gaps, "error") or list(checklist.gaps)
     return in_the_way[0].advice if in_the_way else f"Next: {checklist.next_command}"
-
-
-def _coded(sentence: str) -> Markup:
-    """A sentence of ours whose names of files and tables stand between backticks, as such."""
-    return Markup(re.sub("`([^`]*)`", r"<code>\1</code>", str(escape(printable(sentence)))))
 
 
 def _shown(value: Any) -> Any:

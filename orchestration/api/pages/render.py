@@ -19,12 +19,13 @@ from uuid import uuid4
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from orchestration.api.pages import session
 from orchestration.api.pages.assets import asset_url
 from orchestration.api.pages.visits import Visit, Visitor
 from orchestration.api.problems import Kind, ProblemError
+from orchestration.reporting.html_text import coded
 
 _TEMPLATES = Path(__file__).parents[1] / "templates" / "pages"
 
@@ -39,6 +40,7 @@ _HEADERS = {
 SECTIONS = (
     ("worklist", "Worklist"),
     ("orders", "Orders"),
+    ("items", "Items"),
     ("accuracy", "Accuracy"),
     ("data", "Data"),
     ("runs", "Runs"),
@@ -46,10 +48,11 @@ SECTIONS = (
 )
 """Last part of a page's address, and its name."""
 
-_UNDER = {"items": "worklist"}
-"""Pages that are reached from another, which stays marked."""
+_DAY_IN_WORDS = re.compile(r"(?<![\w.-])\d{4}-\d{2}-\d{2}(?![\w-]|\.\w)")
+_NUMBER_IN_WORDS = re.compile(r"(?<![\w.,-])(\d{1,3}(?:,\d{3})+(?:\.\d{1,2})?|\d+\.\d{1,2})(%?)(?![\w.]*\d)")
+"""A number that languages write differently: with a decimal point or thousands."""
 
-_CODE = re.compile("`([^`]+)`")
+
 _UNKNOWN = Markup('<span class="unknown">not known</span>')
 
 
@@ -64,7 +67,7 @@ def page(request: Request, visit: Visit, template: str, *, status: int = 200, **
         values: what the template shows.
     """
     part = request.url.path.removeprefix(visit.base).strip("/").partition("/")[0]
-    return html(template, visit.visitor, status=status, visit=visit, section=_UNDER.get(part, part), **values)
+    return html(template, visit.visitor, status=status, visit=visit, section=part, **values)
 
 
 def html(template: str, visitor: Visitor | None, *, status: int = 200, **values: Any) -> HTMLResponse:
@@ -159,9 +162,22 @@ def moment(value: datetime | None) -> Markup:
     )
 
 
-def prose(text: str) -> Markup:
-    """A sentence of the project's, whose names of files and columns stand between backticks."""
-    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))
+def prose(sentence: str) -> Markup:
+    """A sentence of ours: days and numbers in the browser's language, names of files and tables as code.
+
+    >>> print(prose("Until 2026-03-31, 1,250.5 were sold: see `sales`."))
+    Until <time datetime="2026-03-31">2026-03-31</time>, <data class="n" value="1250.5">1,250.5</data> were \
+sold: see <code>sales</code>.
+    """
+    shown = _DAY_IN_WORDS.sub(r'<time datetime="\g<0>">\g<0></time>', str(coded(sentence)))
+    return Markup(_NUMBER_IN_WORDS.sub(_number_in_words, shown))
+
+
+def _number_in_words(found: re.Match[str]) -> str:
+    digits = found[1].replace(",", "")
+    if found[2]:
+        return str(percent(float(digits) / 100, len(digits.partition(".")[2])))
+    return f'<data class="n" value="{digits}">{found[1]}</data>'
 
 
 def part(text: str) -> str:

@@ -6,9 +6,11 @@ Belongs here: the list, and which addresses are pages. Does not belong here: any
 from __future__ import annotations
 
 from orchestration.api.pages import (
+    accuracy,
     assets,
     data,
     entry,
+    items,
     keys,
     members,
     orders,
@@ -19,7 +21,8 @@ from orchestration.api.pages import (
 )
 
 PAGES = tuple(
-    module.router for module in (assets, entry, worklist, orders, data, runs, settings, members, keys)
+    module.router
+    for module in (assets, entry, worklist, orders, items, accuracy, data, runs, settings, members, keys)
 )
 
 

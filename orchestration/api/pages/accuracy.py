@@ -1,0 +1,107 @@
+"""The page of accuracy: how right each model was, over time and by item, which leads, and what is not scored.
+
+Belongs here: what the page asks and hands to its template. Does not belong here: what a metric means
+(``reporting.accuracy_words``), why a run is not scored (``reporting.accuracy_questions``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import polars as pl
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from forecasting_lib.grain import Grain
+from orchestration.api.pages import session
+from orchestration.api.pages.plots import Line, Plot
+from orchestration.api.pages.render import page
+from orchestration.api.pages.visits import Reads
+from orchestration.reading.accuracy import latest_accuracy
+from orchestration.reading.gaps import about, find_gaps
+from orchestration.reporting.accuracy_questions import unscored_runs, worst_items
+from orchestration.reporting.accuracy_words import better_models, in_words, meanings
+from orchestration.reporting.catalogue import ACCURACY
+from orchestration.reporting.listings import Wish, read_page
+from orchestration.reporting.questions import latest_models
+
+_SCORES_READ = 1_000
+_WORST_SHOWN = 20
+_UNSCORED_SHOWN = 20
+
+router = APIRouter(prefix=f"{session.PATH}/{{client_id}}", include_in_schema=False)
+
+
+@router.get("/accuracy")
+def accuracy(request: Request, visit: Reads) -> Response:
+    """How right the forecasts were."""
+    with visit.work.reading() as connection:
+        models = latest_models(connection, visit.client_id).to_dicts()
+        scores = latest_accuracy(connection, visit.client_id).to_dicts()
+        over_time = read_page(connection, ACCURACY, visit.client_id, Wish(_SCORES_READ)).rows
+        unscored = unscored_runs(connection, visit.client_id)
+        gaps = [] if scores else find_gaps(connection, visit.client_id)
+        lead = _leading(models, scores)
+        worst = (
+            worst_items(
+                connection, visit.client_id, lead["model"], lead["as_of_date"], _WORST_SHOWN
+            ).to_dicts()
+            if lead
+            else []
+        )
+    grain = Grain(lead["grain"] if lead else models[0]["grain"] if models else Grain.DAY)
+    of_now = over_time.filter(pl.col("grain") == grain)
+    return page(
+        request,
+        visit,
+        "accuracy.html.j2",
+        grain=grain,
+        models=models,
+        scores=scores,
+        lead=lead,
+        said=in_words(lead) if lead else [],
+        better=better_models(scores, lead) if lead else [],
+        meanings=meanings(grain),
+        over_time=of_now.to_dicts(),
+        of_other_grains=over_time.height - of_now.height,
+        is_cut=over_time.height == _SCORES_READ,
+        wape_plot=wape_plot(of_now, lead["model"] if lead else None) if of_now.height else None,
+        worst=worst,
+        unscored=unscored[:_UNSCORED_SHOWN],
+        more_unscored=max(len(unscored) - _UNSCORED_SHOWN, 0),
+        reasons=[*about(gaps, ("deliveries", "forecast", "accuracy")), *_not_scored(gaps)],
+    )
+
+
+def wape_plot(scores: pl.DataFrame, leading: str | None) -> Plot:
+    """WAPE of each model over as-of dates, the leading one's line the strongest.
+
+    Args:
+        scores: rows of the listing, a row per as-of date and model.
+        leading: the model.
+    """
+    days: list[date] = scores["as_of_date"].unique().sort().to_list()
+    lines = []
+    for model in sorted(scores["model"].unique().to_list(), key=lambda name: (name != leading, name)):
+        of_model = scores.filter(pl.col("model") == model)
+        by_day = dict(of_model.select("as_of_date", "wape").iter_rows())
+        label = f"{model}, leads" if model == leading else model
+        values = [by_day.get(day) for day in days]
+        lines.append(Line(label, values, "lead" if model == leading else "other", points=True))
+    return Plot(x=days, y_label="WAPE", lines=lines, is_share=True)
+
+
+def _leading(
+    models: Sequence[Mapping[str, Any]], scores: Sequence[Mapping[str, Any]]
+) -> Mapping[str, Any] | None:
+    """The scores of the model that leads now; else of the one that led when it was scored; else of any."""
+    leads = {row["model"] for row in models if row["is_champion"]}
+    ranked = sorted(scores, key=lambda row: (row["model"] not in leads, not row["is_champion"]))
+    return ranked[0] if ranked else None
+
+
+def _not_scored(gaps: Sequence[Any]) -> list[str]:
+    """That nothing could be scored yet, which is no warning and so is not said by ``about``."""
+    return [gap.advice for gap in gaps if gap.severity == "info" and gap.concerns == "accuracy"]
