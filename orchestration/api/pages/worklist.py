@@ -110,7 +110,8 @@ def _list(
         ],
         "pages": pages,
         "planning": planning,
-        "nothing": next(iter(about(gaps, _ABOUT_ORDERS)), None) or worklist_words.nothing(wanted, choices),
+        "nothing": next(iter(about(gaps, _ABOUT_ORDERS)), None)
+        or worklist_words.nothing(wanted, choices, planning),
         "people": people,
         "here": f"{visit.base}/worklist",
         "usual": Wanted(),

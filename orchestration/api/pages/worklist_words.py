@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from decimal import Decimal
 
 from forecasting_lib.inventory.flags import FLAG_VOCABULARY, Severity
+from orchestration.reading.gaps import PlanningState
 from orchestration.reporting.worklist_lines import Choices, Line, Proposed, Wanted
 
 URGENCIES: Mapping[str, str] = {
@@ -79,12 +80,12 @@ def done(deed: str, lines: Collection[Proposed]) -> str:
     return f"{count} rejected." if deed == "reject" else f"{count} snoozed."
 
 
-def nothing(wanted: Wanted, choices: Choices) -> str:
+def nothing(wanted: Wanted, choices: Choices, planning: PlanningState | None) -> str:
     """Why no line is shown, where nothing stands in the way of lines; never that all is well."""
+    if not choices.lines:
+        return planning.sentence if planning else "Nothing has been planned yet."
     if wanted.is_narrowed:
         return "No line is as the filters want it."
-    if not choices.lines:
-        return "The plan has no line; what it could not look at is said above."
     if wanted.state == "open":
         return f"All {counted(choices.lines, 'line')} of the plan are decided."
     return f"No line is {STATES[wanted.state or 'all'].lower()}."

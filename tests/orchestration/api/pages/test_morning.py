@@ -162,7 +162,7 @@ def sign_in(desk: Desk, address: str) -> None:
     desk.page.goto(f"{address}/planner")
     expect(desk.page).to_have_url(re.compile("/planner/login"))
     desk.look("login")
-    desk.page.get_by_label("Email").fill(EMAIL)
+    desk.page.get_by_label("E-mail address").fill(EMAIL)
     desk.page.get_by_label("Password").fill(PASSWORD)
     desk.page.keyboard.press("Enter")
     expect(desk.page).to_have_url(re.compile("/planner/morning/worklist$"))
@@ -219,7 +219,7 @@ def test_a_planners_morning(
     page.keyboard.press("a")
     expect(line.locator(".problem")).to_contain_text("Give a reason")
     desk.look("worklist-changed")
-    line.get_by_label("Why changed").fill("Promotion next week")
+    line.locator(".own input").fill("Promotion next week")
     page.keyboard.press("Escape")
     page.keyboard.press("a")
     expect(page.locator("#said")).to_contain_text("1 line approved")
@@ -293,11 +293,9 @@ def test_a_planners_morning(
 
     # a corrected file, one of whose rows is none
     corrected = tmp_path / "corrected.csv"
-    corrected.write_text(
-        "date,item_id,location_id,units_sold\n"
-        + "".join(f"2026-06-{day:02},{item_id},DUB,3\n" for day in range(1, 31))
-        + f"2026-06-30,{item_id},CRK,many\n"
-    )
+    days = [f"2026-0{month}-{day:02}" for month in (5, 6) for day in range(1, 31)]
+    good = "".join(f"{day},{item_id},DUB,3\n" for day in days)
+    corrected.write_text(f"date,item_id,location_id,units_sold\n{good}2026-06-30,{item_id},CRK,many\n")
     page.get_by_role("link", name="Data", exact=True).click()
     desk.look("data")
     page.get_by_label("What is in it").select_option("sales")
@@ -319,7 +317,7 @@ def test_a_planners_morning(
         where client_id = %s and files.path like 'sales_api%%'
         """,
         client.client_id,
-    ) == [(30, 1, 32, "bad_number")]
+    ) == [(60, 1, 62, "bad_number")]
 
     for name in ("Accuracy", "Runs", "Settings"):
         page.get_by_role("link", name=name, exact=True).click()
