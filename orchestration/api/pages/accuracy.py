@@ -90,7 +90,7 @@ def wape_plot(scores: pl.DataFrame, leading: str | None) -> Plot:
         label = f"{model}, leads" if model == leading else model
         values = [by_day.get(day) for day in days]
         lines.append(Line(label, values, "lead" if model == leading else "other", points=True))
-    return Plot(x=days, y_label="WAPE", lines=lines, is_share=True)
+    return Plot(x=days, x_label="as of", y_label="WAPE", lines=lines, is_share=True)
 
 
 def _leading(

@@ -57,6 +57,7 @@ class Plot:
 
     Attributes:
         x: dates, ascending, or quantities.
+        x_label: what a place of the axis is.
         y_label: what the values are.
         lines: drawn in their order.
         bands: pairs of places in ``lines``, lower and upper edge.
@@ -65,10 +66,10 @@ class Plot:
         shown_from: place of the axis that the usual range begins with.
         floor: nothing below it is in sight; None leaves that to the values.
         is_share: the values are shares of one.
-        x_label: what the axis holds where it holds no dates.
     """
 
     x: Sequence[date] | Sequence[float]
+    x_label: str
     y_label: str
     lines: Sequence[Line]
     bands: Sequence[tuple[int, int]] = ()
@@ -77,7 +78,6 @@ class Plot:
     shown_from: int = 0
     floor: float | None = None
     is_share: bool = False
-    x_label: str = ""
 
     def json(self) -> Markup:
         """The plot for a script element.

@@ -117,15 +117,13 @@ def _demand(
 ) -> tuple[Row | None, pl.DataFrame]:
     """What became of the series in the leading forecast; its demand behind and ahead, a row per period."""
     demand = series_demand(connection, series, grain, since)
-    ahead, judged, last = _NO_FORECAST, None, grain.period_end(since)
-    known = _NO_FORECAST
+    ahead, judged, known = _NO_FORECAST, None, _NO_FORECAST
     if lead is not None:
         ahead, judged = series_forecast(connection, series, lead["run_id"], lead["model"])
-        last = ahead["date"].max() if ahead.height else last
         key = (series.item_id, series.location_id)
         known = known_forecast(connection, series.client_id, since, [key])
-    first = demand["date"].min()
-    calendar = series_calendar(connection, series, first if isinstance(first, date) else since, last, since)
+    days = [since, *demand["date"], *ahead["date"]]
+    calendar = series_calendar(connection, series, min(days), max(days), since)
     return judged, demand_rows(demand, ahead, known, calendar, grain)
 
 

@@ -17,7 +17,7 @@ import polars as pl
 
 from forecasting_lib.grain import Grain
 from forecasting_lib.inventory.lead_time_demand import NormalDemand
-from orchestration.api.pages.plots import Level, Line, Plot
+from orchestration.api.pages.plots import Level, Line, Plot, Style
 from orchestration.reporting.series_questions import YEAR_EARLIER
 from orchestration.stages.pictures import HISTORY_PERIODS
 
@@ -119,6 +119,7 @@ def demand_plot(rows: pl.DataFrame, grain: Grain) -> Plot:
     first_shown = grain.shift(last, -HISTORY_PERIODS[grain]) if isinstance(last, date) else None
     return Plot(
         x=rows["date"].to_list(),
+        x_label="day" if grain is Grain.DAY else f"{grain} from",
         y_label=f"units a {grain}",
         lines=[*edges, *(line for line in lines if line.is_there)],
         bands=[(1, 0), (3, 2)],
@@ -161,17 +162,15 @@ def stock_plot(
     def values(name: str) -> list[float | None]:
         return [row[name] for row in rows]
 
+    styles: dict[str, Style] = {"reorder point": "quiet", "safety stock": "warn", "": "ink"}
     levels = [
-        Level(name, value, style)
-        for name, value, style in (
-            ("reorder point", reorder_point, "quiet"),
-            ("safety stock", safety_stock, "warn"),
-            ("", 0.0, "ink"),
-        )
+        Level(name, value, styles[name])
+        for name, value in (("reorder point", reorder_point), ("safety stock", safety_stock), ("", 0.0))
         if value is not None
     ]
     return Plot(
-        x=values("date"),  # type: ignore[arg-type]
+        x=[row["date"] for row in rows],
+        x_label="end of",
         y_label="units at the end of the day",
         lines=[
             Line("90 % quantile without orders", values("p90_qty"), "wide"),

@@ -144,7 +144,7 @@
         space: 64,
         incrs: [1, 2, 7, 14, 28, 91, 182, 364, 728].map((count) => count * DAY),
         values: (_, splits, __, ___, step) => splits.map((split) =>
-          (step >= 28 * DAY ? monthAndYear : dayAndMonth).format(new Date(split * 1000))),
+          (step >= 91 * DAY ? monthAndYear : dayAndMonth).format(new Date(split * 1000))),
       }
       : { ...common, label: drawn.xLabel, labelSize: 18, labelFont: common.font, values: (_, splits) => splits.map((split) => numbers.format(split)) };
     const y = {
@@ -164,7 +164,7 @@
       const levels = drawn.levels.filter((level) => level.at === "y").map((level) => level.value);
       const least = Math.max(Math.min(0, low ?? 0, ...levels), Math.min(0, drawn.floor ?? -Infinity));
       const most = Math.max(high ?? 0, ...levels);
-      if (drawn.isShare && drawn.xLabel) return [0, 1];
+      if (drawn.isShare && typeof drawn.x[0] === "number") return [0, 1];
       const room = (most - least || 1) * 0.08;
       return [least < 0 ? least - room : 0, most + room];
     };
@@ -191,7 +191,7 @@
       },
       axes: axes(drawn, isTime),
       series: [
-        { label: isTime ? "from" : drawn.xLabel, value: (_, value) => place(drawn, isTime, value) },
+        { label: drawn.xLabel, value: (_, value) => place(drawn, isTime, value) },
         ...drawn.lines.map((line, number) => lineOf(drawn, line, number, known)),
       ],
       bands: drawn.bands.map(([low, high]) => ({ series: [high + 1, low + 1], fill: colour("--band") })),
