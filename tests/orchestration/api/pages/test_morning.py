@@ -58,7 +58,7 @@ def client(settings: Settings, warehouse: Warehouse, instance: dg.DagsterInstanc
     """A retailer with the plan of its last day and the one of four weeks before, a planner and a manager."""
     client = validated(
         client_id="morning",
-        name="Morning Retail",
+        name="Demo Retail",
         grain="day",
         country="IE",
         models=["ma7", "seasonal_naive"],
