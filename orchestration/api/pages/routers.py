@@ -13,13 +13,16 @@ from orchestration.api.pages import (
     items,
     keys,
     members,
+    orders,
     runs,
     session,
     settings,
+    worklist,
 )
 
 PAGES = tuple(
-    module.router for module in (assets, entry, items, accuracy, data, runs, settings, members, keys)
+    module.router
+    for module in (assets, entry, worklist, orders, items, accuracy, data, runs, settings, members, keys)
 )
 
 

@@ -60,6 +60,10 @@
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (event.detail.requestConfig.verb !== "get") document.getElementById("messages").replaceChildren();
   });
+  // What went wrong is no part of the page that a request wanted to choose from.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.isError) event.detail.selectOverride = "unset";
+  });
   document.addEventListener("htmx:sendError", () => say("The server does not answer; try again."));
   document.addEventListener("htmx:afterSwap", localizeOnce);
   document.addEventListener("htmx:oobAfterSwap", localizeOnce);

@@ -35,7 +35,10 @@ OF_A_CLIENT = sorted(
 
 def addresses(shop: Shop, file_id: int) -> Iterator[str]:
     """The same for one client, with what the other places of an address stand for."""
-    places = {"client_id": shop.client_id, "file_id": file_id, "item_id": shop.items[0]}
+    places = {
+        **{"client_id": shop.client_id, "file_id": file_id, "item_id": shop.items[0]},
+        "order_number": "FC000001",
+    }
     for path in OF_A_CLIENT:
         yield path.replace(":path", "").format(**places) + (
             "?sha256=" + "0" * 64 if path.endswith("/sent") else ""
@@ -114,6 +117,8 @@ def test_a_page_shows_the_rows_of_its_client_and_is_made_of_nothing_that_the_pol
     browser.sign_in(shop.people[role])
     looked_at = 0
     for address in addresses(shop, file_of[shop.client_id]):
+        if "/orders/" in address:  # none has left
+            continue
         answer = browser.get(address)
         if answer.status_code == 303:
             continue
