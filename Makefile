@@ -26,7 +26,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: setup  ## two demo clients from files to forecasts, orders and scores
 	$(BIN)/forecaster demo
 
-up: setup  ## the Dagster UI on http://127.0.0.1:3000, with daemon, sensors and schedules
+up: setup  ## the planner's page on http://127.0.0.1:8000/planner, the Dagster UI on http://127.0.0.1:3000
 	$(BIN)/forecaster up
 
 down: setup  ## stop the UI and the embedded PostgreSQL

@@ -27,6 +27,7 @@ from orchestration.clients import (
     registered_ids,
 )
 from orchestration.jobs import client_pipeline, forecast_only, inventory_only
+from orchestration.kept_answers import forget_answers
 from orchestration.landing.discovery import settled
 from orchestration.landing.folder import scan
 from orchestration.resources import Installation
@@ -170,7 +171,7 @@ def run_failures(context: dg.RunFailureSensorContext, installation: Installation
     jobs=[forecast_only, inventory_only, client_pipeline],
     minimum_interval_seconds=5,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Runs what was asked for over HTTP, and writes back what came of it.",
+    description="Runs what was asked for over HTTP, writes back what came of it, and forgets old answers.",
 )
 def requested_runs(
     context: dg.SensorEvaluationContext, installation: Installation
@@ -180,6 +181,7 @@ def requested_runs(
         return reason
     with installation.warehouse.transaction() as connection:
         open_requests = run_requests.unfinished(connection)
+        forget_answers(connection)
     if not open_requests:
         return dg.SkipReason("Nobody waits for a run.")
     registry = {client.client_id: client for client in read_registry(installation.warehouse).clients}

@@ -26,10 +26,8 @@ ORCHESTRATION = (
     {"settings", "registry", "registry_problems", "feeds", "sources", "references"},
     {"errors", "foreign_text"},
     {"warehouse"},
-    {
-        *("clients", "client_feeds", "client_settings", "client_sources"),
-        *("audit", "table_assets", "resources", "run_requests"),
-    },
+    {"clients", "client_feeds", "client_settings", "client_sources", "audit", "table_assets", "resources"},
+    {"run_requests", "kept_answers"},
     {"landing", "reading", "access", "planning"},
     {"pulling"},
     {"guessing"},

@@ -31,6 +31,7 @@ from orchestration.api.limits import RateLimits, TooManyError
 from orchestration.api.metrics import Metrics
 from orchestration.api.pool import Connection, Pool, no_client
 from orchestration.api.problems import Kind, ProblemError
+from orchestration.foreign_text import printable
 from orchestration.reporting.listings import Worker
 from orchestration.settings import Settings
 from orchestration.warehouse.tables.vocabulary import SecurityEvent
@@ -258,7 +259,7 @@ def _client_of(request: Request, identity: Identity) -> str:
         )
     client_id = named.pop() if named else identity.clients[0]
     if not _SLUG.fullmatch(client_id):
-        record(request, "access_refused", identity=identity, shown=client_id[:60])
+        record(request, "access_refused", identity=identity, shown=printable(client_id[:60]))
         raise ProblemError(Kind.NOT_FOUND, no_client(client_id[:60]))
     return client_id
 

@@ -7,8 +7,8 @@ Belongs here: what the route and the page share. Does not belong here: how the b
 from __future__ import annotations
 
 from fastapi import Request
+from fastapi.datastructures import FormData
 from pydantic import BaseModel, Field
-from starlette.datastructures import FormData
 
 from orchestration.api.callers import ClientWork, office_of
 from orchestration.api.deeds import done_once

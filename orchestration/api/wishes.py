@@ -55,6 +55,11 @@ def parameters(listing: Listing, fixed: Sequence[str] = ()) -> dict[str, str]:
     }
 
 
+def most_text(name: str) -> int:
+    """Characters that a parameter's value may have."""
+    return LONGEST if name in (PAGE, FIELDS) else MOST_TEXT
+
+
 def asked(
     listing: Listing,
     client_id: str,
@@ -147,7 +152,7 @@ def _single(name: str, values: Sequence[str]) -> str:
 
 
 def _text(name: str, value: str) -> str:
-    most = LONGEST if name in (PAGE, FIELDS) else MOST_TEXT
+    most = most_text(name)
     if len(value) > most or any(map(is_control, value)):
         raise _invalid(name, f"write at most {most} characters, and no control characters")
     return value

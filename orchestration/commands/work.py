@@ -138,7 +138,7 @@ def status() -> None:
     show_what_needs_a_look(settings, warehouse)
     service = running_service(settings)
     out.print(
-        f"UI: {service.url}, API: {service.api_url}"
+        f"UI: {service.url}, API: {service.api_url or 'none, an earlier version runs; start it anew'}"
         if service
         else "UI and API: not running; 'forecaster up' starts them."
     )

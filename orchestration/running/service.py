@@ -50,19 +50,25 @@ class ServiceError(UserError):
 
 @dataclass(frozen=True)
 class Service:
-    """A running service: its supervisor, which leads the session of all its processes, and its two ports."""
+    """A running service.
+
+    Attributes:
+        pid: its supervisor, which leads the session of all its processes.
+        port: of the UI.
+        api_port: of the API; None of a service that an earlier version started, which had none.
+    """
 
     pid: int
     port: int
-    api_port: int
+    api_port: int | None
 
     @property
     def url(self) -> str:
         return f"http://{HOST}:{self.port}"
 
     @property
-    def api_url(self) -> str:
-        return f"http://{HOST}:{self.api_port}"
+    def api_url(self) -> str | None:
+        return None if self.api_port is None else f"http://{HOST}:{self.api_port}"
 
 
 @dataclass(frozen=True)
@@ -280,7 +286,8 @@ def _recorded(path: Path) -> Service | None:
     """What the service's file says; None where it says nothing, as after a full disk or a power cut."""
     try:
         entry = json.loads(path.read_text())
-        service = Service(int(entry["pid"]), int(entry["port"]), int(entry["api_port"]))
+        api_port = int(entry["api_port"]) if "api_port" in entry else None
+        service = Service(int(entry["pid"]), int(entry["port"]), api_port)
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return service if service.pid > 1 else None
@@ -288,11 +295,11 @@ def _recorded(path: Path) -> Service | None:
 
 def _supervised(path: Path) -> Service | None:
     """The service of that file as its supervisor's command line tells it."""
-    with suppress(psutil.Error):
+    with suppress(psutil.Error, ValueError):
         if process := find_command(_SUPERVISOR, path):
             command = process.cmdline()
-            first = command.index(_SUPERVISOR) + 1
-            return Service(process.pid, int(command[first]), int(command[first + 2]))
+            port, _lock, *api_port = map(int, command[command.index(_SUPERVISOR) + 1 :])
+            return Service(process.pid, port, api_port[0] if api_port else None)
     return None
 
 

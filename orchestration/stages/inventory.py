@@ -38,7 +38,13 @@ TABLES = (
     analytics.replenishment_plan,
     analytics.stock_projection,
 )
-SUPPLY_KEYS = [table_key(t) for t in (staging.stock_levels, staging.purchase_orders, staging.suppliers)]
+SUPPLY_KEYS = [
+    table_key(table)
+    for table in (
+        *(staging.stock_levels, staging.purchase_orders, staging.suppliers),
+        analytics.plan_decisions,
+    )
+]
 
 
 @dg.multi_asset(

@@ -585,6 +585,29 @@ def test_an_inactive_client_gets_no_run_and_is_told_so(
     assert "client update" in found.sentence
 
 
+def test_answers_are_forgotten_after_a_week(
+    warehouse: Warehouse, tick: Callable[..., Tick], with_partition: NewClient
+) -> None:
+    client = with_partition()
+    with warehouse.transaction() as connection:
+        for key, days in (("a week ago", 7), ("on the sixth day", 6), ("now", 0)):
+            connection.execute(
+                """
+                insert into ops.idempotent_answers
+                    (client_id, asked_by, idempotency_key, request_digest, status, created_at)
+                values (%s, 'somebody', %s, 'd', 201, now() - make_interval(days => %s))
+                """,
+                (client.client_id, key, days),
+            )
+    tick("requested_runs")
+    with warehouse.transaction() as connection:
+        kept = connection.execute(
+            "select idempotency_key from ops.idempotent_answers where client_id = %s order by created_at",
+            (client.client_id,),
+        ).fetchall()
+    assert kept == [("on the sixth day",), ("now",)]
+
+
 @pytest.mark.parametrize(
     ("status", "state"),
     [

@@ -59,9 +59,11 @@ decisions as (
     select
         decisions.*,
         ends.ending,
+        orders.order_number,
         line_ends.ending as line_ending
     from {{ source('analytics', 'plan_decisions') }} as decisions
     left join {{ source('analytics', 'decision_ends') }} as ends using (client_id, decision_id)
+    left join {{ source('analytics', 'approved_orders') }} as orders using (client_id, order_serial)
     left join {{ source('analytics', 'order_line_ends') }} as line_ends using (client_id, decision_id)
     where ends.ending is distinct from 'withdrawn'
 
@@ -148,12 +150,18 @@ left join lateral (
                 and decisions.decided_at > lines.decisions_read_at - interval '1 minute'
                 and decisions.decision_id <> all(lines.decisions_just_read)
             )
-            -- an open order that was looked at already
+            -- an open order that was accepted as it is, or approved with this day of arrival
             or (
                 decisions.decision = 'approve'
                 and lines.action = 'expedite'
-                and decisions.action = 'expedite'
-                and decisions.po_ref = lines.po_ref
+                and (
+                    (decisions.action = 'expedite' and decisions.po_ref = lines.po_ref)
+                    or (
+                        decisions.receipt_date = lines.receipt_date
+                        and decisions.order_number is not distinct from lines.po_ref
+                        and decisions.line_ending is null
+                    )
+                )
             )
             or (decisions.decision = 'snooze' and decisions.until > lines.as_of_date)
         )

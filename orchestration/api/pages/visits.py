@@ -15,7 +15,7 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
-from starlette.datastructures import FormData
+from fastapi.datastructures import FormData
 
 from orchestration.access.identity import Action, Identity, permits
 from orchestration.access.keys import KEY_PREFIX
@@ -113,7 +113,11 @@ class Visit:
         with self.among_identities() as connection:
             emails = emails_of(connection, users.values())
         keys = {name: f"the key {name}" for name in named if name.startswith(KEY_PREFIX)}
-        return {name: name for name in named} | keys | {name: emails[user] for name, user in users.items()}
+        return (
+            {name: name for name in named}
+            | keys
+            | {name: emails[user] for name, user in users.items() if user in emails}
+        )
 
 
 def signed_in(request: Request) -> Visitor:

@@ -133,7 +133,7 @@ _KINDS: dict[Refusal, Kind] = {
 
 
 @contextmanager
-def answering(place: str) -> Iterator[None]:
+def _answering(place: str) -> Iterator[None]:
     """A block whose refusals become problems at a place of the body."""
     try:
         yield
@@ -148,8 +148,12 @@ def do(
     request: Request, work: ClientWork, body: bytes, place: str, deed: Callable[[Connection], Answer]
 ) -> JSONResponse:
     """Do a deed of planning once, and answer."""
-    with answering(place):
-        return as_response(done_once(request, work, body, deed))
+
+    def answered(connection: Connection) -> Answer:
+        with _answering(place):
+            return deed(connection)
+
+    return as_response(done_once(request, work, body, answered))
 
 
 @router.post(

@@ -11,11 +11,11 @@ from fastapi.responses import Response
 from orchestration.api.answers import page_answer
 from orchestration.api.callers import ClientWork, Reads, office_of, record
 from orchestration.api.formats import Format
-from orchestration.api.limits import MOST_ROWS, MOST_TEXT, USUAL_ROWS
+from orchestration.api.limits import MOST_ROWS, USUAL_ROWS
 from orchestration.api.paging import TokenRefusedError
 from orchestration.api.problems import Kind
 from orchestration.api.schemas import Planning, client_parameter, page_of, problem_responses
-from orchestration.api.wishes import LIMIT, asked, parameters
+from orchestration.api.wishes import LIMIT, asked, most_text, parameters
 from orchestration.reading.gaps import about, find_gaps, of_severity, planning_states
 from orchestration.reporting.catalogue import CATALOGUE, ITEM_QUALITY
 from orchestration.reporting.listings import Listing, Wish, Worker, read_page
@@ -116,7 +116,7 @@ def _offer(
 
 
 def _parameter(listing: Listing, name: str, sentence: str) -> dict[str, Any]:
-    text: dict[str, Any] = {"type": "string", "maxLength": MOST_TEXT}
+    text: dict[str, Any] = {"type": "string", "maxLength": most_text(name)}
     if name == LIMIT:
         text = {"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "default": USUAL_ROWS}
     is_several = name in listing.filters

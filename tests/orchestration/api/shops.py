@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 import dagster as dg
 import polars as pl
+import psycopg
 import pytest
 from fastapi.testclient import TestClient
+from psycopg import sql
 
 from orchestration.access import users
 from orchestration.access.keys import create_key
 from orchestration.access.security_events import Origin
 from orchestration.clients import Client, add_client, validated
+from orchestration.planning.decisions import Choice, decide
+from orchestration.planning.orders import export
 from orchestration.resources import Installation
 from orchestration.settings import Settings
 from orchestration.stages.forecasting import forecasts
@@ -68,8 +75,11 @@ def bearer(api: TestClient, email: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
 
-def open_shop(settings: Settings, warehouse: Warehouse, client_id: str, mark: str) -> Shop:
-    """A client with demand, a scored forecast, today's forecast, a plan, deliveries, users and keys."""
+def open_shop(settings: Settings, warehouse: Warehouse, client_id: str, mark: str, n_items: int = 3) -> Shop:
+    """A client with demand, a scored forecast, today's forecast, a plan, deliveries, users and keys.
+
+    Of its first item an order has left, and one waits to leave.
+    """
     client = validated(
         client_id=client_id,
         name=f"{mark} Ltd",
@@ -78,13 +88,27 @@ def open_shop(settings: Settings, warehouse: Warehouse, client_id: str, mark: st
         grain="day",
     )
     add_client(warehouse, client)
-    items = tuple(f"{mark}-{number}" for number in range(3))
+    items = tuple(f"{mark}-{number}" for number in range(n_items))
     add_history(warehouse, client_id, items)
     materialize(client_id, LAST_DAY - timedelta(days=28), forecasts)
     materialize(client_id, None, forecast_quality, forecasts, inventory)
     keys, people = {}, {}
+    with as_writer(warehouse, client_id) as connection:
+        first, second = [
+            Choice(run_id, items[0], "main", line_no, "approve", supplier_id=f"{mark} supplies")
+            for run_id, line_no in connection.execute(
+                """
+                select run_id, line_no from analytics.planner_worklist
+                where item_id = %s and action = 'order' order by line_no limit 2
+                """,
+                (items[0],),
+            ).fetchall()
+        ]
+        decide(connection, client_id, [first], mark)
+        export(connection, client_id, mark)
+        decide(connection, client_id, [second], mark)
     with warehouse.transaction() as connection:
-        for scope in ("read", "deliver", "run"):
+        for scope in ("read", "plan", "deliver", "run"):
             keys[scope] = create_key(connection, client_id, f"only {scope}", [scope], 30, ORIGIN)
         keys["all"] = create_key(connection, client_id, "all", ["read", "plan", "deliver", "run"], 30, ORIGIN)
         for role in ("viewer", "planner", "manager"):
@@ -92,6 +116,15 @@ def open_shop(settings: Settings, warehouse: Warehouse, client_id: str, mark: st
             users.add_user(connection, people[role], PASSWORD, ORIGIN)
             users.set_role(connection, people[role], client_id, role, ORIGIN)
     return Shop(client, mark, items, keys, people)
+
+
+@contextmanager
+def as_writer(warehouse: Warehouse, client_id: str) -> Iterator[psycopg.Connection[Any]]:
+    """A transaction of the API that works as a client's writer."""
+    with psycopg.connect(warehouse.libpq_url(role=warehouse.roles.api)) as connection:
+        writer = sql.Identifier(warehouse.roles.client_writer(client_id))
+        connection.execute(sql.SQL("set local role {}").format(writer))
+        yield connection
 
 
 def materialize(client_id: str, as_of: date | None, *assets: dg.AssetsDefinition) -> None:

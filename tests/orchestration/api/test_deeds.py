@@ -98,8 +98,10 @@ def test_who_would_rather_wait_is_answered_at_the_end(
     asking.start()
     while not (new := {row[0] for row in requests_of(warehouse, shop.client_id)} - before):
         pass
+    (number,) = new
     with warehouse.transaction() as connection:
-        (found,) = [request for request in run_requests.unfinished(connection) if request.request_id in new]
+        found = run_requests.find(connection, shop.client_id, number)
+        assert found is not None
         run_requests.write_back(connection, found, Turn("succeeded", "It is done.", "run"))
     asking.join(30)
     assert answers[0].status_code == 200

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import jwt
 import pytest
@@ -27,6 +27,10 @@ from orchestration.reporting.catalogue import CATALOGUE
 from orchestration.settings import Settings
 from orchestration.warehouse.server import Warehouse
 from tests.orchestration.api.shops import ORIGIN, PASSWORD, Shop, bearer
+
+DECISION_TABLES = tuple(
+    f"analytics.{name}" for name in ("plan_decisions", "decision_ends", "approved_orders", "order_line_ends")
+)
 
 
 @dataclass(frozen=True)
@@ -44,10 +48,14 @@ class World:
         with self.warehouse.transaction() as connection:
             counts = [
                 connection.execute(
-                    f"select count(*) from ops.{table} where client_id = any(%s)",
+                    f"select count(*) from {table} where client_id = any(%s)".encode(),
                     ([self.mine.client_id, self.theirs.client_id],),
                 ).fetchone()
-                for table in ("run_requests", "idempotent_answers", "memberships", "service_keys")
+                for table in (
+                    *(f"ops.{name}" for name in ("idempotent_answers", "memberships", "run_requests")),
+                    "ops.service_keys",
+                    *DECISION_TABLES,
+                )
             ]
         folders = [self.settings.client_landing_dir(shop.client_id) for shop in (self.mine, self.theirs)]
         files = sum(len(list(folder.iterdir())) for folder in folders if folder.exists())
@@ -197,6 +205,18 @@ def with_header(name: str, value: str) -> Headers:
 
 
 SQL = "x' or '1'='1'; set role postgres; select * from ops.users --"
+
+LINE = {
+    **{"run_id": str(UUID(int=1)), "item_id": "south-0", "location_id": "main", "line_no": 1},
+    "decision": "approve",
+}
+DEEDS: Mapping[str, Any] = {
+    "decisions": {"decisions": [LINE]},
+    "decisions/withdrawals": {"decision_ids": [str(UUID(int=1))]},
+    "orders": {},
+    "order-lines/ends": {"decision_ids": [str(UUID(int=1))], "ending": "received"},
+}
+"""Path of each deed of planning -> a body that is one."""
 
 ATTACKS = (
     # another client in the path, with every kind of caller
@@ -366,6 +386,33 @@ ATTACKS = (
     Attack(
         "deed: a delivering key reads", f"{MINE}/worklist", 403, "access_refused", headers=with_key("deliver")
     ),
+    *(
+        Attack(f"decision: {path} for them", f"{THEIRS}/{path}", 404, "access_refused", "POST", body=body)
+        for path, body in DEEDS.items()
+    ),
+    *(
+        Attack(f"decision: {who}: {path}", f"{MINE}/{path}", 403, "access_refused", "POST", headers, body)
+        for path, body in DEEDS.items()
+        for who, headers in (
+            ("a viewer", as_person("viewer")),
+            ("a reading key", with_key("read")),
+            ("a delivering key", with_key("deliver")),
+            ("a running key", with_key("run")),
+        )
+    ),
+    *(
+        Attack(f"decision: {what}", f"{MINE}/decisions", status, None, "POST", body={"decisions": [line]})
+        for what, status, line in (
+            ("a plan that is not there", 404, LINE),
+            ("their client", 422, {**LINE, "client_id": "api_south"}),
+            ("who decided", 422, {**LINE, "decided_by": "somebody"}),
+            ("a number of its own", 422, {**LINE, "decision_id": str(UUID(int=7))}),
+            ("SQL for an item", 404, {**LINE, "item_id": SQL}),
+            ("SQL for a decision", 422, {**LINE, "decision": SQL}),
+            ("SQL for a reason", 404, {**LINE, "reason": SQL}),
+        )
+    ),
+    Attack("decision: no number", f"{MINE}/orders", 422, None, "POST", body={"order_number": "FC000001"}),
     Attack("body: their client", "/api/v1/forecast", 422, None, "POST", body={"client_id": "api_south"}),
     Attack("body: their item", "/api/v1/forecast", 422, None, "POST", body={"items": ["south-0"]}),
     Attack(
@@ -524,6 +571,54 @@ def test_without_the_applications_policy_the_database_writes_nothing_for_them(wo
         headers={**world.mine.key(), "Idempotency-Key": uuid4().hex},
     )
     assert (sorted(folder.iterdir()) if folder.exists() else []) == files
+
+
+def bodies_about_theirs(world: World) -> list[tuple[str, dict[str, Any]]]:
+    """Every deed of planning, about the victim's own lines and decisions."""
+
+    def harvest(rest: str) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = world.api.get(
+            world.theirs.path(rest), headers=world.theirs.key()
+        ).json()["data"]
+        assert rows
+        return rows
+
+    (open_line, *_) = harvest("/worklist?state=open&action=order")
+    line = {name: open_line[name] for name in ("run_id", "item_id", "location_id", "line_no")}
+    waits = [row["decision_id"] for row in harvest("/order-lines?status=approved")]
+    left = [row["decision_id"] for row in harvest("/order-lines?status=ordered")]
+    return [
+        ("/decisions", {"decisions": [{**line, "decision": "approve"}]}),
+        ("/decisions", {"decisions": [{**line, "decision": "reject", "reason": "Mine now"}]}),
+        ("/decisions/withdrawals", {"decision_ids": waits}),
+        ("/order-lines/ends", {"decision_ids": left, "ending": "cancelled"}),
+    ]
+
+
+def test_what_is_theirs_cannot_be_decided_as_ones_own(world: World) -> None:
+    before = world.written()
+    for path, body in bodies_about_theirs(world):
+        answer = world.api.post(world.mine.path(path), json=body, headers=world.mine.key())
+        assert answer.status_code == 404, answer.text
+    theirs = {"supplier_ids": ["south supplies", None]}
+    answer = world.api.post(world.mine.path("/orders"), json=theirs, headers=world.mine.key())
+    assert (answer.status_code, answer.json()["orders"]) == (201, [])
+    assert world.written() == before
+
+
+@pytest.mark.usefixtures("without_policy")
+def test_without_the_applications_policy_the_database_decides_nothing_for_them(world: World) -> None:
+    deeds = bodies_about_theirs(world)
+    before = world.written()
+    for headers in (world.mine.key(), world.mine.person(world.api, "viewer")):
+        for path, body in deeds:
+            answer = world.api.post(world.theirs.path(path), json=body, headers=headers)
+            assert answer.status_code == 404, answer.text
+        answer = world.api.post(world.theirs.path("/orders"), json={}, headers=headers)
+        assert (answer.status_code, answer.json()["orders"]) == (201, [])
+        kept = {**headers, "Idempotency-Key": uuid4().hex}
+        assert world.api.post(world.theirs.path("/orders"), json={}, headers=kept).status_code == 403
+    assert world.written() == before
 
 
 @pytest.mark.usefixtures("without_policy")

@@ -20,7 +20,7 @@ from orchestration.planning.decisions import Choice, decide
 from orchestration.stages.forecasting import forecasts
 from orchestration.stages.inventory import inventory
 from orchestration.warehouse.server import Warehouse
-from tests.orchestration.api.shops import LAST_DAY, add_history, materialize
+from tests.orchestration.api.shops import LAST_DAY, add_history, as_writer, materialize
 
 ITEMS = 40
 WEEK_BEFORE = LAST_DAY - timedelta(days=7)
@@ -54,10 +54,7 @@ class Desk:
     @contextmanager
     def writing(self) -> Iterator[psycopg.Connection[Any]]:
         """A transaction of the API, as the client's writer."""
-        roles = self.warehouse.roles
-        with psycopg.connect(self.warehouse.libpq_url(role=roles.api)) as connection:
-            writer = sql.Identifier(roles.client_writer(self.client_id))
-            connection.execute(sql.SQL("set local role {}").format(writer))
+        with as_writer(self.warehouse, self.client_id) as connection:
             yield connection
 
     def rows(self, query: LiteralString, *parameters: Any) -> list[Row]:

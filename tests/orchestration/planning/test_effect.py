@@ -35,6 +35,15 @@ def digest(desk: Desk) -> str:
     return read_inputs(desk.warehouse, desk.client, champion).digest()
 
 
+def open_orders(desk: Desk, item: str) -> list[date]:
+    """On which days the worklist proposes to order an item."""
+    return [
+        line["order_date"]
+        for line in desk.lines(item)
+        if line["action"] == "order" and line["state"] == "open"
+    ]
+
+
 def leave(desk: Desk) -> str:
     with desk.writing() as connection:
         (order,) = export(connection, desk.client_id, "anna")
@@ -47,12 +56,11 @@ def test_an_approved_order_is_on_order_in_the_next_plan_and_not_proposed_again(d
     desk.approve(item)
     desk.plan()
     assert desk.on_order(item) - before == proposed["order_qty"]
-    assert not [
-        line
-        for line in desk.lines(item)
-        if line["action"] == "order" and line["order_date"] == proposed["order_date"]
+    assert proposed["order_date"] not in open_orders(desk, item)
+    # it comes too late, as was known when it was approved
+    assert [(line["state"], line["po_ref"]) for line in desk.lines(item) if line["action"] == "expedite"] == [
+        ("approved", None)
     ]
-    assert {line["state"] for line in desk.lines(item)} <= {"open"}
     now = desk.lines(other)
     assert [line["order_qty"] for line in now] == [line["order_qty"] for line in untouched]
     assert now[0]["run_id"] != untouched[0]["run_id"]
@@ -110,7 +118,7 @@ def test_what_was_cancelled_is_proposed_again(desk: Desk) -> None:
     proposed = desk.lines(item)[0]
     decision = desk.approve(item)
     desk.plan()
-    assert desk.lines(item)[0]["order_date"] != proposed["order_date"]
+    assert proposed["order_date"] not in open_orders(desk, item)
     leave(desk)
     with desk.writing() as connection:
         end_lines(connection, desk.client_id, [decision], "cancelled", "Out of it", "anna")
@@ -180,7 +188,8 @@ def test_a_plan_that_could_not_know_of_an_approval_leads_to_no_second_order(desk
         desk.approve(item)
     assert refused.value.kind == "conflict"
     desk.plan()
-    assert {line["state"] for line in desk.lines(item)} <= {"open"}
+    assert {line["state"] for line in desk.lines(item) if line["action"] == "order"} <= {"open"}
+    assert proposed["order_date"] not in open_orders(desk, item)
 
 
 @pytest.fixture(scope="module")
@@ -223,3 +232,29 @@ def test_what_the_plan_of_a_week_later_keeps_of_decisions(weekly: Desk) -> None:
             earlier["order_qty"],
             False,
         )
+
+
+def test_an_order_that_is_late_is_accepted_until_its_arrival_changes(desk: Desk) -> None:
+    item = desk.new_item()
+    proposed = desk.lines(item)[0]
+    desk.approve(item)
+    number = leave(desk)
+    desk.plan()
+
+    def late() -> list[tuple[str, str]]:
+        return [(line["po_ref"], line["state"]) for line in desk.lines(item) if line["action"] == "expedite"]
+
+    assert late() == [(number, "ordered")]
+    desk.deliver_order(number, item, ordered_qty=50, expected_date=proposed["receipt_date"])
+    desk.plan()
+    assert late() == [(number, "ordered")]
+    with desk.warehouse.transaction() as connection:
+        connection.execute(
+            """
+            update staging.purchase_orders set expected_date = expected_date + 2
+            where client_id = %s and po_id = %s
+            """,
+            (desk.client_id, number),
+        )
+    desk.plan()
+    assert late() == [(number, "open")]

@@ -23,7 +23,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from orchestration.running.processes import living
+from orchestration.running.processes import living, marked
 from orchestration.running.service import (
     HOST,
     Service,
@@ -447,6 +447,50 @@ def test_a_running_service_is_known_and_stopped_without_its_file(
     assert installation.service() == service
     assert stop_service(installation.settings, 0.0, deaf) == service
     assert installation.processes() == {}
+
+
+HOLDING = """
+import fcntl, pathlib, sys, time
+
+with open(sys.argv[1], "a") as file:
+    fcntl.flock(file, fcntl.LOCK_EX)
+    print("holds it", flush=True)
+    time.sleep(3600)
+"""
+
+
+@pytest.mark.parametrize("is_recorded", [True, False])
+def test_a_service_of_a_version_without_an_api_is_known_and_stopped(
+    installation: Installation, is_recorded: bool
+) -> None:
+    """Its record has no second port, and neither has its supervisor's command line."""
+    older = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            HOLDING,
+            str(installation.file),
+            "orchestration.running.supervisor",
+            "3000",
+            "5",
+        ],
+        env=marked(dict(os.environ), installation.file),
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        assert older.stdout is not None
+        assert older.stdout.readline()
+        if is_recorded:
+            installation.file.write_text(json.dumps({"pid": older.pid, "port": 3000}))
+        service = installation.service()
+        assert service == Service(older.pid, 3000, None)
+        assert service.api_url is None
+        assert stop_service(installation.settings, 0.0, deaf) == service
+    finally:
+        older.kill()
+        older.communicate()
+    assert running_service(installation.settings) is None
 
 
 def test_the_ui_that_ends_by_itself_ends_the_service_with_an_error(installation: Installation) -> None:

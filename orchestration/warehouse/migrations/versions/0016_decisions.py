@@ -115,8 +115,8 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint(
             "case when decision = 'approve' and action in ('order', 'decide')"
-            " then order_qty > 0 and order_date is not null and receipt_date is not null"
-            " and receipt_date >= order_date"
+            " then num_nonnulls(order_qty, order_date, receipt_date) = 3"
+            " and order_qty > 0 and receipt_date >= order_date"
             " else num_nonnulls(order_qty, order_date, receipt_date) = 0 end",
             name=op.f("ck_plan_decisions_ordered"),
         ),

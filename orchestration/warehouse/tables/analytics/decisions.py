@@ -69,8 +69,8 @@ plan_decisions = Table(
     UniqueConstraint("client_id", "item_id", "location_id", "attempt"),
     CheckConstraint(
         "case when decision = 'approve' and action in ('order', 'decide')"
-        " then order_qty > 0 and order_date is not null and receipt_date is not null"
-        " and receipt_date >= order_date"
+        " then num_nonnulls(order_qty, order_date, receipt_date) = 3"
+        " and order_qty > 0 and receipt_date >= order_date"
         " else num_nonnulls(order_qty, order_date, receipt_date) = 0 end",
         name="ordered",
     ),
