@@ -13,6 +13,7 @@ from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 
+import polars as pl
 import psycopg
 
 from orchestration.reporting.catalogue import ORDER_LINES, ORDERS
@@ -133,7 +134,9 @@ def status_of(line: Line, as_of_date: date | None) -> str:
 
 
 def _lines(connection: Connection, client_id: str, **equal: Sequence[str]) -> list[Line]:
-    return read_page(connection, ORDER_LINES, client_id, Wish(_MOST_LINES, equal=equal)).rows.to_dicts()
+    rows = read_page(connection, ORDER_LINES, client_id, Wish(_MOST_LINES, equal=equal)).rows
+    named = pl.coalesce("item_name", "item_id")
+    return rows.sort(named, "item_id", "location_id", "order_date", "decision_id").to_dicts()
 
 
 def _waiting(lines: Sequence[Line]) -> Waiting:

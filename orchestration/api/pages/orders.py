@@ -162,7 +162,10 @@ def _order(
     problem: str | None = None,
     status: int = 200,
 ) -> Response:
-    found, lines = _sent_order(visit, order_number)
+    with visit.work.reading(Worker.READER) as connection:
+        planning = _planning(connection, visit)
+    with visit.work.reading(Worker.WRITER) as connection:
+        found, lines = _found(connection, visit, order_number, planning)
     with visit.among_identities() as connection:
         people = names_of(connection, {found.exported_by, *(line["decided_by"] for line in lines)})
     return page(
@@ -180,25 +183,9 @@ def _order(
     )
 
 
-def _sent_order(visit: Visit, order_number: str) -> tuple[Sent, list[Line]]:
-    with visit.work.reading(Worker.READER) as connection:
-        planning = _planning(connection, visit)
-    with visit.work.reading(Worker.WRITER) as connection:
-        found = sent_order(
-            connection,
-            visit.client_id,
-            order_number.replace("\0", ""),
-            planning.as_of_date if planning else None,
-        )
-    if found is None:
-        raise ProblemError(
-            Kind.NOT_FOUND, "No order left under this number; the page Orders lists those that did."
-        )
-    return found
-
-
 def _files(visit: Visit, numbers: Sequence[str], *, is_copy: bool) -> dict[str, bytes]:
-    found = [_sent_order(visit, number) for number in dict.fromkeys(numbers)]
+    with visit.work.reading(Worker.WRITER) as connection:
+        found = [_found(connection, visit, number) for number in dict.fromkeys(numbers)]
     if not found:
         raise ProblemError(Kind.NOT_FOUND, "Name an order; the page Orders lists those that left.")
     return {
@@ -207,6 +194,18 @@ def _files(visit: Visit, numbers: Sequence[str], *, is_copy: bool) -> dict[str, 
         )
         for order, lines in found
     }
+
+
+def _found(
+    connection: Connection, visit: Visit, order_number: str, planning: PlanningState | None = None
+) -> tuple[Sent, list[Line]]:
+    as_of_date = planning.as_of_date if planning else None
+    found = sent_order(connection, visit.client_id, order_number.replace("\0", ""), as_of_date)
+    if found is None:
+        raise ProblemError(
+            Kind.NOT_FOUND, "No order left under this number; the page Orders lists those that did."
+        )
+    return found
 
 
 def _archive_url(visit: Visit, numbers: Sequence[str]) -> str:

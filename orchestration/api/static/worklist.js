@@ -20,6 +20,7 @@
   const fieldsOf = (line) => all("input[data-suggested]", line);
   const number = new Intl.NumberFormat(undefined, { maximumFractionDigits: 2 });
   const money = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+  const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
   const signed = new Intl.NumberFormat(undefined, {
     minimumFractionDigits: 2, maximumFractionDigits: 2, signDisplay: "always",
   });
@@ -66,7 +67,8 @@
     own.querySelector(".compared").textContent = hasChanged ? compared(line, quantity) : "";
     const cost = line.dataset.cost;
     if (cost !== undefined && Number(quantity.value) > 0) {
-      line.querySelector(".value").textContent = money.format(Number(quantity.value) * Number(cost));
+      const value = Number(quantity.value) * Number(cost);
+      line.querySelector(".value").textContent = value < 100 ? money.format(value) : whole.format(value);
     }
   }
 
