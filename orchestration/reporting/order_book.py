@@ -119,7 +119,7 @@ def sent_order(
     ).rows.to_dicts()
     if not rows:
         return None
-    lines = [
+    lines: list[Line] = [
         {**line, "status": status_of(line, as_of_date)}
         for line in _lines(connection, client_id, order_number=[order_number])
     ]
@@ -133,7 +133,7 @@ def status_of(line: Line, as_of_date: date | None) -> str:
     return "overdue" if is_late else str(line["status"])
 
 
-def _lines(connection: Connection, client_id: str, **equal: Sequence[str]) -> list[Line]:
+def _lines(connection: Connection, client_id: str, **equal: Sequence[str]) -> Sequence[Line]:
     rows = read_page(connection, ORDER_LINES, client_id, Wish(_MOST_LINES, equal=equal)).rows
     named = pl.coalesce("item_name", "item_id")
     return rows.sort(named, "item_id", "location_id", "order_date", "decision_id").to_dicts()

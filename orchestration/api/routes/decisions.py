@@ -11,7 +11,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from orchestration.access.identity import Action
 from orchestration.api.callers import ClientWork, client_work
@@ -43,7 +43,7 @@ DEED: dict[str, Any] = {
 }
 DEED_REFUSALS = {**REFUSALS, **problem_responses(Kind.CONFLICT, Kind.TOO_LARGE)}
 
-_LINE = {
+_LINE: dict[str, JsonValue] = {
     "run_id": "0190a6c2-0000-7000-8000-000000000000",
     "item_id": "tea",
     "location_id": "main",
