@@ -1,5 +1,3 @@
-{{ config(grants={'+select': [env_var('FORECASTER_DBT_WRITER_ROLE', 'warehouse_writer')]}) }}
-
 with latest_runs as (
 
     select * from {{ ref('current_inventory_runs') }}
@@ -12,14 +10,15 @@ earlier_runs as (
         runs.client_id,
         runs.run_id
     from {{ source('analytics', 'inventory_runs') }} as runs
-    inner join latest_runs on runs.client_id = latest_runs.client_id and runs.as_of_date < latest_runs.as_of_date
+    inner join latest_runs
+        on runs.client_id = latest_runs.client_id and runs.as_of_date < latest_runs.as_of_date
     where runs.is_current
     order by runs.client_id, runs.as_of_date desc
 
 ),
 
--- lines of one action of a series are told apart by their order: the first of today is compared with the first
--- of yesterday
+-- lines of one action of a series are told apart by their order: the first of today is compared with the
+-- first of yesterday
 lines as (
 
     select
