@@ -1,4 +1,4 @@
-with clients as (
+with clients as materialized (
 
     select
         clients.*,
