@@ -76,6 +76,9 @@ def test_every_answer_is_one_of_the_documents(
             def ask(case: schemathesis.Case[Any]) -> None:
                 for name in ("Authorization", "X-Api-Key"):
                     case.headers.pop(name, None)
+                # a client made up is nobody's; one try in eight is left to that
+                if "client_id" in case.path_parameters and answered.total() % 8:
+                    case.path_parameters["client_id"] = shop.client_id
                 answer = case.call(headers=dict(headers))
                 answered[answer.status_code] += 1
                 # which items a client has is no part of the document: a name it lacks is refused
