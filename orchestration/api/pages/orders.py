@@ -14,7 +14,6 @@ from fastapi import APIRouter, Request
 from fastapi.datastructures import FormData
 from fastapi.responses import Response
 
-from orchestration.access.people import names_of
 from orchestration.api.pages import session, worklist_words
 from orchestration.api.pages.decision_form import FormError, ids_of
 from orchestration.api.pages.order_files import archive_of, file_of, name_of
@@ -130,12 +129,10 @@ def _overview(
             planning.as_of_date if planning else None,
             int(before[:9]) if before.isascii() and before.isdigit() else None,
         )
-    with visit.among_identities() as connection:
-        people = names_of(
-            connection,
-            {*(line["decided_by"] for group in waiting for line in group.lines)}
-            | {order.exported_by for order in orders},
-        )
+    people = visit.names(
+        {*(line["decided_by"] for group in waiting for line in group.lines)}
+        | {order.exported_by for order in orders}
+    )
     values: dict[str, Any] = {
         "waiting": waiting,
         "orders": orders,
@@ -166,8 +163,7 @@ def _order(
         planning = _planning(connection, visit)
     with visit.work.reading(Worker.WRITER) as connection:
         found, lines = _found(connection, visit, order_number, planning)
-    with visit.among_identities() as connection:
-        people = names_of(connection, {found.exported_by, *(line["decided_by"] for line in lines)})
+    people = visit.names({found.exported_by, *(line["decided_by"] for line in lines)})
     return page(
         request,
         visit,

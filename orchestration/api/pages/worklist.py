@@ -20,7 +20,6 @@ from fastapi import APIRouter, Request
 from fastapi.datastructures import FormData
 from fastapi.responses import Response
 
-from orchestration.access.people import names_of
 from orchestration.api.pages import session, worklist_words
 from orchestration.api.pages.decision_form import FormError, choices_from, deed_of, ids_of
 from orchestration.api.pages.render import page, part
@@ -97,8 +96,7 @@ def _list(
             lines, choices = read_worklist(connection, visit.client_id, wanted)
         planning = planning_states(connection, visit.client_id).get(visit.client_id)
         gaps = [] if choices.lines else of_severity(find_gaps(connection, visit.client_id), "error")
-    with visit.among_identities() as connection:
-        people = names_of(connection, {line.decided_by for line in lines})
+    people = visit.names(line.decided_by for line in lines if line.decided_by is not None)
     values: dict[str, Any] = {
         "said": said,
         "problem": problem,
