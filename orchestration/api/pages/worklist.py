@@ -30,12 +30,13 @@ from orchestration.planning.decisions import DecisionError, decide, withdraw
 from orchestration.reading.gaps import about, find_gaps, of_severity, planning_states
 from orchestration.reporting.worklist import proposed_in, read_worklist
 from orchestration.reporting.worklist_lines import LINES_OF_A_PAGE, NOT_NAMED, Line, Wanted
+from orchestration.warehouse.gap_vocabulary import Concern
 
 STATUS_OF = {"not_valid": 422, "conflict": 409, "not_found": 404}
 """Kind of a decision's error -> status of the answer."""
 
 _PATH = f"{session.PATH}/{{client_id}}/worklist"
-_ABOUT_ORDERS = ("deliveries", "forecast", "orders")
+_ABOUT_ORDERS: tuple[Concern, ...] = ("deliveries", "forecast", "orders")
 
 router = APIRouter(include_in_schema=False)
 

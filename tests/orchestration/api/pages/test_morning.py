@@ -155,7 +155,7 @@ def desk() -> Iterator[Desk]:
 
 def rows(warehouse: Warehouse, query: str, *values: Any) -> list[tuple[Any, ...]]:
     with warehouse.transaction() as connection:
-        return connection.execute(query, values).fetchall()  # type: ignore[arg-type]
+        return connection.execute(query, values).fetchall()
 
 
 def sign_in(desk: Desk, address: str) -> None:

@@ -121,7 +121,7 @@ def test_a_filter_in_the_address_chooses_the_lines(
             select priority_rank from analytics.planner_worklist
             where client_id = %s and {condition} {"and state = 'open'" if "state" in query else ""}
             order by priority_rank limit 50
-            """,  # type: ignore[arg-type]
+            """,
             (market.client_id,),
         ).fetchall()
     assert ranks(page) == [rank for (rank,) in expected]
@@ -162,7 +162,7 @@ def test_a_line_says_what_changed_since_the_plan_before(
             where client_id = %s and item_id = 'M000' and is_new
             """,
             (market.client_id,),
-        ).fetchone() or (None,)
+        ).fetchone() or (0,)
     page = planner.page(market.path("/worklist?state=all&q=M000&changed=1"))
     assert "New" in row(page, new)
 
