@@ -35,7 +35,7 @@ class Figure:
     Attributes:
         words: as the sentence has it.
         meaning: what it is.
-        title: of the sum that works it out.
+        title: of the sum that works it out, or ``Stock`` for the projection.
         problem: why it is not what the sum says; None where it is.
     """
 
@@ -118,6 +118,8 @@ def _lot(line: Row) -> str:
 
 def reason_figures(line: Row, plan: Row) -> list[Figure]:
     """The figures of a line's sentence, each with where it is worked out; none where it has none."""
+    if line["action"] == Action.EXPEDITE:
+        return _figures_of_expediting(line)
     said = _REASON.search(line["reason"])
     if said is None:
         return []
@@ -146,6 +148,20 @@ def reason_figures(line: Row, plan: Row) -> list[Figure]:
     return [
         Figure(words.format(said[name]), meaning, title, _problem(float(said[name]), value))
         for name, words, value, meaning, title in figures
+    ]
+
+
+def _figures_of_expediting(line: Row) -> list[Figure]:
+    """The days of an open order that comes too late."""
+    arrives, short, late = line["receipt_date"], line["need_date"], line["days_late"]
+    if None in (arrives, short, late):
+        return []
+    between = (arrives - short).days
+    problem = None if between == late else does_not_follow(between, late)
+    return [
+        Figure(f"arrives {arrives}", "the day that the purchase order is expected", "Stock"),
+        Figure(f"stock-out on {short}", "the first day whose stock is projected below zero", "Stock"),
+        Figure(f"{late} d", "the days from one to the other", "Stock", problem),
     ]
 
 

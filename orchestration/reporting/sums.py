@@ -56,10 +56,6 @@ class Sum:
     def result(self) -> Term:
         return self.terms[-1]
 
-    @property
-    def is_known(self) -> bool:
-        return self.result.value is not None
-
 
 def checked(title: str, *terms: Term) -> Sum:
     """A sum of known or unknown terms, the result last, that says where it does not come out.

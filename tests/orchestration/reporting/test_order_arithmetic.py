@@ -153,7 +153,18 @@ def test_the_reason_is_opened_up_to_its_figures() -> None:
     assert figures[0].words == "IP 25"
     for figure in figures:
         assert figure.words in line["reason"].replace("cover > ", "cover ")
-        assert found.sums[figure.title].is_known
+        assert found.sums[figure.title].result.value is not None
+
+
+def test_an_open_order_that_comes_too_late_is_opened_up_to_its_days() -> None:
+    late = {"po_id": "p", "expected_date": SUNDAY + timedelta(days=9), "open_qty": 500.0}
+    found = planned([10.0] * 28, late, on_hand_qty=35.0)
+    (line,) = [line for line in found.lines if line["action"] == "expedite"]
+    figures = reason_figures(line, found.plan)
+    assert [figure.words for figure in figures] == ["arrives 2026-12-01", "stock-out on 2026-11-26", "5 d"]
+    assert all(figure.words in line["reason"] for figure in figures)
+    changed = reason_figures({**line, "days_late": 4}, found.plan)
+    assert [figure.problem is None for figure in changed] == [True, True, False]
 
 
 def test_a_quantity_follows_from_the_position_the_level_and_the_lot() -> None:
@@ -224,16 +235,16 @@ def test_a_sentence_that_says_another_figure_is_named() -> None:
 def test_stock_that_is_not_known_says_what_to_deliver() -> None:
     found = planned([10.0] * 28, on_hand_qty=None)
     position = found.sums["Inventory position"]
-    assert not position.is_known
+    assert position.result.value is None
     assert "stock_levels" in position.terms[0].source
-    assert found.sums["Reorder point"].is_known
+    assert found.sums["Reorder point"].result.value is not None
     assert "Cover" not in found.sums
 
 
 def test_a_lead_time_that_is_not_known_says_what_to_deliver() -> None:
     found = planned([10.0] * 28, lead_time_days=None, lead_time_sd_days=None, lead_time_source=None)
     for title in ("Days to cover", "Reorder point"):
-        assert not found.sums[title].is_known
+        assert found.sums[title].result.value is None
         assert "suppliers" in found.sums[title].terms[0].source
     assert "Safety stock" not in found.sums
     assert "Order-up-to level" not in found.sums
