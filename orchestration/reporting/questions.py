@@ -108,7 +108,7 @@ def volumes(warehouse: Warehouse, client_id: str) -> dict[str, Any]:
 
 
 def urgent_lines(place: Place, client_id: str, limit: int) -> pl.DataFrame:
-    """The most urgent lines of the client's latest plan.
+    """The most urgent lines of the client's latest plan that nobody has decided about.
 
     Returns:
         ``priority_rank, urgency, action, item_id, name, location_id, order_qty, order_value, order_date,
@@ -123,7 +123,7 @@ def urgent_lines(place: Place, client_id: str, limit: int) -> pl.DataFrame:
                 order_qty::float8 as order_qty, order_value::float8 as order_value, order_date, receipt_date,
                 supplier_id, reason
             from analytics.planner_worklist
-            where client_id = {c}
+            where client_id = {c} and state = 'open'
             order by priority_rank
             limit {limit}
             """,

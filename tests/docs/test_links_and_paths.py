@@ -12,7 +12,7 @@ from tests.docs.pages import PAGES, ROOT, anchors, code_blocks, inline_code, lin
 each_page = pytest.mark.parametrize("page", PAGES, ids=name)
 
 OF_THE_REPOSITORY = re.compile(r"(orchestration|dbt_project|forecasting_lib|tests|docs|\.ci)/[\w./-]*")
-LANGUAGES = {"sh", "sql", "", "python", "csv", "ini", "nginx"}
+LANGUAGES = {"json", "sh", "sql", "", "python", "csv", "ini", "nginx"}
 
 
 def broken_link(page: Path, target: str) -> str | None:

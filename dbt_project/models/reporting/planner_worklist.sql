@@ -52,21 +52,6 @@ earlier_lines as (
     from earlier_runs
     inner join {{ source('analytics', 'replenishment_plan') }} as plan using (client_id, run_id)
 
-),
-
-decisions as (
-
-    select
-        decisions.*,
-        ends.ending,
-        orders.order_number,
-        line_ends.ending as line_ending
-    from {{ source('analytics', 'plan_decisions') }} as decisions
-    left join {{ source('analytics', 'decision_ends') }} as ends using (client_id, decision_id)
-    left join {{ source('analytics', 'approved_orders') }} as orders using (client_id, order_serial)
-    left join {{ source('analytics', 'order_line_ends') }} as line_ends using (client_id, decision_id)
-    where ends.ending is distinct from 'withdrawn'
-
 )
 
 select
@@ -127,43 +112,58 @@ left join {{ ref('dim_item') }} as items using (client_id, item_id)
 left join {{ ref('dim_location') }} as locations using (client_id, location_id)
 left join earlier_runs using (client_id)
 left join earlier_lines using (client_id, item_id, location_id, action, place)
+-- line by line: the index finds the few decisions about an item, however the server estimates them
 left join lateral (
-    select decisions.*
-    from decisions
+    select
+        decisions.*,
+        ends.ending
+    from {{ source('analytics', 'plan_decisions') }} as decisions
+    left join {{ source('analytics', 'decision_ends') }} as ends using (client_id, decision_id)
+    left join {{ source('analytics', 'approved_orders') }} as orders using (client_id, order_serial)
+    left join {{ source('analytics', 'order_line_ends') }} as line_ends using (client_id, decision_id)
     where decisions.client_id = lines.client_id
         and decisions.item_id = lines.item_id
         and decisions.location_id = lines.location_id
+        -- most of what was ever decided is told to be over before anything is joined
+        and (
+            decisions.run_id = lines.run_id
+            or decisions.decided_at > lines.decisions_read_at - interval '1 minute'
+            or decisions.until > lines.as_of_date
+            or decisions.receipt_date > lines.as_of_date
+            or decisions.po_ref = lines.po_ref
+        )
+        and ends.ending is distinct from 'withdrawn'
         and (
             -- of this line; an order that was cancelled leaves it to be decided again
             (
                 decisions.run_id = lines.run_id
                 and decisions.line_no = lines.line_no
-                and decisions.line_ending is distinct from 'cancelled'
+                and line_ends.ending is distinct from 'cancelled'
             )
             -- an order that the plan could not know of when it was made
             or (
-                decisions.decision = 'approve'
-                and decisions.action in ('order', 'decide')
+                decisions.order_qty is not null
                 and lines.action in ('order', 'decide')
                 and decisions.run_id <> lines.run_id
-                and decisions.line_ending is null
                 and decisions.decided_at > lines.decisions_read_at - interval '1 minute'
                 and decisions.decision_id <> all(lines.decisions_just_read)
+                and line_ends.ending is null
             )
-            -- an open order that was accepted as it is, or approved with this day of arrival
+            -- an open order that was accepted as it is
             or (
                 decisions.decision = 'approve'
+                and decisions.action = 'expedite'
                 and lines.action = 'expedite'
-                and (
-                    (decisions.action = 'expedite' and decisions.po_ref = lines.po_ref)
-                    or (
-                        decisions.receipt_date = lines.receipt_date
-                        and decisions.order_number is not distinct from lines.po_ref
-                        and decisions.line_ending is null
-                    )
-                )
+                and decisions.po_ref = lines.po_ref
             )
-            or (decisions.decision = 'snooze' and decisions.until > lines.as_of_date)
+            -- an order that was approved with this day of arrival
+            or (
+                lines.action = 'expedite'
+                and decisions.receipt_date = lines.receipt_date
+                and orders.order_number is not distinct from lines.po_ref
+                and line_ends.ending is null
+            )
+            or decisions.until > lines.as_of_date
         )
     order by
         (decisions.run_id = lines.run_id and decisions.line_no = lines.line_no) desc,

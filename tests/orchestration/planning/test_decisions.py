@@ -14,6 +14,7 @@ import pytest
 
 from orchestration.planning.decisions import Choice, DecisionError, decide, withdraw
 from orchestration.planning.orders import export
+from orchestration.reporting.questions import urgent_lines
 from tests.orchestration.api.shops import LAST_DAY
 from tests.orchestration.planning.conftest import Desk
 
@@ -44,6 +45,13 @@ def test_a_snooze_hides_every_line_of_the_item_and_a_rejection_one(desk: Desk) -
     )
     assert {(line["state"], line["snoozed_until"]) for line in desk.lines(snoozed)} == {("snoozed", SINCE)}
     assert [line["state"] for line in desk.lines(rejected)][:2] == ["rejected", "open"]
+
+
+def test_reports_show_what_nobody_has_decided(desk: Desk) -> None:
+    item, other = desk.new_item(), desk.new_item()
+    desk.decide(desk.choice(item, "snooze", until=SINCE))
+    shown = set(urgent_lines(desk.warehouse, desk.client_id, 1_000)["item_id"])
+    assert (item in shown, other in shown) == (False, True)
 
 
 def test_decisions_of_a_batch_come_back_in_the_order_in_which_they_were_made(desk: Desk) -> None:

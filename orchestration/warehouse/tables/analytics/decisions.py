@@ -76,8 +76,9 @@ plan_decisions = Table(
     ),
     CheckConstraint(
         "reason is not null or decision <> 'approve' or action <> 'order'"
-        " or (order_qty, order_date, receipt_date)"
-        " is not distinct from (proposed_qty, proposed_order_date, proposed_receipt_date)",
+        " or order_qty is not distinct from proposed_qty"
+        " and order_date is not distinct from proposed_order_date"
+        " and receipt_date is not distinct from proposed_receipt_date",
         name="change_has_a_reason",
     ),
     CheckConstraint("reason is not null or decision <> 'reject'", name="rejection_has_a_reason"),
