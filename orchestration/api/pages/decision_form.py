@@ -15,7 +15,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from uuid import UUID
 
-from starlette.datastructures import FormData
+from fastapi.datastructures import FormData
 
 from forecasting_lib.inventory.replenishment import Action
 from orchestration.api.pages.visits import text_of

@@ -17,8 +17,8 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request
+from fastapi.datastructures import FormData
 from fastapi.responses import Response
-from starlette.datastructures import FormData
 
 from orchestration.access.people import names_of
 from orchestration.api.pages import session, worklist_words

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
-from starlette.datastructures import QueryParams
+from fastapi.datastructures import QueryParams
 
 from forecasting_lib.inventory.replenishment import Urgency
 from orchestration.reporting.worklist_lines import Wanted
