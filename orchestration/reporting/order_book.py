@@ -20,7 +20,7 @@ from orchestration.reporting.catalogue import ORDER_LINES, ORDERS
 from orchestration.reporting.listings import Wish, read_page
 
 Connection = psycopg.Connection[Any]
-Line = Mapping[str, Any]
+Line = dict[str, Any]
 """A row of the listing of order lines."""
 
 ORDERS_OF_A_PAGE = 25
