@@ -9,11 +9,15 @@ from sqlalchemy import Table
 
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import access, metadata
+from orchestration.warehouse.tables.analytics import decisions
 
 RUN = frozenset({"run_id", "scoring_id", "forecast_run_id", "dagster_run_id", "file_id", "replaced_file_id"})
 """Columns that name a run or a delivery."""
 
-MOMENT = frozenset({"published_at", "scored_at", "last_loaded_at", "duration_seconds", "input_watermark"})
+MOMENT = frozenset(
+    {"published_at", "scored_at", "last_loaded_at", "duration_seconds", "input_watermark"}
+    | {"decisions_read_at", "decisions_just_read"}
+)
 """Columns that say when something was done, in time or in the order of deliveries."""
 
 OWNER = frozenset({"client_id", "grain_key", "input_digest"})
@@ -25,11 +29,16 @@ IDENTITY = RUN | MOMENT | OWNER
 KEPT_APART = frozenset(
     {
         *("ops.landing_files", "ops.replaced_rows", "ops.audit_log", "ops.clients", "analytics.dim_client"),
-        *(f"ops.{name}" for name, table in vars(access).items() if isinstance(table, Table)),
+        *(
+            f"{table.schema}.{table.name}"
+            for module in (access, decisions)
+            for table in vars(module).values()
+            if isinstance(table, Table)
+        ),
     }
 )
-"""Tables whose rows are about events, or say who a client is and who may get in, rather than about what is
-known."""
+"""Tables whose rows are about events, say who a client is and who may get in, or what people decided, rather
+than what is known."""
 
 _RUNS_OF = {
     **dict.fromkeys(("forecast_series", "forecast_results"), "forecast_runs"),
