@@ -85,14 +85,17 @@ def recorded_postmaster(data_dir: Path, uid: int) -> psutil.Process | None:
 def processes_of(data_dir: Path, uid: int) -> tuple[list[psutil.Process], list[psutil.Process]]:
     """Whatever the files say: the servers of this data directory, and what is left of those that are gone."""
     title = f"postgres: {cluster_name(data_dir)}: "
-    servers, parts = [], []
+    named_alike, parents, parts = [], {}, []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             if _is_postmaster(process, data_dir, uid):
-                servers.append(process)
+                parents[process.pid] = process.ppid()
+                named_alike.append(process)
             elif process.uids().real == uid and " ".join(process.cmdline()).startswith(title):
                 parts.append(process)
-    return servers, parts
+    # a part that was just made is called as its server is, until it says what it does
+    servers = [process for process in named_alike if parents[process.pid] not in parents]
+    return servers, [*parts, *(process for process in named_alike if process not in servers)]
 
 
 def _is_postmaster(process: psutil.Process, data_dir: Path, uid: int) -> bool:
