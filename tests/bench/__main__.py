@@ -203,9 +203,9 @@ def serving(
     items: Annotated[int, typer.Option("--items", min=1, max=693, help="In each of five stores.")] = 610,
     requests: Annotated[
         int, typer.Option("--requests", min=100, help="Of each kind and number of connections.")
-    ] = 1_700,
+    ] = 1_000,
 ) -> None:
-    """Reads over HTTP at 1, 8 and 32 connections, beside the same statement through the pool without it."""
+    """Reads over HTTP at 1, 8 and 32 connections, beside their queries through the pool without it."""
     from tests.bench import serving as bench
 
     # not a live display: runs send what is printed to their log

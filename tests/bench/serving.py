@@ -24,15 +24,22 @@ import psutil
 import uvicorn
 
 from forecasting_lib.demo import M5Config, generate_m5_layout
+from orchestration.access import page_logins, users
 from orchestration.access.keys import create_key
 from orchestration.access.security_events import Origin
 from orchestration.api.app import build_app
 from orchestration.api.limits import Rates
-from orchestration.api.pool import Pool
+from orchestration.api.pages.series import series_values
+from orchestration.api.pages.session import COOKIE
+from orchestration.api.pool import Connection, Pool
 from orchestration.clients import add_client, sync_partitions, validated
 from orchestration.demo.m5_files import m5_deliveries
-from orchestration.reporting.catalogue import FORECASTS, WORKLIST
-from orchestration.reporting.listings import Listing, Wish, read_page
+from orchestration.reading.gaps import planning_states
+from orchestration.reporting.catalogue import FORECASTS, ITEMS, WORKLIST
+from orchestration.reporting.item_questions import places_of
+from orchestration.reporting.listings import Listing, Wish, Worker, read_page
+from orchestration.reporting.worklist import read_worklist
+from orchestration.reporting.worklist_lines import Wanted
 from orchestration.running.instance import open_instance
 from orchestration.running.runs import find_job, output_sent_to, run_job
 from orchestration.settings import load_settings
@@ -96,61 +103,101 @@ def measure(items: int, requests: int, report: Callable[[str], None]) -> Measure
         report: told what is going on.
     """
     with throw_away_folder() as home:
-        warehouse, key = _planned(home, items, report)
+        warehouse, key, login = _planned(home, items, report)
         with warehouse.transaction() as connection:
             row = connection.execute(
-                'select min(item_id collate "C"), (select count(*) from analytics.dim_series)'
-                " from analytics.planner_worklist where client_id = %s",
+                """
+                select item_id, location_id, (select count(*) from analytics.dim_series)
+                from analytics.planner_worklist
+                where client_id = %s
+                order by priority_rank
+                limit 1
+                """,
                 (CLIENT,),
             ).fetchone()
-        assert row is not None, "an aggregate has a row"
-        assert row[0] is not None, "a plan of so many items has a line"
-        item, series = str(row[0]), int(row[1])
-        kinds: Mapping[str, tuple[Listing, Wish, str]] = {
-            f"worklist, {LINES} lines": (WORKLIST, Wish(limit=LINES), f"worklist?limit={LINES}"),
-            "forecast of an item": (
-                FORECASTS,
-                Wish(limit=500, equal={"item_id": [item]}),
-                f"forecasts?limit=500&item_id={item}",
-            ),
-        }
+        assert row is not None, "a plan of so many items has a line"
+        item, location, series = row
+        kinds = _kinds(item, location, {"X-Api-Key": key}, {"Cookie": f"{COOKIE}={login}"})
         pool = Pool(warehouse)
         pool.open()
         found = []
         with _served() as (port, process):
-            for what, (listing, wish, path) in kinds.items():
+            for kind in kinds:
                 for at_once in AT_ONCE:
-                    report(f"{what}, {at_once} at once")
-                    floor, _ = _rate(at_once, requests, partial(_Direct, pool, listing, wish))
-                    served, errors = _rate(at_once, requests, partial(_Asker, port, path, key))
-                    found.append(Serving(what, at_once, served, floor, errors))
+                    report(f"{kind.what}, {at_once} at once")
+                    floor, _ = _rate(at_once, requests, partial(_Direct, pool, kind))
+                    served, errors = _rate(at_once, requests, partial(_Asker, port, kind))
+                    found.append(Serving(kind.what, at_once, served, floor, errors))
             # the kernel's high-water mark
             peak = int(_status(process.pid)["VmHWM"]) * 1024
         pool.close()
     return Measured(series, found, peak)
 
 
+@dataclass(frozen=True)
+class _Kind:
+    """Something that is asked for: the queries behind it, and its address with who asks."""
+
+    what: str
+    queries: Callable[[Connection], object]
+    path: str
+    headers: Mapping[str, str]
+
+
+def _kinds(item: str, location: str, key: Mapping[str, str], cookie: Mapping[str, str]) -> list[_Kind]:
+    rows = f"/api/v1/clients/{CLIENT}"
+    pages = f"/planner/{CLIENT}"
+
+    def listed(listing: Listing, wish: Wish) -> Callable[[Connection], object]:
+        return lambda connection: read_page(connection, listing, CLIENT, wish)
+
+    def worklist(connection: Connection) -> object:
+        return read_worklist(connection, CLIENT, Wanted()), planning_states(connection, CLIENT)
+
+    def series(connection: Connection) -> object:
+        (about,) = read_page(connection, ITEMS, CLIENT, Wish(1, equal={"item_id": [item]})).rows.to_dicts()
+        places = places_of(connection, CLIENT, item).to_dicts()
+        (place,) = [place for place in places if place["location_id"] == location]
+        return series_values(connection, CLIENT, about, places, place)
+
+    return [
+        _Kind(
+            f"worklist, {LINES} lines",
+            listed(WORKLIST, Wish(limit=LINES)),
+            f"{rows}/worklist?limit={LINES}",
+            key,
+        ),
+        _Kind(
+            "forecast of an item",
+            listed(FORECASTS, Wish(limit=500, equal={"item_id": [item]})),
+            f"{rows}/forecasts?limit=500&item_id={item}",
+            key,
+        ),
+        _Kind("page of the worklist", worklist, f"{pages}/worklist", cookie),
+        _Kind("page of an item", series, f"{pages}/items/{item}?location_id={location}", cookie),
+    ]
+
+
 class _Direct:
     """Asks the database as a route does, in this process."""
 
-    def __init__(self, pool: Pool, listing: Listing, wish: Wish) -> None:
-        self._pool, self._listing, self._wish = pool, listing, wish
+    def __init__(self, pool: Pool, kind: _Kind) -> None:
+        self._pool, self._kind = pool, kind
 
     def ask(self) -> bool:
-        with self._pool.as_client(CLIENT, self._listing.worker, writes=False) as connection:
-            return not read_page(connection, self._listing, CLIENT, self._wish).rows.is_empty()
+        with self._pool.as_client(CLIENT, Worker.READER, writes=False) as connection:
+            return bool(self._kind.queries(connection))
 
 
 class _Asker:
     """One connection over HTTP that is kept."""
 
-    def __init__(self, port: int, path: str, key: str) -> None:
-        self._path = f"/api/v1/clients/{CLIENT}/{path}"
-        self._headers = {"X-Api-Key": key}
+    def __init__(self, port: int, kind: _Kind) -> None:
+        self._kind = kind
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 
     def ask(self) -> bool:
-        self._connection.request("GET", self._path, headers=self._headers)
+        self._connection.request("GET", self._kind.path, headers=dict(self._kind.headers))
         answer = self._connection.getresponse()
         return len(answer.read()) > 0 and answer.status == 200
 
@@ -213,8 +260,8 @@ def _status(pid: int) -> dict[str, str]:
     }
 
 
-def _planned(home: Path, items: int, report: Callable[[str], None]) -> tuple[Warehouse, str]:
-    """A client whose plan is published, and a key that reads it."""
+def _planned(home: Path, items: int, report: Callable[[str], None]) -> tuple[Warehouse, str, str]:
+    """A client whose plan is published, a key that reads it, and the login of a browser."""
     os.environ.update(
         {
             "DATABASE_URL": start_embedded(home / "postgres"),
@@ -249,5 +296,10 @@ def _planned(home: Path, items: int, report: Callable[[str], None]) -> tuple[War
     if not outcome.succeeded:
         raise RuntimeError("; ".join(outcome.problems))
     with warehouse.transaction() as connection:
-        key = create_key(connection, CLIENT, "bench", ["read"], 1, Origin(actor="bench"))
-    return warehouse, key
+        origin = Origin(actor="bench")
+        key = create_key(connection, CLIENT, "bench", ["read"], 1, origin)
+        user_id = users.add_user(connection, "planner@example.com", None, origin)
+        users.set_role(connection, "planner@example.com", CLIENT, "planner", origin)
+        login = page_logins.begin(connection, user_id)
+    assert login is not None, "a user who was just added is active"
+    return warehouse, key, login
