@@ -55,7 +55,11 @@ OF_THE_API: Mapping[str, Rights] = {
 knows what an operator chooses by."""
 
 _DELIVERED: Mapping[str, Rights] = {
-    table: {"select": ()} for table in ("ops.landing_files", "ops.rejected_rows", "staging.purchase_orders")
+    table: {"select": ()}
+    for table in (
+        *("ops.landing_files", "ops.rejected_rows"),
+        *("staging.purchase_orders", "staging.suppliers"),
+    )
 }
 """A client's own login is told of it in ``analytics.feeds``."""
 

@@ -27,6 +27,7 @@ from orchestration.planning.orders import ExportedOrder, end_lines, export
 from orchestration.reading.gaps import PlanningState, planning_states
 from orchestration.reporting.listings import Worker
 from orchestration.reporting.order_book import Line, Sent, sent_order, sent_orders, waiting_orders
+from orchestration.reporting.suppliers import suppliers_of
 
 _PATH = f"{session.PATH}/{{client_id}}/orders"
 _MOST_FILES = 200
@@ -123,6 +124,7 @@ def _overview(
         planning = _planning(connection, visit)
     with visit.work.reading(Worker.WRITER) as connection:
         waiting = waiting_orders(connection, visit.client_id)
+        suppliers = suppliers_of(connection, visit.client_id)
         orders, following = sent_orders(
             connection,
             visit.client_id,
@@ -135,6 +137,7 @@ def _overview(
     )
     values: dict[str, Any] = {
         "waiting": waiting,
+        "suppliers": suppliers,
         "orders": orders,
         "following": following,
         "is_first": not before,

@@ -9,7 +9,7 @@ done is said at the line that it is about, and leaves alone what was typed into 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import groupby
@@ -27,6 +27,8 @@ from orchestration.api.pages.visits import Form, Plans, Reads, Visit
 from orchestration.api.pages.worklist_filters import query_of, wanted_of
 from orchestration.planning.decisions import DecisionError, decide, withdraw
 from orchestration.reading.gaps import about, find_gaps, of_severity, planning_states
+from orchestration.reporting.listings import Worker
+from orchestration.reporting.suppliers import Supplier, suppliers_of
 from orchestration.reporting.worklist import proposed_in, read_worklist
 from orchestration.reporting.worklist_lines import LINES_OF_A_PAGE, NOT_NAMED, Line, Wanted
 from orchestration.warehouse.gap_vocabulary import Concern
@@ -96,6 +98,10 @@ def _list(
             lines, choices = read_worklist(connection, visit.client_id, wanted)
         planning = planning_states(connection, visit.client_id).get(visit.client_id)
         gaps = [] if choices.lines else of_severity(find_gaps(connection, visit.client_id), "error")
+    suppliers: Mapping[str, Supplier] = {}
+    if wanted.by_supplier:
+        with visit.work.reading(Worker.WRITER) as connection:
+            suppliers = suppliers_of(connection, visit.client_id)
     people = visit.names(line.decided_by for line in lines if line.decided_by is not None)
     values: dict[str, Any] = {
         "said": said,
@@ -112,6 +118,7 @@ def _list(
         "nothing": next(iter(about(gaps, _ABOUT_ORDERS)), None)
         or worklist_words.nothing(wanted, choices, planning),
         "people": people,
+        "suppliers": suppliers,
         "here": f"{visit.base}/worklist",
         "usual": Wanted(),
         "query_of": query_of,

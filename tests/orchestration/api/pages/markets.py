@@ -20,6 +20,8 @@ ITEMS = tuple(f"M{number:03}" for number in range(40))
 ACME, BOLT, EVIL = "acme", "bolt", '"><b>evil</b>/..?&#'
 SUPPLIERS = (ACME, BOLT, EVIL, None)
 COST = 12.5
+MINIMA = {ACME: COST, BOLT: 10_000_000.0}
+"""What a supplier accepts at least: one unit, and more than anybody orders."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,14 @@ def open_market(settings: Settings, warehouse: Warehouse, client_id: str) -> Mar
                 "formula": FORMULA,
             },
         )
+        for supplier_id, least in MINIMA.items():
+            connection.execute(
+                """
+                insert into staging.suppliers (client_id, supplier_id, name, min_order_value, file_id)
+                values (%s, %s, %s, %s, 1)
+                """,
+                (client_id, supplier_id, f"{supplier_id.title()} & Sons", least),
+            )
         # stock of the day before, so that its plan knows a position, of all items but one
         connection.execute(
             """

@@ -119,6 +119,9 @@ def test_everything_leaves_in_one_archive(planner: Browser, market: Market, ware
         line for supplier in (ACME, BOLT) for line in open_lines(warehouse, market, 1, supplier_id=supplier)
     ]
     approve(planner, market, lines)
+    waiting = planner.page(market.path("/orders"))
+    assert "at least the minimum of" in waiting
+    assert "below the minimum</strong>" in waiting
     answer = planner.send(market.path("/orders"), {"all": "1"})
     numbers = re.findall(r"<strong>(FC\d{6})</strong>", answer.text)
     assert len(numbers) >= 2

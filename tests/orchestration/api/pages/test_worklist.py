@@ -145,6 +145,11 @@ def test_the_lines_of_a_supplier_stand_together_under_their_total(
             """,
             (market.client_id,),
         ).fetchall()
+    standings = {
+        "acme": 'at least the minimum of <data class="n" value="12.5"',
+        BOLT: "below the minimum</strong> of",
+        EVIL: "minimum not known",
+    }
     heads = re.findall(r'<tr role="row" class="group">.*?</tr>', page, re.DOTALL)
     assert len(heads) == len(totals) == 4
     for supplier, lines, units in totals:
@@ -152,7 +157,9 @@ def test_the_lines_of_a_supplier_stand_together_under_their_total(
         (head,) = [head for head in heads if named in head]
         assert f'value="{lines}"' in head
         assert f'value="{units:g}"' in head
-    assert "What a supplier accepts at least is not in the plan" in page
+        assert standings.get(supplier, "") in head
+        assert ("minimum" in head) is (supplier is not None)
+    assert "Acme &amp; Sons" in page
 
 
 def test_a_line_says_what_changed_since_the_plan_before(
