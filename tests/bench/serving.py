@@ -53,6 +53,8 @@ CLIENT = "bench"
 LAST_DAY = date(2016, 5, 22)
 STORES = ("CA_1", "CA_2", "TX_1", "TX_2", "WI_1")
 AT_ONCE = (1, 8, 32)
+PEOPLE_AT_ONCE = (1, 8)
+"""A page asks for more than a program does, and fewer people than programs ask at once."""
 LINES = 50
 _UNLIMITED = Rates(address=10_000_000, caller=10_000_000, logins=10_000_000)
 _START_SECONDS = 60.0
@@ -123,7 +125,7 @@ def measure(items: int, requests: int, report: Callable[[str], None]) -> Measure
         found = []
         with _served() as (port, process):
             for kind in kinds:
-                for at_once in AT_ONCE:
+                for at_once in kind.at_once:
                     report(f"{kind.what}, {at_once} at once")
                     floor, _ = _rate(at_once, requests, partial(_Direct, pool, kind))
                     served, errors = _rate(at_once, requests, partial(_Asker, port, kind))
@@ -142,6 +144,7 @@ class _Kind:
     queries: Callable[[Connection], object]
     path: str
     headers: Mapping[str, str]
+    at_once: tuple[int, ...] = AT_ONCE
 
 
 def _kinds(item: str, location: str, key: Mapping[str, str], cookie: Mapping[str, str]) -> list[_Kind]:
@@ -173,8 +176,10 @@ def _kinds(item: str, location: str, key: Mapping[str, str], cookie: Mapping[str
             f"{rows}/forecasts?limit=500&item_id={item}",
             key,
         ),
-        _Kind("page of the worklist", worklist, f"{pages}/worklist", cookie),
-        _Kind("page of an item", series, f"{pages}/items/{item}?location_id={location}", cookie),
+        _Kind("page of the worklist", worklist, f"{pages}/worklist", cookie, PEOPLE_AT_ONCE),
+        _Kind(
+            "page of an item", series, f"{pages}/items/{item}?location_id={location}", cookie, PEOPLE_AT_ONCE
+        ),
     ]
 
 
