@@ -44,14 +44,17 @@ def orders(request: Request, visit: Reads) -> Response:
 @router.post(_PATH)
 def sent(request: Request, visit: Plans, form: Form) -> Response:
     """Send approved lines, or take an approval back."""
+    left: Sequence[ExportedOrder] = ()
     try:
         with visit.work.writing() as connection:
             if "withdraw" in form:
                 withdraw(connection, visit.client_id, ids_of(form, "withdraw"), visit.work.asked_by)
-                return _overview(request, visit, said="The line is open in the worklist again.")
-            left = export(connection, visit.client_id, visit.work.asked_by, _suppliers(form))
+            else:
+                left = export(connection, visit.client_id, visit.work.asked_by, _suppliers(form))
     except (FormError, DecisionError) as error:
         return _overview(request, visit, problem=error.sentence, status=_status(error))
+    if "withdraw" in form:
+        return _overview(request, visit, said="The line is open in the worklist again.")
     if not left:
         return _overview(request, visit, problem="Nothing waits to be sent any more.", status=409)
     return _overview(request, visit, left=left)

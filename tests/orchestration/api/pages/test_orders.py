@@ -146,6 +146,7 @@ def test_an_approval_that_has_not_left_is_taken_back(
     )
     back = planner.send(market.path("/orders"), {"withdraw": decision})
     assert "open in the worklist again" in back.text
+    assert decision not in back.text
     assert decided(warehouse, market, lines) == []
     assert planner.send(market.path("/orders"), {"withdraw": decision}).status_code == 409
 
