@@ -1,7 +1,7 @@
 """A delivery over HTTP: bytes into the client's landing folder, once, and where to ask what became of them.
 
 Belongs here: what the route and the page share. Does not belong here: how the bytes travel
-(``routes.deliveries``, ``pages.deliveries``), what is in them, which the landing reader judges.
+(``routes.deliveries``, ``pages.data``), what is in them, which the landing reader judges.
 """
 
 from __future__ import annotations

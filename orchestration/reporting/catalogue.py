@@ -11,7 +11,7 @@ from typing import LiteralString
 from forecasting_lib.panel import QUANTILE_COLUMNS
 from orchestration.reporting.decided import DECIDED, ORDERED
 from orchestration.reporting.listings import Listing, Worker, fields
-from orchestration.reporting.questions import latest_run
+from orchestration.reporting.questions import latest_plan, latest_run
 
 _LATEST_FORECAST: LiteralString = f"""(
     select
@@ -21,14 +21,9 @@ _LATEST_FORECAST: LiteralString = f"""(
     where runs.client_id = {{client}} and runs.run_id = ({latest_run("{client}")})
 )"""
 
-_LATEST_LEAD_TIME_DEMAND: LiteralString = """(
+_LATEST_LEAD_TIME_DEMAND: LiteralString = f"""(
     select demand.*, runs.as_of_date
-    from (
-        select client_id, run_id, as_of_date from analytics.inventory_runs
-        where client_id = {client} and is_current
-        order by as_of_date desc
-        limit 1
-    ) as runs
+    from ({latest_plan("{client}")}) as runs
     inner join analytics.lead_time_demand as demand using (client_id, run_id)
 )"""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from orchestration.reporting.questions import latest_plan
 from orchestration.warehouse.asking import Place
 from orchestration.warehouse.bulk import read_frame, render
 
@@ -46,30 +47,25 @@ def find_items(place: Place, client_id: str, text: str, after: str | None, limit
     rows = read_frame(
         place,
         render(
-            """
+            f"""
             with page as (
                 select item_id, name, category, supplier_id
                 from analytics.dim_item
-                where client_id = {c}
-                    and (item_id ilike {pattern} or name ilike {pattern})
-                    and ({after}::text is null or item_id > {after})
+                where client_id = {{c}}
+                    and (item_id ilike {{pattern}} or name ilike {{pattern}})
+                    and ({{after}}::text is null or item_id > {{after}})
                 order by item_id
-                limit {limit}
+                limit {{limit}}
             ),
 
             listed as (
                 select item_id, count(*) as locations
                 from analytics.dim_series
-                where client_id = {c} and item_id in (select item_id from page)
+                where client_id = {{c}} and item_id in (select item_id from page)
                 group by item_id
             ),
 
-            run as (
-                select run_id from analytics.inventory_runs
-                where client_id = {c} and is_current
-                order by as_of_date desc
-                limit 1
-            ),
+            run as ({latest_plan("{c}")}),
 
             stock as (
                 select
@@ -78,7 +74,7 @@ def find_items(place: Place, client_id: str, text: str, after: str | None, limit
                     count(*) filter (where on_hand_qty is null) as without_stock,
                     count(*) filter (where on_hand_qty is null or lead_time_days is null) as undecided
                 from analytics.inventory_metrics
-                where client_id = {c} and run_id = (select run_id from run)
+                where client_id = {{c}} and run_id = (select run_id from run)
                     and item_id in (select item_id from page)
                 group by item_id
             ),
@@ -89,7 +85,7 @@ def find_items(place: Place, client_id: str, text: str, after: str | None, limit
                     count(*) as lines,
                     (array_agg(urgency order by priority_rank))[1] as urgency
                 from analytics.replenishment_plan
-                where client_id = {c} and run_id = (select run_id from run)
+                where client_id = {{c}} and run_id = (select run_id from run)
                     and item_id in (select item_id from page)
                 group by item_id
             )
@@ -137,13 +133,8 @@ def places_of(place: Place, client_id: str, item_id: str) -> pl.DataFrame:
     return read_frame(
         place,
         render(
-            """
-            with run as (
-                select run_id, as_of_date from analytics.inventory_runs
-                where client_id = {c} and is_current
-                order by as_of_date desc
-                limit 1
-            ),
+            f"""
+            with run as ({latest_plan("{c}")}),
 
             proposed as (
                 select
@@ -151,7 +142,7 @@ def places_of(place: Place, client_id: str, item_id: str) -> pl.DataFrame:
                     count(*) as lines,
                     (array_agg(urgency order by priority_rank))[1] as urgency
                 from analytics.replenishment_plan
-                where client_id = {c} and run_id = (select run_id from run) and item_id = {item}
+                where client_id = {{c}} and run_id = (select run_id from run) and item_id = {{item}}
                 group by location_id
             )
 
@@ -178,7 +169,7 @@ def places_of(place: Place, client_id: str, item_id: str) -> pl.DataFrame:
                 on metrics.client_id = series.client_id and metrics.run_id = (select run_id from run)
                 and metrics.item_id = series.item_id and metrics.location_id = series.location_id
             left join proposed on proposed.location_id = series.location_id
-            where series.client_id = {c} and series.item_id = {item}
+            where series.client_id = {{c}} and series.item_id = {{item}}
             order by series.location_id
             """,
             c=client_id,

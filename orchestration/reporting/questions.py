@@ -35,6 +35,16 @@ def latest_run(client: LiteralString) -> LiteralString:
     """
 
 
+def latest_plan(client: LiteralString) -> LiteralString:
+    """The inventory run in use with the latest as-of date, as a query; the client is given in SQL."""
+    return f"""
+        select latest.* from analytics.inventory_runs as latest
+        where latest.client_id = {client} and latest.is_current
+        order by latest.as_of_date desc
+        limit 1
+    """
+
+
 def latest_models(place: Place, client_id: str) -> pl.DataFrame:
     """The models of the latest current forecast run, the leading one first.
 

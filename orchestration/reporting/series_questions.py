@@ -17,6 +17,7 @@ from typing import Any
 import polars as pl
 
 from forecasting_lib.grain import Grain
+from orchestration.reporting.questions import latest_plan
 from orchestration.stages.pictures import HISTORY_PERIODS
 from orchestration.warehouse.asking import Place
 from orchestration.warehouse.bulk import read_frame, render
@@ -54,7 +55,7 @@ def series_plan(place: Place, series: Series) -> dict[str, Any] | None:
     found = read_frame(
         place,
         render(
-            """
+            f"""
             select
                 run.run_id::text as run_id,
                 run.as_of_date,
@@ -103,7 +104,7 @@ def series_plan(place: Place, series: Series) -> dict[str, Any] | None:
                 metrics.demand_class,
                 metrics.unit_cost::float8 as unit_cost,
                 metrics.stock_value,
-                coalesce(metrics.flags, '{{}}') as flags,
+                coalesce(metrics.flags, '{{{{}}}}') as flags,
                 demand.protection_days,
                 demand.q50_qty,
                 demand.q80_qty,
@@ -111,18 +112,13 @@ def series_plan(place: Place, series: Series) -> dict[str, Any] | None:
                 demand.q95_qty,
                 demand.q98_qty,
                 demand.q99_qty
-            from (
-                select * from analytics.inventory_runs
-                where client_id = {c} and is_current
-                order by as_of_date desc
-                limit 1
-            ) as run
+            from ({latest_plan("{c}")}) as run
             left join analytics.inventory_metrics as metrics
-                on metrics.client_id = {c} and metrics.run_id = run.run_id
-                and metrics.item_id = {item} and metrics.location_id = {location}
+                on metrics.client_id = {{c}} and metrics.run_id = run.run_id
+                and metrics.item_id = {{item}} and metrics.location_id = {{location}}
             left join analytics.lead_time_demand as demand
-                on demand.client_id = {c} and demand.run_id = run.run_id
-                and demand.item_id = {item} and demand.location_id = {location}
+                on demand.client_id = {{c}} and demand.run_id = run.run_id
+                and demand.item_id = {{item}} and demand.location_id = {{location}}
             """,
             **series.names,
         ),
