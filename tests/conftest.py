@@ -193,24 +193,36 @@ def instance(settings: Settings, warehouse: Warehouse) -> Iterator[dg.DagsterIns
 SMALL_RETAILER = RetailerConfig(end_date=date(2026, 6, 30), days=400, n_items=14, n_locations=2)
 
 
-@pytest.fixture(scope="session")
-def pipeline_client(settings: Settings, warehouse: Warehouse, instance: dg.DagsterInstance) -> Client:
-    """A small retailer whose pipeline ran twice: before and after its last 28 days landed."""
+def run_retailer(
+    settings: Settings,
+    warehouse: Warehouse,
+    instance: dg.DagsterInstance,
+    config: RetailerConfig,
+    client_id: str,
+    name: str,
+) -> Client:
+    """A generated retailer whose pipeline ran twice: before and after its last 28 days landed."""
     client = validated(
-        client_id="small_retail",
-        name="Small Retail",
+        client_id=client_id,
+        name=name,
         grain="day",
         country="IE",
         models=["ma7", "seasonal_naive"],
     )
     add_client(warehouse, client)
     instance.add_dynamic_partitions("clients", [client.client_id])
-    first, later = hold_back_retailer(generate_retailer(SMALL_RETAILER).deliveries())
+    first, later = hold_back_retailer(generate_retailer(config).deliveries())
     for part, frames in (("_first", first), ("_later", later)):
         deliver(settings, client.client_id, frames, part)
         outcome = run_job(warehouse, instance, find_job("client_pipeline"), client.client_id)
         assert outcome.succeeded, outcome.problems
     return client
+
+
+@pytest.fixture(scope="session")
+def pipeline_client(settings: Settings, warehouse: Warehouse, instance: dg.DagsterInstance) -> Client:
+    """A small retailer whose pipeline ran twice."""
+    return run_retailer(settings, warehouse, instance, SMALL_RETAILER, "small_retail", "Small Retail")
 
 
 @pytest.hookimpl(trylast=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from types import ModuleType
 
 from psycopg import sql
 from sqlalchemy import Table
@@ -26,15 +27,19 @@ OWNER = frozenset({"client_id", "grain_key", "input_digest"})
 IDENTITY = RUN | MOMENT | OWNER
 """What may differ between two clients with the same work; every other column is compared."""
 
+
+def _tables_of(module: ModuleType) -> set[str]:
+    return {f"{table.schema}.{table.name}" for table in vars(module).values() if isinstance(table, Table)}
+
+
+OF_PEOPLE = frozenset(_tables_of(decisions))
+"""Tables of what people decided."""
+
 KEPT_APART = frozenset(
     {
         *("ops.landing_files", "ops.replaced_rows", "ops.audit_log", "ops.clients", "analytics.dim_client"),
-        *(
-            f"{table.schema}.{table.name}"
-            for module in (access, decisions)
-            for table in vars(module).values()
-            if isinstance(table, Table)
-        ),
+        *_tables_of(access),
+        *OF_PEOPLE,
     }
 )
 """Tables whose rows are about events, say who a client is and who may get in, or what people decided, rather

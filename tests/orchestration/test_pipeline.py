@@ -12,7 +12,7 @@ import dagster as dg
 import polars as pl
 import pytest
 from psycopg import sql
-from sqlalchemy import Float, Integer, Numeric, Table
+from sqlalchemy import Float, Integer, Numeric
 
 from forecasting_lib.demo import generate_retailer, hold_back_retailer
 from orchestration.clients import Client, add_client, sync_partitions, validated
@@ -21,9 +21,8 @@ from orchestration.settings import Settings
 from orchestration.warehouse.bulk import read_frame, render
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import metadata
-from orchestration.warehouse.tables.analytics import decisions
 from tests.conftest import SMALL_RETAILER, deliver
-from tests.orchestration.fingerprints import IDENTITY, compared_columns, fingerprints
+from tests.orchestration.fingerprints import IDENTITY, OF_PEOPLE, compared_columns, fingerprints
 
 pytestmark = pytest.mark.starts_first
 
@@ -36,9 +35,6 @@ NOT_OF_THIS_RETAILER = {
 }
 """Tables that stay empty: its rows are good and final, it is planned by day, delivers no opening days and has
 no source."""
-
-OF_PEOPLE = {f"analytics.{table.name}" for table in vars(decisions).values() if isinstance(table, Table)}
-"""Tables that stay empty, too: nobody decides about its worklist."""
 
 FOLLOWS_A_FORECAST = [
     f"analytics.{table}"

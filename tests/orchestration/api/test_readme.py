@@ -6,20 +6,17 @@ import os
 import re
 import shutil
 import subprocess
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 
 from orchestration.api.app import build_app
 from orchestration.settings import Settings
 from orchestration.warehouse.server import Warehouse
 from tests.docs.pages import ROOT, code_blocks
+from tests.orchestration.api.serving import served
 from tests.orchestration.api.shops import Shop
-from tests.orchestration.test_sensors import free_port
 
 
 def lines() -> list[str]:
@@ -38,19 +35,8 @@ def lines() -> list[str]:
 @pytest.fixture(scope="module")
 def address(settings: Settings, warehouse: Warehouse) -> Iterator[str]:
     """Of the API behind a real uvicorn."""
-    with free_port() as port:
-        pass
-    server = uvicorn.Server(
-        uvicorn.Config(build_app(warehouse, settings), port=port, log_level="error", server_header=False)
-    )
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.05)
-    yield f"http://127.0.0.1:{port}/api/v1"
-    server.should_exit = True
-    thread.join()
+    with served(build_app(warehouse, settings)) as address:
+        yield f"{address}/api/v1"
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")

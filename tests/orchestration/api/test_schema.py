@@ -46,6 +46,17 @@ NAMES_NOBODY = ("/api/v1/auth/", "/api/v1/me", "/healthz", "/readyz", "/metrics"
 load_all_checks()
 
 
+def at_most(tries: int) -> trying:
+    """So many requests of an operation, the documented examples among them."""
+    return trying(
+        max_examples=tries,
+        deadline=None,
+        database=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("caller", CALLERS)
 def test_every_answer_is_one_of_the_documents(
@@ -65,13 +76,7 @@ def test_every_answer_is_one_of_the_documents(
             assert isinstance(found, Ok), found
             operation = found.ok()
 
-            @trying(
-                max_examples=TRIES,
-                deadline=None,
-                database=None,
-                phases=[Phase.explicit, Phase.generate],
-                suppress_health_check=list(HealthCheck),
-            )
+            @at_most(TRIES)
             @given(case=operation.as_strategy())
             def ask(case: schemathesis.Case[Any]) -> None:
                 for name in ("Authorization", "X-Api-Key"):
@@ -109,13 +114,7 @@ def test_with_the_names_of_another_client_nothing_is_answered_and_nothing_writte
             if operation.path.startswith(NAMES_NOBODY):
                 continue
 
-            @trying(
-                max_examples=FOREIGN_TRIES,
-                deadline=None,
-                database=None,
-                phases=[Phase.explicit, Phase.generate],
-                suppress_health_check=list(HealthCheck),
-            )
+            @at_most(FOREIGN_TRIES)
             @given(case=operation.as_strategy())
             def ask(case: schemathesis.Case[Any]) -> None:
                 harvested.put_into(case)

@@ -10,8 +10,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,23 +18,21 @@ from urllib.parse import urlsplit
 
 import dagster as dg
 import pytest
-import uvicorn
 from playwright.sync_api import Page, expect, sync_playwright
 
-from forecasting_lib.demo import RetailerConfig, generate_retailer, hold_back_retailer
+from forecasting_lib.demo import RetailerConfig
 from orchestration.access import users
 from orchestration.api.app import build_app
-from orchestration.clients import Client, add_client, validated
+from orchestration.clients import Client
 from orchestration.landing.discovery import settled
 from orchestration.landing.folder import scan
-from orchestration.running.runs import find_job, run_job
 from orchestration.settings import Settings
 from orchestration.stages.ingestion import ingest_files
 from orchestration.warehouse.server import Warehouse
-from tests.conftest import SMALL_RETAILER, deliver
+from tests.conftest import SMALL_RETAILER, run_retailer
 from tests.orchestration.api.conftest import MANY
+from tests.orchestration.api.serving import served
 from tests.orchestration.api.shops import ORIGIN, PASSWORD
-from tests.orchestration.test_sensors import free_port
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -56,20 +52,7 @@ GRAVE = ("serious", "critical")
 @pytest.fixture(scope="module")
 def client(settings: Settings, warehouse: Warehouse, instance: dg.DagsterInstance) -> Client:
     """A retailer with the plan of its last day and the one of four weeks before, a planner and a manager."""
-    client = validated(
-        client_id="morning",
-        name="Demo Retail",
-        grain="day",
-        country="IE",
-        models=["ma7", "seasonal_naive"],
-    )
-    add_client(warehouse, client)
-    instance.add_dynamic_partitions("clients", [client.client_id])
-    first, later = hold_back_retailer(generate_retailer(RETAILER).deliveries())
-    for part, frames in (("_first", first), ("_later", later)):
-        deliver(settings, client.client_id, frames, part)
-        outcome = run_job(warehouse, instance, find_job("client_pipeline"), client.client_id)
-        assert outcome.succeeded, outcome.problems
+    client = run_retailer(settings, warehouse, instance, RETAILER, "morning", "Demo Retail")
     with warehouse.transaction() as connection:
         users.add_user(connection, EMAIL, PASSWORD, ORIGIN)
         users.set_role(connection, EMAIL, client.client_id, "manager", ORIGIN)
@@ -79,21 +62,8 @@ def client(settings: Settings, warehouse: Warehouse, instance: dg.DagsterInstanc
 @pytest.fixture(scope="module")
 def address(settings: Settings, warehouse: Warehouse) -> Iterator[str]:
     """Of the service, behind a real uvicorn."""
-    with free_port() as port:
-        pass
-    server = uvicorn.Server(
-        uvicorn.Config(
-            build_app(warehouse, settings, MANY), port=port, log_level="error", server_header=False
-        )
-    )
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.05)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join()
+    with served(build_app(warehouse, settings, MANY)) as address:
+        yield address
 
 
 @dataclass
