@@ -110,8 +110,10 @@ class Visit:
         """Whom the rows of the client mean: a user's address, which key, or who works at the terminal."""
         named = set(asked_by)
         users = {name: user_id for name in named if (user_id := _user_id(name)) is not None}
-        with self.among_identities() as connection:
-            emails = emails_of(connection, users.values())
+        emails = {}
+        if users:
+            with self.among_identities() as connection:
+                emails = emails_of(connection, users.values())
         keys = {name: f"the key {name}" for name in named if name.startswith(KEY_PREFIX)}
         return (
             {name: name for name in named}
