@@ -8,7 +8,6 @@ lists those, with what an administrator can do.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import psycopg
 from sqlalchemy import make_url
 
 from orchestration.warehouse.server import Warehouse, libpq_spelling
-from tests.orchestration.warehouse.logins import PASSWORD
+from tests.orchestration.warehouse.logins import PASSWORD, connected
 
 Connection = psycopg.Connection[Any]
 
@@ -403,22 +402,10 @@ def _session(warehouse: Warehouse, client_id: str, database: str) -> Iterator[Co
     if database not in ("warehouse", "instance"):
         url = url.set(database=database)
     role = warehouse.roles.client(client_id)
-    with _connected(libpq_spelling(url), role) as connection:
+    with connected(libpq_spelling(url), role) as connection:
         connection.execute("set default_transaction_read_only = off")
         connection.execute("set lock_timeout = '2s'")
         yield connection
-
-
-def _connected(url: str, role: str) -> Connection:
-    """A session of the attacker, once the server has ended those of the attacks before."""
-    deadline = time.monotonic() + 60.0
-    while True:
-        try:
-            return psycopg.connect(url, user=role, password=PASSWORD, autocommit=True, connect_timeout=10)
-        except psycopg.OperationalError as error:
-            if "too many connections for role" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
 
 
 def _run(connection: Connection, text: str, names: Mapping[str, str]) -> list[Any]:

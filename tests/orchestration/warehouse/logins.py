@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date
 from typing import Any
 
@@ -15,10 +16,24 @@ from orchestration.warehouse.tenancy import set_client_password
 PASSWORD = "correct horse/battery:staple"
 
 
+_PATIENCE_SECONDS = 60.0
+
+
 def login(warehouse: Warehouse, client_id: str, password: str = PASSWORD) -> psycopg.Connection[Any]:
     """A session of a client's own role on the warehouse's database."""
-    role = warehouse.roles.client(client_id)
-    return psycopg.connect(warehouse.libpq_url(), user=role, password=password, autocommit=True)
+    return connected(warehouse.libpq_url(), warehouse.roles.client(client_id), password)
+
+
+def connected(url: str, role: str, password: str = PASSWORD) -> psycopg.Connection[Any]:
+    """A session of a role, once the server has ended those that count against its limit and were closed."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return psycopg.connect(url, user=role, password=password, autocommit=True, connect_timeout=10)
+        except psycopg.OperationalError as error:
+            if "too many connections for role" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
 
 
 def log_in(warehouse: Warehouse, client_id: str, *, autocommit: bool = False) -> psycopg.Connection[Any]:

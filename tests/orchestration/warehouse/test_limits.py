@@ -139,8 +139,9 @@ def test_a_client_of_many_connections_leaves_the_pipeline_its_own(warehouse: War
     try:
         allowed = stored(warehouse, client).connections
         opened += [login(warehouse, client) for _ in range(allowed)]
+        role = warehouse.roles.client(client)
         with pytest.raises(psycopg.OperationalError, match="too many connections for role"):
-            login(warehouse, client)
+            psycopg.connect(warehouse.libpq_url(), user=role, password=PASSWORD)
         with warehouse.transaction() as connection:
             assert connection.execute("select 1").fetchone() == (1,)
     finally:
