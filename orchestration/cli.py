@@ -104,7 +104,7 @@ for command, example in (
     (work.status, "forecaster status"),
     (doctor.doctor, "forecaster doctor --sql | psql"),
     (work.report, "forecaster report --client acme --output acme.html"),
-    (work.sql, "forecaster sql --client acme -c 'select * from planner_worklist limit 10'"),
+    (work.sql, "forecaster sql --client acme -c 'select * from data_freshness'"),
     (backup.backup, "forecaster backup /mnt/backups/forecaster.zip"),
     (backup.restore, "forecaster restore /mnt/backups/forecaster.zip"),
     (installation.up, "forecaster up --port 3000"),

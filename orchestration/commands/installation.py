@@ -116,7 +116,8 @@ def demo() -> None:
         "  forecaster user add you@example.com --operator    # with its password you sign in\n"
         "  forecaster up    # the UI, schedules and sensors, the API, and on http://127.0.0.1:8000/planner\n"
         "                   # the planner's page\n"
-        f"  forecaster sql --client {DEMO_IDS[0]} -c 'select * from planner_worklist limit 10'\n"
+        f"  forecaster sql --client {DEMO_IDS[0]}"
+        " -c 'select * from planner_worklist order by priority_rank limit 10'\n"
         "  forecaster client guess my_sales.csv    # your own data: what it is, and what to run",
         soft_wrap=True,
     )

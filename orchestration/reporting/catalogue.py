@@ -21,6 +21,12 @@ _LATEST_FORECAST: LiteralString = f"""(
     where runs.client_id = {{client}} and runs.run_id = ({latest_run("{client}")})
 )"""
 
+_LATEST_WORKLIST: LiteralString = f"""(
+    select * from analytics.planner_worklist
+    where client_id = {{client}} and run_id = (select run_id from ({latest_plan("{client}")}) as latest)
+)"""
+"""Told which run it is, the server reads the lines by rank and stops at the end of the page."""
+
 _LATEST_LEAD_TIME_DEMAND: LiteralString = f"""(
     select demand.*, runs.as_of_date
     from ({latest_plan("{client}")}) as runs
@@ -39,7 +45,7 @@ _OF_SERIES = ("item_id", "location_id")
 WORKLIST = Listing(
     name="worklist",
     sentence="One line to decide: what to order, expedite or look at, the most urgent first.",
-    relation="analytics.planner_worklist",
+    relation=_LATEST_WORKLIST,
     fields=fields(
         "priority_rank:whole urgency action item_id item_name location_id location_name supplier_id "
         "order_qty:number order_date:day receipt_date:day order_value:number on_hand_qty:number "

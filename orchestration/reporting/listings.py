@@ -172,8 +172,11 @@ def _query(listing: Listing, client_id: str, wish: Wish, names: Sequence[str]) -
         sql.SQL(", ").join(listing.by_name[name].selected for name in names),
         sql.SQL(listing.relation).format(client=client),
         sql.SQL(" and ").join(conditions),
+        # as it is stored, not as it is selected: an index knows the order of that
         sql.SQL(", ").join(
-            sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL("desc" if listing.descending else "asc"))
+            sql.SQL("listed.{} {}").format(
+                sql.Identifier(name), sql.SQL("desc" if listing.descending else "asc")
+            )
             for name in listing.key
         ),
         sql.Literal(wish.limit + 1),

@@ -5,17 +5,18 @@ Belongs here: the queries. Does not belong here: what is asked and answered (``w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import fields
+from collections.abc import Mapping, Sequence
 from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
 from psycopg.rows import class_row, dict_row
 
+from orchestration.reporting.questions import latest_plan
 from orchestration.reporting.worklist_lines import (
     LINES_OF_A_PAGE,
     NOT_NAMED,
+    Change,
     Choices,
     Line,
     Proposed,
@@ -26,45 +27,73 @@ from orchestration.reporting.worklist_lines import (
 Connection = psycopg.Connection[Any]
 
 _JUDGED: LiteralString = """
-    listed as (
+    judged as materialized (
         select
-            worklist.*,
+            priority_rank,
+            supplier_id,
+            location_id,
+            location_name,
+            abc_xyz_class,
+            urgency,
+            state,
             case
                 when is_new then 'new'
                 when array_position(urgencies, urgency) < array_position(urgencies, earlier_urgency)
                     then 'more_urgent'
                 when is_new is not null and order_qty is distinct from earlier_order_qty then 'quantity'
-            end as change
-        from analytics.planner_worklist as worklist
+            end as change,
+            is_new is not null as is_compared,
+            action <> 'expedite' as is_order,
+            coalesce(decided_qty, order_qty) as line_qty,
+            coalesce(decided_qty * unit_cost, order_value) as line_value,
+            value_at_risk,
+            %(text)s = ''
+            or strpos(lower(item_id), lower(%(text)s)) > 0
+            or strpos(lower(coalesce(item_name, '')), lower(%(text)s)) > 0 as is_named
+        from analytics.planner_worklist
         cross join (
             select array['stocked_out', 'late', 'today', 'this_week', 'planned'] as urgencies
         ) as vocabulary
         where client_id = %(client)s
-    ),
-
-    judged as materialized (
-        select
-            listed.*,
-            action <> 'expedite' as is_order,
-            coalesce(decided_qty * unit_cost, order_value) as line_value,
-            (
-                %(text)s = ''
-                or strpos(lower(item_id), lower(%(text)s)) > 0
-                or strpos(lower(coalesce(item_name, '')), lower(%(text)s)) > 0
-            ) and (not %(only_changed)s or change is not null) as is_sought,
-            %(supplier)s::text is null or coalesce(supplier_id, %(not_named)s) = %(supplier)s as of_supplier,
-            %(location)s::text is null or location_id = %(location)s as of_location,
-            %(abc_xyz)s::text is null
-            or starts_with(coalesce(abc_xyz_class, %(not_named)s), %(abc_xyz)s) as of_class,
-            %(urgencies)s::text[] = '{}' or urgency = any(%(urgencies)s) as of_urgency,
-            %(state)s::text is null or state = %(state)s as of_state
-        from listed
     )
+"""
+
+_FILTERS: LiteralString = """
+    is_named and (not %(only_changed)s or change is not null) as is_sought,
+    %(supplier)s::text is null or coalesce(supplier_id, %(not_named)s) = %(supplier)s as of_supplier,
+    %(location)s::text is null or location_id = %(location)s as of_location,
+    %(abc_xyz)s::text is null
+    or starts_with(coalesce(abc_xyz_class, %(not_named)s), %(abc_xyz)s) as of_class,
+    %(urgencies)s::text[] = '{}' or urgency = any(%(urgencies)s) as of_urgency,
+    %(state)s::text is null or state = %(state)s as of_state
 """
 
 _WANTED: LiteralString = "is_sought and of_supplier and of_location and of_class and of_urgency and of_state"
 
 _COUNTED: LiteralString = f"""
+    -- lines that no filter tells apart, and there are few kinds of them, are added up first
+    alike as (
+        select
+            supplier_id,
+            location_id,
+            max(location_name) as location_name,
+            abc_xyz_class,
+            urgency,
+            state,
+            is_named,
+            change,
+            count(*) as lines,
+            count(*) filter (where is_order and line_value is null) as unpriced_lines,
+            sum(line_qty) filter (where is_order) as units,
+            sum(line_value) filter (where is_order) as value,
+            sum(value_at_risk) as value_at_risk,
+            bool_or(is_compared) as is_compared
+        from judged
+        group by supplier_id, location_id, abc_xyz_class, urgency, state, is_named, change
+    ),
+
+    filtered as (select alike.*, {_FILTERS} from alike),
+
     counted as (
         select
             grouping(supplier_id, location_id, abc_xyz_class, urgency, state) as kind,
@@ -74,30 +103,30 @@ _COUNTED: LiteralString = f"""
             abc_xyz_class,
             urgency,
             state,
-            count(*) as all_lines,
-            count(*) filter (
+            coalesce(sum(lines), 0) as all_lines,
+            coalesce(sum(lines) filter (
                 where is_sought and of_location and of_class and of_urgency and of_state
-            ) as but_supplier,
-            count(*) filter (
+            ), 0) as but_supplier,
+            coalesce(sum(lines) filter (
                 where is_sought and of_supplier and of_class and of_urgency and of_state
-            ) as but_location,
-            count(*) filter (
+            ), 0) as but_location,
+            coalesce(sum(lines) filter (
                 where is_sought and of_supplier and of_location and of_urgency and of_state
-            ) as but_class,
-            count(*) filter (
+            ), 0) as but_class,
+            coalesce(sum(lines) filter (
                 where is_sought and of_supplier and of_location and of_class and of_state
-            ) as but_urgency,
-            count(*) filter (
+            ), 0) as but_urgency,
+            coalesce(sum(lines) filter (
                 where is_sought and of_supplier and of_location and of_class and of_urgency
-            ) as but_state,
-            count(*) filter (where {_WANTED}) as lines,
-            count(*) filter (where {_WANTED} and change is not null) as changed,
-            count(*) filter (where {_WANTED} and is_order and line_value is null) as unpriced_lines,
-            (sum(coalesce(decided_qty, order_qty)) filter (where {_WANTED} and is_order))::float8 as units,
-            (sum(line_value) filter (where {_WANTED} and is_order))::float8 as value,
+            ), 0) as but_state,
+            coalesce(sum(lines) filter (where {_WANTED}), 0) as lines,
+            coalesce(sum(lines) filter (where {_WANTED} and change is not null), 0) as changed,
+            coalesce(sum(unpriced_lines) filter (where {_WANTED}), 0) as unpriced_lines,
+            (sum(units) filter (where {_WANTED}))::float8 as units,
+            (sum(value) filter (where {_WANTED}))::float8 as value,
             sum(value_at_risk) filter (where {_WANTED}) as value_at_risk,
-            coalesce(bool_or(is_new is not null), false) as has_earlier
-        from judged
+            coalesce(bool_or(is_compared), false) as has_earlier
+        from filtered
         group by grouping sets ((supplier_id), (location_id), (abc_xyz_class), (urgency), (state), ())
     )
 """
@@ -108,18 +137,18 @@ _COLUMNS: LiteralString = """
     order_multiple_qty, on_hand_qty, on_order_qty, lead_time_days, dir_days, stockout_date, reorder_point_qty,
     stockout_prob_lt, days_late, value_at_risk, abc_xyz_class, reason, flags, state, decision_id, decided_qty,
     decided_order_date, decided_receipt_date, decided_reason, decided_by, decided_at, snoozed_until,
-    earlier_urgency, earlier_order_qty, change
+    earlier_urgency, earlier_order_qty
 """
 
 
 def read_worklist(connection: Connection, client_id: str, wanted: Wanted) -> tuple[list[Line], Choices]:
     """The lines of one page, in the order of the worklist, and what there is to filter by.
 
-    Both come of one reading of the worklist, which is most of what a page costs. The count of a choice heeds
-    all filters but its own.
+    The whole worklist is read once, for the counts and for the order, and only of the lines of the page more
+    than that. The count of a choice heeds all filters but its own.
     """
-    with connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(
+    with connection.cursor() as cursor:
+        changes, counted = cursor.execute(
             f"""
             with {_JUDGED},
 
@@ -127,28 +156,26 @@ def read_worklist(connection: Connection, client_id: str, wanted: Wanted) -> tup
 
             ranked as (
                 select
-                    {_COLUMNS},
+                    filtered.*,
                     case when %(by_supplier)s then min(priority_rank) over (partition by supplier_id) end
                         as supplier_rank
-                from judged
+                from (select judged.*, {_FILTERS} from judged) as filtered
                 where {_WANTED}
             ),
 
             page as (
-                select * from ranked
+                select priority_rank, supplier_rank, change from ranked
                 order by supplier_rank, priority_rank
                 limit %(limit)s offset %(offset)s
-            ),
-
-            choices as (select jsonb_agg(counted) as choices from counted)
+            )
 
             select
-                page.*,
-                -- once is enough
-                case when row_number() over () = 1 then choices end as choices
-            from choices
-            left join page on true
-            order by supplier_rank, priority_rank
+                (
+                    select coalesce(jsonb_agg(array[priority_rank::text, change]
+                        order by supplier_rank, priority_rank), '[]')
+                    from page
+                ),
+                (select jsonb_agg(counted) from counted)
             """,
             {
                 "client": client_id,
@@ -164,11 +191,28 @@ def read_worklist(connection: Connection, client_id: str, wanted: Wanted) -> tup
                 "limit": LINES_OF_A_PAGE,
                 "offset": (wanted.page - 1) * LINES_OF_A_PAGE,
             },
+        ).fetchall()[0]
+    change_of = {int(rank): change for rank, change in changes}
+    return _lines(connection, client_id, change_of), _as_choices(counted)
+
+
+def _lines(connection: Connection, client_id: str, change_of: Mapping[int, Change | None]) -> list[Line]:
+    """The lines of some ranks of the plan in use, in the order in which the ranks are given."""
+    if not change_of:
+        return []
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(
+            f"""
+            select {_COLUMNS}
+            from analytics.planner_worklist
+            where client_id = %(client)s
+                and run_id = (select run_id from ({latest_plan("%(client)s")}) as latest)
+                and priority_rank = any(%(ranks)s)
+            """,
+            {"client": client_id, "ranks": list(change_of)},
         ).fetchall()
-    (counted,) = [row["choices"] for row in rows if row["choices"] is not None]
-    names = [column.name for column in fields(Line)]
-    lines = [Line(**{name: row[name] for name in names}) for row in rows if row["priority_rank"] is not None]
-    return lines, _as_choices(counted)
+    found = {row["priority_rank"]: row for row in rows}
+    return [Line(**found[rank], change=change) for rank, change in change_of.items()]
 
 
 def proposed_in(

@@ -21,6 +21,7 @@ from forecasting_lib.panel import Forecast
 from orchestration.clients import Client
 from orchestration.reading.histories import SERIES_COLUMNS, read_forecast, read_history
 from orchestration.reading.supply import DecisionsRead, read_supply
+from orchestration.stages.plan_changes import compared, lines_before
 from orchestration.stages.provenance import code_version
 from orchestration.stages.publishing import claimed, insert_row, supersede
 from orchestration.warehouse.bulk import insert_frame
@@ -175,7 +176,9 @@ def _insert_run(connection: psycopg.Connection[Any], run: InventoryRun) -> int:
     )
     insert_frame(connection, "analytics.inventory_metrics", metrics)
     insert_frame(connection, "analytics.lead_time_demand", run.keyed(plan.lead_time_demand))
-    insert_frame(connection, "analytics.replenishment_plan", run.keyed(plan.replenishment))
+    before = lines_before(connection, run.client.client_id, as_of_date)
+    lines = compared(run.keyed(plan.replenishment), before)
+    insert_frame(connection, "analytics.replenishment_plan", lines)
     insert_frame(connection, "analytics.stock_projection", run.keyed(plan.projection))
     return plan.metrics.height
 

@@ -67,7 +67,7 @@ _DECIDED_ON: Mapping[str, Rights] = {
     f"analytics.{table}": {"select": ()}
     for table in (
         *("inventory_runs", "replenishment_plan", "inventory_metrics", "dim_item", "dim_location"),
-        "planner_worklist",
+        *("current_inventory_runs", "planner_worklist"),
     )
 }
 

@@ -1,5 +1,3 @@
-{{ config(materialized='ephemeral') }}
-
 select distinct on (client_id)
     client_id,
     run_id,

@@ -1,58 +1,4 @@
-with latest_runs as (
-
-    select * from {{ ref('current_inventory_runs') }}
-
-),
-
-earlier_runs as (
-
-    select distinct on (runs.client_id)
-        runs.client_id,
-        runs.run_id
-    from {{ source('analytics', 'inventory_runs') }} as runs
-    inner join latest_runs
-        on runs.client_id = latest_runs.client_id and runs.as_of_date < latest_runs.as_of_date
-    where runs.is_current
-    order by runs.client_id, runs.as_of_date desc
-
-),
-
--- lines of one action of a series are told apart by their order: the first of today is compared with the
--- first of yesterday
-lines as (
-
-    select
-        plan.*,
-        latest_runs.as_of_date,
-        latest_runs.decisions_read_at,
-        latest_runs.decisions_just_read,
-        row_number() over (
-            partition by plan.client_id, plan.item_id, plan.location_id, plan.action
-            order by plan.line_no
-        ) as place
-    from latest_runs
-    inner join {{ source('analytics', 'replenishment_plan') }} as plan using (client_id, run_id)
-
-),
-
-earlier_lines as (
-
-    select
-        plan.client_id,
-        plan.item_id,
-        plan.location_id,
-        plan.action,
-        plan.urgency,
-        plan.order_qty,
-        row_number() over (
-            partition by plan.client_id, plan.item_id, plan.location_id, plan.action
-            order by plan.line_no
-        ) as place
-    from earlier_runs
-    inner join {{ source('analytics', 'replenishment_plan') }} as plan using (client_id, run_id)
-
-)
-
+-- no row of this view needs the others: the first lines by rank cost as much as they are, not the whole plan
 select
     lines.priority_rank,
     lines.urgency,
@@ -77,7 +23,7 @@ select
     items.name as item_name,
     locations.name as location_name,
     lines.client_id,
-    lines.as_of_date,
+    runs.as_of_date,
     lines.run_id,
     lines.line_no,
     lines.po_ref,
@@ -101,16 +47,28 @@ select
     decided.decided_by,
     decided.decided_at,
     decided.until as snoozed_until,
-    earlier_lines.urgency as earlier_urgency,
-    earlier_lines.order_qty as earlier_order_qty,
-    case when earlier_runs.run_id is not null then earlier_lines.place is null end as is_new
-from lines
+    lines.earlier_urgency,
+    lines.earlier_order_qty,
+    lines.is_new
+from {{ ref('current_inventory_runs') }} as runs
+inner join {{ source('analytics', 'replenishment_plan') }} as lines using (client_id, run_id)
 left join {{ source('analytics', 'inventory_metrics') }} as metrics
     using (client_id, run_id, item_id, location_id)
 left join {{ ref('dim_item') }} as items using (client_id, item_id)
 left join {{ ref('dim_location') }} as locations using (client_id, location_id)
-left join earlier_runs using (client_id)
-left join earlier_lines using (client_id, item_id, location_id, action, place)
+-- most series have no decision, most decisions are over; past a CTE no reader's limit would reach the plan
+left join (  -- noqa: ST05
+    select distinct
+        decisions.client_id,
+        decisions.item_id,
+        decisions.location_id
+    from {{ ref('current_inventory_runs') }} as current_run
+    inner join {{ source('analytics', 'plan_decisions') }} as decisions using (client_id)
+    where {{ may_concern("current_run", "decisions") }}
+) as decided_series
+    on lines.client_id = decided_series.client_id
+    and lines.item_id = decided_series.item_id
+    and lines.location_id = decided_series.location_id
 -- line by line: the index finds the few decisions about an item, however the server estimates them
 left join lateral (
     select
@@ -123,14 +81,8 @@ left join lateral (
     where decisions.client_id = lines.client_id
         and decisions.item_id = lines.item_id
         and decisions.location_id = lines.location_id
-        -- most of what was ever decided is told to be over before anything is joined
-        and (
-            decisions.run_id = lines.run_id
-            or decisions.decided_at > lines.decisions_read_at - interval '1 minute'
-            or decisions.until > lines.as_of_date
-            or decisions.receipt_date > lines.as_of_date
-            or decisions.po_ref = lines.po_ref
-        )
+        and decided_series.item_id is not null
+        and {{ may_concern("runs", "decisions") }}
         and ends.ending is distinct from 'withdrawn'
         and (
             -- of this line; an order that was cancelled leaves it to be decided again
@@ -144,8 +96,8 @@ left join lateral (
                 decisions.order_qty is not null
                 and lines.action in ('order', 'decide')
                 and decisions.run_id <> lines.run_id
-                and decisions.decided_at > lines.decisions_read_at - interval '1 minute'
-                and decisions.decision_id <> all(lines.decisions_just_read)
+                and decisions.decided_at > runs.decisions_read_at - interval '1 minute'
+                and decisions.decision_id <> all(runs.decisions_just_read)
                 and line_ends.ending is null
             )
             -- an open order that was accepted as it is
@@ -162,7 +114,7 @@ left join lateral (
                 and orders.order_number is not distinct from lines.po_ref
                 and line_ends.ending is null
             )
-            or decisions.until > lines.as_of_date
+            or decisions.until > runs.as_of_date
         )
     order by
         (decisions.run_id = lines.run_id and decisions.line_no = lines.line_no) desc,
@@ -170,4 +122,3 @@ left join lateral (
         decisions.attempt desc
     limit 1
 ) as decided on true
-order by lines.client_id, lines.priority_rank

@@ -155,3 +155,18 @@ def test_a_clients_role_is_answered_as_the_pipelines_is(
         assert find_gaps(connection) == find_gaps(warehouse, client_id)
         assert planning_states(connection) == planning_states(warehouse, client_id)
         assert [state.client_id for state in client_states(connection)] == [client_id]
+
+
+def test_the_first_lines_of_the_worklist_cost_as_much_as_they_are(
+    warehouse: Warehouse, pipeline_client: Client
+) -> None:
+    query = sql.SQL(
+        "explain (costs off) select * from {} as listed where client_id = {} order by priority_rank limit 5"
+    ).format(sql.SQL(WORKLIST.relation).format(client=pipeline_client.client_id), pipeline_client.client_id)
+    with working_as_client(warehouse, pipeline_client.client_id) as connection:
+        # a plan of a few lines is sorted, unless that is dear
+        connection.execute("set local enable_sort = off")
+        plan = [row[0] for row in connection.execute(query).fetchall()]
+    assert any("ix_replenishment_plan_priority" in step for step in plan)
+    joins = plan[: next(number for number, step in enumerate(plan) if "ix_replenishment_plan" in step)]
+    assert not [step for step in joins if step.lstrip(" ->").startswith("Sort")]

@@ -211,7 +211,20 @@ replenishment_plan = Table(
     one_of("urgency", Urgency, nullable=False),
     words("reason", "Why, as a sentence.", nullable=False),
     labels("flags", "Codes of analytics.inventory_flags."),
+    one_of(
+        "earlier_urgency",
+        Urgency,
+        "{}: of the same line of the plan of the as-of date before, as it was then; NULL where it had none.",
+    ),
+    book("earlier_order_qty", "Units to order of that line."),
+    yes_no(
+        "is_new",
+        "Whether the plan before had no such line; NULL where there was no plan before.",
+        nullable=True,
+        default=None,
+    ),
     CheckConstraint("order_qty >= 0", name="order_qty"),
+    Index("ix_replenishment_plan_priority", "client_id", "run_id", "priority_rank"),
     schema="analytics",
     comment="One row per inventory run, item, location and proposed action.",
 )
