@@ -125,6 +125,11 @@ def planning_states(place: Place, client_id: str | None = None) -> dict[str, Pla
     return {state.client_id: state for state in states}
 
 
+def planning_state(place: Place, client_id: str) -> PlanningState | None:
+    """Whether a client's orders are known; None where the client was removed meanwhile."""
+    return planning_states(place, client_id).get(client_id)
+
+
 def of_severity(gaps: Iterable[FoundGap], *severities: str) -> list[FoundGap]:
     """Those that are as grave as that."""
     return [gap for gap in gaps if gap.severity in severities]

@@ -34,7 +34,7 @@ from orchestration.api.pages.session import COOKIE
 from orchestration.api.pool import Connection, Pool
 from orchestration.clients import add_client, sync_partitions, validated
 from orchestration.demo.m5_files import m5_deliveries
-from orchestration.reading.gaps import planning_states
+from orchestration.reading.gaps import planning_state
 from orchestration.reporting.catalogue import FORECASTS, ITEMS, WORKLIST
 from orchestration.reporting.item_questions import places_of
 from orchestration.reporting.listings import Listing, Wish, Worker, read_page
@@ -155,7 +155,7 @@ def _kinds(item: str, location: str, key: Mapping[str, str], cookie: Mapping[str
         return lambda connection: read_page(connection, listing, CLIENT, wish)
 
     def worklist(connection: Connection) -> object:
-        return read_worklist(connection, CLIENT, Wanted()), planning_states(connection, CLIENT)
+        return read_worklist(connection, CLIENT, Wanted()), planning_state(connection, CLIENT)
 
     def series(connection: Connection) -> object:
         (about,) = read_page(connection, ITEMS, CLIENT, Wish(1, equal={"item_id": [item]})).rows.to_dicts()

@@ -21,7 +21,7 @@ from orchestration.api.pages.render import html, page
 from orchestration.api.pages.visits import Form, Reads, Signed, Visitor, signed_in, text_of
 from orchestration.api.problems import Kind, ProblemError
 from orchestration.api.signing_in import let_in
-from orchestration.reading.gaps import planning_states
+from orchestration.reading.gaps import planning_state
 
 router = APIRouter(prefix=session.PATH, include_in_schema=False)
 
@@ -80,7 +80,7 @@ def client(visit: Reads) -> Response:
 def state(request: Request, visit: Reads) -> Response:
     """Whether orders are known, as a line of the list of clients."""
     with visit.work.reading() as connection:
-        found = planning_states(connection, visit.client_id).get(visit.client_id)
+        found = planning_state(connection, visit.client_id)
     return page(request, visit, "state_part.html.j2", state=found)
 
 

@@ -24,7 +24,7 @@ from orchestration.api.pool import Connection
 from orchestration.api.problems import Kind, ProblemError
 from orchestration.planning.decisions import DecisionError, withdraw
 from orchestration.planning.orders import ExportedOrder, end_lines, export
-from orchestration.reading.gaps import PlanningState, planning_states
+from orchestration.reading.gaps import PlanningState, planning_state
 from orchestration.reporting.listings import Worker
 from orchestration.reporting.order_book import Line, Sent, sent_order, sent_orders, waiting_orders
 from orchestration.reporting.suppliers import suppliers_of
@@ -216,7 +216,7 @@ def _archive_url(visit: Visit, numbers: Sequence[str]) -> str:
 
 
 def _planning(connection: Connection, visit: Visit) -> PlanningState | None:
-    return planning_states(connection, visit.client_id).get(visit.client_id)
+    return planning_state(connection, visit.client_id)
 
 
 def _status(error: FormError | DecisionError) -> int:

@@ -26,7 +26,7 @@ from orchestration.api.pages.render import page, part
 from orchestration.api.pages.visits import Form, Plans, Reads, Visit
 from orchestration.api.pages.worklist_filters import query_of, wanted_of
 from orchestration.planning.decisions import DecisionError, decide, withdraw
-from orchestration.reading.gaps import about, find_gaps, of_severity, planning_states
+from orchestration.reading.gaps import about, find_gaps, of_severity, planning_state
 from orchestration.reporting.listings import Worker
 from orchestration.reporting.suppliers import Supplier, suppliers_of
 from orchestration.reporting.worklist import proposed_in, read_worklist
@@ -96,7 +96,7 @@ def _list(
         if wanted.page > pages:  # the last lines of the last page have gone
             wanted = replace(wanted, page=pages)
             lines, choices = read_worklist(connection, visit.client_id, wanted)
-        planning = planning_states(connection, visit.client_id).get(visit.client_id)
+        planning = planning_state(connection, visit.client_id)
         gaps = [] if choices.lines else of_severity(find_gaps(connection, visit.client_id), "error")
     suppliers: Mapping[str, Supplier] = {}
     if wanted.by_supplier:

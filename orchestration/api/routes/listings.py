@@ -16,7 +16,7 @@ from orchestration.api.paging import TokenRefusedError
 from orchestration.api.problems import Kind
 from orchestration.api.schemas import Planning, client_parameter, page_of, problem_responses
 from orchestration.api.wishes import LIMIT, asked, most_text, parameters
-from orchestration.reading.gaps import about, find_gaps, of_severity, planning_states
+from orchestration.reading.gaps import about, find_gaps, of_severity, planning_state
 from orchestration.reporting.catalogue import CATALOGUE, ITEM_QUALITY
 from orchestration.reporting.listings import Listing, Wish, Worker, read_page
 
@@ -53,7 +53,7 @@ def rows_answer(
         page = read_page(connection, listing, work.client_id, wanted.wish)
         if listing.worker is Worker.READER:
             if "orders" in listing.concerns:
-                state = planning_states(connection, work.client_id).get(work.client_id)
+                state = planning_state(connection, work.client_id)
                 planning = None if state is None else Planning.of(state)
             if page.rows.is_empty():
                 errors = of_severity(find_gaps(connection, work.client_id), "error")

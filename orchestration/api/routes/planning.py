@@ -17,7 +17,7 @@ from orchestration.api.problems import Kind, ProblemError
 from orchestration.api.routes.listings import REFUSALS
 from orchestration.api.schemas import Planning, client_parameter
 from orchestration.reading.accuracy import latest_accuracy
-from orchestration.reading.gaps import find_gaps, planning_states
+from orchestration.reading.gaps import find_gaps, planning_state
 from orchestration.reporting.states import client_states
 
 router = APIRouter(tags=["planning"])
@@ -87,7 +87,7 @@ def client(request: Request, work: Reads) -> Response:
 def planning(request: Request, work: Reads) -> Response:
     """Whether orders are known: an empty worklist means nothing to do only where the state is sound."""
     with work.reading() as connection:
-        state = planning_states(connection, work.client_id).get(work.client_id)
+        state = planning_state(connection, work.client_id)
         gaps = find_gaps(connection, work.client_id)
     if state is None:
         raise ProblemError(Kind.NOT_FOUND, no_client(work.client_id))
