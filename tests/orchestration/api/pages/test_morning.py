@@ -119,6 +119,7 @@ def desk() -> Iterator[Desk]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=sandbox)
         page = browser.new_context(viewport=WIDE, locale="en-IE").new_page()  # type: ignore[arg-type]
         page.set_default_timeout(30_000)
+        expect.set_options(timeout=30_000)
         yield Desk(page)
         browser.close()
 
