@@ -18,6 +18,7 @@ from orchestration.warehouse.limits import (
     refuse_long_names,
 )
 from orchestration.warehouse.server import MINIMUM_SERVER_VERSION, Roles, WarehouseError
+from orchestration.warehouse.server_memory import settings_for
 
 SECURITY_RELEASES: Mapping[int, int] = {15: 19, 16: 15, 17: 11, 18: 6}
 """Major version -> its newest minor version that closes a known vulnerability."""
@@ -28,6 +29,7 @@ SECURITY_RELEASES_AS_OF = date(2026, 8, 13)
 _SLOW_CLOCK_SECONDS = 5.0
 _WRONG_CLOCK_SECONDS = 60.0
 _FULL_QUEUE = 0.1
+_EXAMPLE_GIGABYTES = 16
 
 
 def judge(facts: ServerFacts, roles: Roles) -> Iterator[Finding]:
@@ -38,6 +40,8 @@ def judge(facts: ServerFacts, roles: Roles) -> Iterator[Finding]:
     yield judge_login(facts)
     yield from judge_roles(facts, roles)
     yield judge_connections(facts.connections, facts.clients)
+    if not facts.is_embedded:
+        yield judge_memory(facts.untuned)
     yield from judge_rights(facts)
     yield from judge_sessions(facts)
 
@@ -157,6 +161,20 @@ def judge_connections(connections: int, clients: Sequence[ClientRole]) -> Findin
             f"{what}, and the pipeline needs {PIPELINE_CONNECTIONS}", f"set max_connections to {wanted}"
         )
     return ok(what)
+
+
+def judge_memory(untuned: Mapping[str, str]) -> Finding:
+    """Whether somebody fitted the server's memory and log to its machine, which is not seen from here."""
+    if not untuned:
+        return ok("the server's memory and log were fitted to its machine")
+    named = ", ".join(f"{name} {value}" for name, value in untuned.items())
+    wanted = ", ".join(f"{name} = {value}" for name, value in settings_for(_EXAMPLE_GIGABYTES << 30).items())
+    return warning(
+        f"the server works with what PostgreSQL is made with for any machine ({named}), so that a large load "
+        "waits for its disk",
+        "set them in postgresql.conf or your provider's console; a machine with "
+        f"{_EXAMPLE_GIGABYTES} GB that runs the pipeline, too, does well with {wanted}",
+    )
 
 
 def judge_rights(facts: ServerFacts) -> Iterator[Finding]:

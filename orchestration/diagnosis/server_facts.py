@@ -5,7 +5,7 @@ Belongs here: one gathering, read-only. Does not belong here: what any of it mea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -28,6 +28,7 @@ from orchestration.warehouse.public_rights import (
     own_databases,
 )
 from orchestration.warehouse.server import Roles, Warehouse
+from orchestration.warehouse.server_memory import OF_INITDB
 from orchestration.warehouse.tenancy import registered_slugs
 
 _FORGOTTEN_MINUTES = 10
@@ -70,6 +71,7 @@ class ServerFacts:
         connections: that the server gives to roles without privileges.
         statements: for a superuser to run.
         foreign_databases: others of the server that everybody may connect to.
+        untuned: settings of memory and log, where all are what initdb writes on any machine.
         queue: how full the queue of notifications is, 0 to 1.
         forgotten: transactions of clients that nothing is done in.
     """
@@ -91,6 +93,7 @@ class ServerFacts:
     connections: int
     statements: Sequence[Statement]
     foreign_databases: Sequence[str]
+    untuned: Mapping[str, str]
     queue: float
     forgotten: Sequence[Session]
 
@@ -136,6 +139,7 @@ def gather(warehouse: Warehouse, *, is_embedded: bool) -> ServerFacts:
             "connections": connections,
             "statements": missing_statements(connection, warehouse) if has_tables else [],
             "foreign_databases": [d.name for d in open_databases(connection) if d.name not in own],
+            "untuned": _untuned(connection),
             "queue": queue,
             "forgotten": _forgotten(connection, [role.name for role in clients]),
         }
@@ -180,6 +184,14 @@ def _shut_out(connection: Connection, roles: Roles, registered: list[str]) -> li
         ),
     ).fetchall()
     return [name for (name,) in rows]
+
+
+def _untuned(connection: Connection) -> dict[str, str]:
+    rows = connection.execute(
+        "select name, current_setting(name) from pg_settings where name = any(%s) order by name",
+        (list(OF_INITDB),),
+    ).fetchall()
+    return dict(rows) if dict(rows) == OF_INITDB else {}
 
 
 def _forgotten(connection: Connection, names: list[str]) -> list[Session]:

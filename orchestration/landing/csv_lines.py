@@ -124,15 +124,15 @@ def _plain(lines: pl.DataFrame, delimiter: str, width: int, picked: Mapping[str,
     # the lines of another width apart: each would be given all the columns
     has_width = records[FIELDS] == width
     whole = records if has_width.all() else records.filter(has_width)
-    cells = whole[RAW].str.split_exact(delimiter, width - 1).struct
-    found = _beside({name: cells.field(f"field_{index}") for name, index in picked.items()}, whole)
+    found = _beside(whole[RAW].str.split_exact(delimiter, width - 1).struct.unnest(), picked, whole)
     if whole is records:
         return found
     return pl.concat([found, records.filter(~has_width)], how="diagonal").sort(LINE)
 
 
-def _beside(cells: Mapping[str, pl.Series], lines: pl.DataFrame) -> pl.DataFrame:
-    return pl.DataFrame([series.alias(name) for name, series in cells.items()]).hstack(
+def _beside(cells: pl.DataFrame, picked: Mapping[str, int], lines: pl.DataFrame) -> pl.DataFrame:
+    """Cells named ``field_0`` and so on, under their columns' names, and the lines that they are of."""
+    return cells.select(pl.col(f"field_{index}").alias(name) for name, index in picked.items()).hstack(
         lines.select(LINE, RAW, FIELDS)
     )
 
@@ -161,10 +161,8 @@ def _quoted(
     )
     if cells.height != lines.height:
         return None
-    found = {name: cells[f"field_{index}"] for name, index in picked.items()}
-    return pl.concat(
-        [_beside(found, lines.with_columns(pl.lit(width, dtype=pl.Int64).alias(FIELDS))), others]
-    )
+    lines = lines.with_columns(pl.lit(width, dtype=pl.Int64).alias(FIELDS))
+    return pl.concat([_beside(cells, picked, lines), others])
 
 
 def _simple_lines(delimiter: str, width: int) -> tuple[str, str]:

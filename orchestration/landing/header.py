@@ -1,7 +1,7 @@
 """A file's header against its contract.
 
 Belongs here: which row of a file names its columns, which column is which column of the contract, and which
-are missing. Does not belong here: reading the rows (``csv_reader``, ``parquet_reader``).
+are missing or not used. Does not belong here: reading the rows (``csv_reader``, ``parquet_reader``).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from orchestration.foreign_text import printable, some_of
 from orchestration.landing.contracts import Contract
 from orchestration.landing.layout import Layout, further_column
 from orchestration.landing.reasons import FileRefusedError, Refusal
@@ -20,6 +21,8 @@ ELSEWHERE = "; 'forecaster feed set CLIENT FEED --header-row ROW' says otherwise
 """End of the remark about a row that was found."""
 
 _SHOWN_COLUMNS = 40
+_SHOWN_UNUSED = 10
+_SHOWN_CHARACTERS = 100
 
 
 @dataclass(frozen=True)
@@ -172,3 +175,9 @@ def _further(positions: Mapping[str, int], path: str, layout: Layout, found: str
 def _listed(names: Sequence[str]) -> str:
     shown = ", ".join(names[:_SHOWN_COLUMNS])[:1_000]
     return f"{shown} and {len(names) - _SHOWN_COLUMNS:,} more" if len(names) > _SHOWN_COLUMNS else shown
+
+
+def unused_columns(names: Sequence[str]) -> list[str]:
+    """The columns of a file that nobody asks for, as a sentence; nothing where there are none."""
+    shown = [name[:_SHOWN_CHARACTERS] for name in names]
+    return [f"Columns not used: {printable(some_of(shown, _SHOWN_UNUSED))}."] if shown else []

@@ -17,10 +17,9 @@ import psycopg
 
 from orchestration.clients import Client, client_in
 from orchestration.feeds import Feed
-from orchestration.foreign_text import printable, some_of
 from orchestration.landing.batches import Table
 from orchestration.landing.date_formats import raise_if_of_another_format
-from orchestration.landing.delivery import Delivery
+from orchestration.landing.delivery import Delivery, NotInPlaceError
 from orchestration.landing.discovery import content_hash, unopened_hash
 from orchestration.landing.feed_rules import laid_out, layout_of, marks_of, numbering_of
 from orchestration.landing.file_names import kind_of, known_names, named
@@ -32,7 +31,8 @@ from orchestration.landing.folder import (
     open_named,
 )
 from orchestration.landing.grains import judge_grain
-from orchestration.landing.kinds import Kind, kinds_of_table
+from orchestration.landing.header import unused_columns
+from orchestration.landing.kinds import kinds_of_table
 from orchestration.landing.known_files import earlier_delivery
 from orchestration.landing.measures import refuse_other_measures
 from orchestration.landing.publishing import changes_nothing, publish
@@ -57,9 +57,6 @@ from orchestration.warehouse.server import Warehouse
 
 Progress = Callable[[str, int], None]
 """Called with a file's path and the rows read of it so far."""
-
-_SHOWN_UNUSED = 10
-_SHOWN_CHARACTERS = 100
 
 
 def load_file(
@@ -220,6 +217,21 @@ def stage(
 
     Its temporary tables end with the transaction.
     """
+    try:
+        with connection.transaction():
+            return _staged(connection, identity, content, on_progress, may_be_in_place=True)
+    except NotInPlaceError:
+        return _staged(connection, identity, content, on_progress, may_be_in_place=False)
+
+
+def _staged(
+    connection: Connection,
+    identity: Identity,
+    content: BinaryIO,
+    on_progress: Progress | None,
+    *,
+    may_be_in_place: bool,
+) -> Outcome:
     client = identity.client
     said = named(identity.path, client.feeds)
     if said is None:
@@ -232,6 +244,7 @@ def stage(
         *(connection, identity, kind, layout_of(client, said.feed)),
         feed_name=said.feed_name,
         is_snapshot=said.is_snapshot,
+        may_be_in_place=may_be_in_place and not said.is_snapshot and said.feed.lines != "transactions",
     )
     rows_read = 0
     try:
@@ -246,20 +259,29 @@ def stage(
                 on_progress(identity.path, rows_read + shaping.left_out.rows)
         delivery.complete()
         refuse_other_measures(delivery)
-        kind.whole_file(delivery)
+        if not delivery.is_in_place:
+            kind.whole_file(delivery)
         rejected = _rejected_in_bounds(delivery, rows_read)
         remarks = judge_grain(delivery, kind.totals_of) if kind.has_sales else []
         refuse_large_removal(delivery)
     except FileRefusedError as refusal:
         recall_text(delivery, content, KEPT_ROWS_OF_A_REFUSED_FILE)
         refusal = refusal.addressed_to(client.client_id, delivery.feed_to_set)
-        return record_refusal(connection, identity, kind.name, refusal, rows_read=rows_read)
+        outcome = record_refusal(connection, identity, kind.name, refusal, rows_read=rows_read)
+        delivery.discard()
+        return outcome
     if earlier and changes_nothing(delivery):
+        delivery.discard()
         return record_duplicate(connection, identity, kind.name, earlier.path)
     recall_text(delivery, content, None)
     left_out = shaping.left_out
     found = [addressed(remark, client.client_id, delivery.feed_to_set) for remark in table.remarks]
-    notes = [*found, *remarks, *_unused_columns(kind, table), *left_out.remark()]
+    notes = [
+        *found,
+        *remarks,
+        *(unused_columns(table.unused) if kind.names_unused else []),
+        *left_out.remark(),
+    ]
     outcome = publish(delivery, rows.described(), rows_read, rejected, left_out, notes)
     record_audit(connection, identity, outcome)
     return outcome
@@ -324,10 +346,3 @@ def _rejected_in_bounds(delivery: Delivery, rows_read: int) -> int:
             too_many_bad_rows(Reason(reason)),
         )
     return rejected
-
-
-def _unused_columns(kind: Kind, table: Table) -> list[str]:
-    if not kind.names_unused or not table.unused:
-        return []
-    names = [name[:_SHOWN_CHARACTERS] for name in table.unused]
-    return [f"Columns not used: {printable(some_of(names, _SHOWN_UNUSED))}."]

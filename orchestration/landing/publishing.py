@@ -20,6 +20,7 @@ from orchestration.landing.records import Outcome, keep_rejected, record
 from orchestration.landing.shaping import LeftOut
 from orchestration.landing.snapshots import lacking, take_out
 from orchestration.warehouse.bulk import copy_to_temporary
+from orchestration.warehouse.first_rows import attach, build_key, make_bare, tell_planner
 
 
 def publish(
@@ -53,6 +54,7 @@ def publish(
         units_left_out=left_out.units if has_units else None,
         first_date=first,
         last_date=last,
+        file_id=delivery.file_id or 0,
     )
     file_id = record(delivery.connection, delivery.identity, outcome)
     keep_rejected(delivery.connection, client_id, file_id, limit=None)
@@ -64,6 +66,7 @@ def publish(
     for table, frame in described.items():
         _describe(delivery, file_id, table, frame)
     describe_units(delivery, file_id)
+    _tell_planner(delivery, inserted, described)
     outcome = replace(
         outcome,
         file_id=file_id,
@@ -194,32 +197,66 @@ def _insert(delivery: Delivery, file_id: int) -> tuple[int, Decimal]:
 
     Nobody else writes the client's rows meanwhile: whoever does holds its landing lock.
     """
-    names = {
-        "table": sql.Identifier("staging", delivery.contract.table),
-        "client": sql.Literal(delivery.client_id),
-    }
-    is_new = sql.SQL(
-        """
-        where not exists (select from {table} as staged where staged.client_id = {client} and {same_key})
-        """
-    ).format(same_key=same_key("staged", delivery.contract.key), **names)
+    if delivery.meets_staged:
+        return _insert_missing(delivery, file_id)
+    inserted, units = delivery.row(
+        sql.SQL("select count(*), coalesce(sum({units}), 0) from delivery").format(units=delivery.units)
+    )
+    place = (delivery.connection, delivery.contract.table, delivery.client_id)
+    if not inserted:
+        delivery.discard()
+    elif delivery.is_in_place:
+        delivery.connection.execute("drop view delivery")
+        attach(*place)
+    elif delivery.is_first:
+        _insert_into(delivery, file_id, make_bare(*place, file_id))
+        build_key(*place)
+        attach(*place)
+    else:
+        _insert_into(delivery, file_id, sql.Identifier("staging", delivery.contract.table))
+    return inserted, units
+
+
+def _insert_into(delivery: Delivery, file_id: int, table: sql.Identifier) -> None:
+    delivery.connection.execute(
+        sql.SQL(
+            """
+            insert into {table} (client_id, file_id, {columns})
+            select {client}, {file_id}, {columns} from delivery order by {order}
+            """
+        ).format(
+            table=table,
+            columns=column_list(delivery.columns),
+            client=sql.Literal(delivery.client_id),
+            file_id=sql.Literal(file_id),
+            order=column_list(delivery.order),
+        )
+    )
+
+
+def _insert_missing(delivery: Delivery, file_id: int) -> tuple[int, Decimal]:
     inserted, units = delivery.row(
         sql.SQL(
             """
             with inserted as (
                 insert into {table} (client_id, file_id, {columns})
-                select {client}, {file_id}, {columns} from delivery {is_new} order by {order}
+                select {client}, {file_id}, {columns} from delivery
+                where not exists (
+                    select from {table} as staged where staged.client_id = {client} and {same_key}
+                )
+                order by {order}
                 returning {units} as units
             )
             select count(*), coalesce(sum(units), 0) from inserted
             """
         ).format(
-            columns=column_list(delivery.columns),
+            table=sql.Identifier("staging", delivery.contract.table),
+            client=sql.Literal(delivery.client_id),
             file_id=sql.Literal(file_id),
-            is_new=is_new if delivery.meets_staged else sql.SQL(""),
+            columns=column_list(delivery.columns),
+            same_key=same_key("staged", delivery.contract.key),
             order=column_list(delivery.order),
             units=delivery.units,
-            **names,
         )
     )
     return inserted, units
@@ -244,6 +281,15 @@ def _describe(delivery: Delivery, file_id: int, table: str, frame: pl.DataFrame)
             temporary=sql.Identifier(temporary),
         )
     )
+
+
+def _tell_planner(delivery: Delivery, inserted: int, described: Mapping[str, pl.DataFrame]) -> None:
+    rows = {table: frame.height for table, frame in described.items()}
+    if not delivery.is_first:
+        rows = {delivery.contract.table: inserted, **rows}
+    for table, count in rows.items():
+        are_first = table != delivery.contract.table or not delivery.meets_staged
+        tell_planner(delivery.connection, table, delivery.client_id, count, are_first=are_first)
 
 
 def _unusual(unchanged: int, rejected: int, removed: int) -> list[str]:

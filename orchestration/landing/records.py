@@ -106,18 +106,23 @@ def last_delivered_day(warehouse: Warehouse, client_id: str) -> date | None:
 
 
 def record(connection: Connection, identity: Identity, outcome: Outcome) -> int:
+    """Write what became of a file; returns its number, which is the outcome's where that has one."""
     row = connection.execute(
         """
         insert into ops.landing_files (
-            client_id, path, sha256, size_bytes, kind, status, message, config_digest,
+            client_id, file_id, path, sha256, size_bytes, kind, status, message, config_digest,
             rows_read, rows_rejected, rows_left_out, units_left_out, first_date, last_date,
             modified_ns, run_id
         )
-        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        overriding system value values (
+            %s, coalesce(%s, nextval(pg_get_serial_sequence('ops.landing_files', 'file_id'))),
+            %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s
+        )
         returning file_id
         """,
         (
             identity.client.client_id,
+            outcome.file_id or None,
             identity.path,
             identity.sha256,
             identity.size_bytes,

@@ -114,8 +114,13 @@ def add_to_temporary(connection: psycopg.Connection[Any], name: str, like: str, 
 
 def append_to_temporary(connection: psycopg.Connection[Any], name: str, frame: pl.DataFrame) -> None:
     """COPY a frame into an existing temporary table."""
+    copy_into(connection, sql.Identifier(name), frame)
+
+
+def copy_into(connection: psycopg.Connection[Any], table: sql.Identifier, frame: pl.DataFrame) -> None:
+    """COPY a frame into a table without row-level security."""
     statement = sql.SQL("copy {} ({}) from stdin (format csv)").format(
-        sql.Identifier(name), sql.SQL(", ").join(map(sql.Identifier, frame.columns))
+        table, sql.SQL(", ").join(map(sql.Identifier, frame.columns))
     )
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for chunk in _csv_chunks(frame):

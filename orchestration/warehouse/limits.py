@@ -36,6 +36,7 @@ SESSION_SETTINGS = {
     "idle_in_transaction_session_timeout": "5min",
     "idle_session_timeout": "2h",
     "max_parallel_workers_per_gather": "0",
+    "work_mem": "4MB",
 }
 """What a client's session starts with; the client may change it."""
 

@@ -176,6 +176,11 @@ class Warehouse:
         }
 
 
+def roles_of(connection: psycopg.Connection[Any]) -> Roles:
+    """The roles of the database that a connection is to."""
+    return Roles(connection.info.dbname)
+
+
 def role_exists(connection: psycopg.Connection[Any], role: str) -> bool:
     """Whether the server has a role of that name."""
     return connection.execute("select from pg_roles where rolname = %s", (role,)).fetchone() is not None

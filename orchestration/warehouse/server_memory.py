@@ -18,7 +18,7 @@ import psutil
 
 _MB = 1 << 20
 
-_OF_INITDB = {"shared_buffers": "128MB", "max_wal_size": "1GB"}
+OF_INITDB = {"shared_buffers": "128MB", "max_wal_size": "1GB"}
 """What initdb writes into every postgresql.conf, whatever the machine."""
 
 _CONTAINER_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
@@ -29,7 +29,9 @@ _STATED = re.compile(r"^\s*([a-z_]+)\s*(?:=|\s)\s*'?([^'#\s]+)", re.MULTILINE)
 def settings_for(memory_bytes: int) -> dict[str, str]:
     """The settings on a machine of so much memory.
 
-    Buffers get a sixteenth, since models need the rest, and are used up only as tables fill them. A load of
+    Buffers get a sixteenth, since models need the rest, and are used up only as tables fill them. Half of the
+    memory is expected to keep files that were read. A sort or a hash of one step of a query gets little of
+    it, since a query has several and there are many queries; a client's session starts with less. A load of
     half a million rows writes a tenth of the log after which a checkpoint is due.
 
     >>> settings_for(16 << 30)["shared_buffers"], settings_for(1 << 30)["shared_buffers"]
@@ -37,6 +39,8 @@ def settings_for(memory_bytes: int) -> dict[str, str]:
     """
     return {
         "shared_buffers": f"{_between(128, memory_bytes // 16 // _MB, 2_048)}MB",
+        "effective_cache_size": f"{_between(256, memory_bytes // 2 // _MB, 65_536)}MB",
+        "work_mem": f"{_between(4, memory_bytes // 512 // _MB, 32)}MB",
         "maintenance_work_mem": f"{_between(64, memory_bytes // 64 // _MB, 512)}MB",
         "max_wal_size": f"{_between(1_024, memory_bytes // 8 // _MB, 4_096)}MB",
         "checkpoint_timeout": "15min",
@@ -49,7 +53,7 @@ def wanted_settings(data_dir: Path) -> dict[str, str]:
     return {
         name: value
         for name, value in settings_for(machine_memory()).items()
-        if stated.get(name) in (None, _OF_INITDB.get(name))
+        if stated.get(name) in (None, OF_INITDB.get(name))
     }
 
 

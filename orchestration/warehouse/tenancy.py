@@ -25,8 +25,7 @@ from orchestration.warehouse import access_rights, limits
 from orchestration.warehouse.server import Roles, Warehouse, WarehouseError, role_exists
 from orchestration.warehouse.sessions import end_sessions
 from orchestration.warehouse.statistics import hide_statistics
-from orchestration.warehouse.tables import SCHEMAS
-from orchestration.warehouse.tables.analytics import PARTITIONED
+from orchestration.warehouse.tables import SCHEMAS, analytics, staging
 
 Connection = psycopg.Connection[Any]
 
@@ -124,13 +123,13 @@ def secure_table(connection: Connection, roles: Roles, schema: str, table: str) 
 
 
 def add_client_partitions(connection: Connection, roles: Roles, client_id: str) -> None:
-    """Give a client its own partition of each large table; does nothing where they exist.
+    """Give a client its own partition of each large table of ``analytics``; does nothing where they exist.
 
     Each is made apart and attached, which no reader of the table stands in the way of.
     """
-    for table in PARTITIONED:
+    for table in analytics.PARTITIONED:
         name = partition_name(table.name, client_id)
-        if _relation_exists(connection, f"{table.schema}.{name}"):
+        if relation_exists(connection, f"{table.schema}.{name}"):
             continue
         partition = sql.Identifier(str(table.schema), name)
         parent = sql.Identifier(str(table.schema), table.name)
@@ -156,7 +155,7 @@ def registered_slugs(connection: Connection) -> list[str]:
     Args:
         connection: of a role that sees all rows, which is the pipeline's or a superuser.
     """
-    if not _relation_exists(connection, "ops.clients"):
+    if not relation_exists(connection, "ops.clients"):
         return []
     rows = connection.execute("select client_id from ops.clients order by client_id").fetchall()
     return [client_id for (client_id,) in rows]
@@ -254,10 +253,10 @@ def erase_client_rows(connection: Connection, client_id: str) -> dict[str, int]:
         Rows deleted by table; a dropped partition counts the rows it held.
     """
     erased: dict[str, int] = {}
-    partitioned = {table.name for table in PARTITIONED}
-    for table in PARTITIONED:
+    partitioned = {(table.schema, table.name) for table in (*analytics.PARTITIONED, *staging.PARTITIONED)}
+    for table in (*analytics.PARTITIONED, *staging.PARTITIONED):
         partition = sql.Identifier(str(table.schema), partition_name(table.name, client_id))
-        if not _relation_exists(connection, f"{table.schema}.{partition_name(table.name, client_id)}"):
+        if not relation_exists(connection, f"{table.schema}.{partition_name(table.name, client_id)}"):
             continue
         erased[f"{table.schema}.{table.name}"] = _scalar(
             connection, sql.SQL("select count(*) from {}").format(partition)
@@ -267,7 +266,7 @@ def erase_client_rows(connection: Connection, client_id: str) -> dict[str, int]:
     tables = sorted(_tables(connection), key=lambda table: table[:2] == ("ops", "clients"))
     for schema, table_name, has_client, is_partition in tables:
         is_log = f"{schema}.{table_name}" in access_rights.LOGS
-        if not has_client or is_partition or table_name in partitioned or is_log:
+        if not has_client or is_partition or (schema, table_name) in partitioned or is_log:
             continue
         deleted = connection.execute(
             sql.SQL("delete from {} where client_id = %s").format(sql.Identifier(schema, table_name)),
@@ -317,7 +316,7 @@ def _views(connection: Connection) -> list[tuple[str, str, bool]]:
     ).fetchall()
 
 
-def _relation_exists(connection: Connection, name: str) -> bool:
+def relation_exists(connection: Connection, name: str) -> bool:
     return bool(_scalar(connection, "select count(to_regclass(%s))", (name,)))
 
 

@@ -1,15 +1,18 @@
-"""A shop's invoice lines into staging, beside reading the file and one COPY into a table without an index.
+"""Files into staging, beside reading the same files and one COPY into a table without an index.
 
-Belongs here: the file, in the shape of UCI's "Online Retail", the load, its floor, and the processor time of
-both sides. Does not belong here: the stages behind it (``stages``).
+Belongs here: a shop's invoice lines in the shape of UCI's "Online Retail", stores in M5's layout, the loads,
+their floors, and the processor time of both sides. Does not belong here: the stages behind it (``stages``).
 """
 
 from __future__ import annotations
 
+import io
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -17,10 +20,11 @@ import numpy as np
 import polars as pl
 import psutil
 
+from forecasting_lib.demo import M5Config, generate_m5_layout
 from orchestration.clients import add_client, validated
-from orchestration.landing.load import load_file
 from orchestration.settings import load_settings
 from orchestration.stages.dbt import build_views
+from orchestration.stages.ingestion import ingest_files
 from orchestration.warehouse.embedded import start_embedded, throw_away_folder
 from orchestration.warehouse.migrate import migrate
 from orchestration.warehouse.postmaster import read_pid_file
@@ -34,13 +38,19 @@ COLUMNS = {
     "order_id": "InvoiceNo",
     "location_id": "Country",
 }
+M5_ITEMS = 610
+"""Items of a generated store; five such stores have the series of one of M5's."""
+
+LAST_DAY = date(2016, 5, 22)
+
+_SLICE_ROWS = 200_000
 _SETTLE_SECONDS = 1.0
 """Until the server's process has ended and its time is its parent's."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds on the clock, and of the processors: this process's and the server's."""
+    """Seconds on the clock, and of the processors: this process's with its children, and the server's."""
 
     wall: float
     own: float
@@ -56,9 +66,18 @@ class Landing:
     """A load and its floor, in the same run."""
 
     what: str
-    lines: int
+    rows: int
     load: Cost
     floor: Cost
+
+    @property
+    def times(self) -> float:
+        """The load's processor time over the floor's."""
+        return self.load.processor / self.floor.processor
+
+
+Case = tuple[str, int, list[Path], Callable[[], None]]
+"""What it is, its rows, the files to load, the floor."""
 
 
 def invoice_lines(lines: int, seed: int = 7) -> pl.DataFrame:
@@ -88,44 +107,109 @@ def invoice_lines(lines: int, seed: int = 7) -> pl.DataFrame:
     )
 
 
-def measure(lines: int, rounds: int, report: Callable[[str], None]) -> list[Landing]:
-    """Load the file as a client's first delivery and, with one line more, as its second; each round anew.
+def measure_invoices(lines: int, rounds: int, report: Callable[[str], None]) -> list[Landing]:
+    """Load invoice lines as a client's first delivery and, with one line more, as its second.
 
     Args:
         lines: of the file.
-        rounds: of which that with the least processor time counts.
+        rounds: of which the one with the middle ratio counts.
         report: told what is going on.
     """
-    with throw_away_folder() as home:
-        os.environ.update({"DATABASE_URL": start_embedded(home / "postgres"), "FORECASTER_HOME": str(home)})
-        warehouse = locate_warehouse(load_settings())
-        report("making tables")
-        migrate(warehouse, lambda: build_views(warehouse))
+    with _installation(report) as (home, warehouse, server):
         report("making files")
         frame = invoice_lines(lines)
         first, again = home / "sales_1.csv", home / "sales_2.csv"
         frame.write_csv(first)
         pl.concat([frame, frame.tail(1)]).write_csv(again)
-        server = psutil.Process(_postmaster(home))
-        found: dict[str, list[tuple[Cost, Cost]]] = {}
-        for number in range(rounds):
-            client = validated(
-                client_id=f"bench_{number}",
-                name="Bench",
-                feeds={"till": {"kind": "sales", "columns": COLUMNS, "lines": "transactions"}},
-            )
-            add_client(warehouse, client)
-            for what, path in (("first delivery", first), ("the same again and a line", again)):
-                report(f"round {number + 1} of {rounds}: {what}")
-                floor = _cost(server, partial(_floor, warehouse, path))
-                load = _cost(server, partial(load_file, warehouse, client, path, path.name))
-                found.setdefault(what, []).append((load, floor))
-    return [
-        Landing(what, lines, *min(costs, key=lambda pair: pair[0].processor)) for what, costs in found.items()
-    ]
+        cases = [
+            ("invoice lines, first delivery", lines, [first], partial(_copy_invoices, warehouse, first)),
+            ("the same again and a line", lines + 1, [again], partial(_copy_invoices, warehouse, again)),
+        ]
+        till = {"till": {"kind": "sales", "columns": COLUMNS, "lines": "transactions"}}
+        return _measure(warehouse, server, cases, till, rounds, report)
 
 
-def _floor(warehouse: Warehouse, path: Path) -> None:
+def measure_m5(
+    data: Path | None, stores: int, days: int, rounds: int, report: Callable[[str], None]
+) -> list[Landing]:
+    """Load files of M5's layout as a client's first delivery, and sales of one day more as its second.
+
+    Args:
+        data: folder with a ``sales_train*`` of M5, as CSV or compressed by gzip, and its ``calendar.csv``;
+            None generates them.
+        stores: to generate, of ``M5_ITEMS`` items each.
+        days: to generate.
+        rounds: of which the one with the middle ratio counts.
+        report: told what is going on.
+    """
+    with _installation(report) as (home, warehouse, server):
+        report("making files")
+        if data is None:
+            data = home / "m5"
+            data.mkdir()
+            config = M5Config(LAST_DAY, days, M5_ITEMS, tuple(f"CA_{n + 1}" for n in range(stores)))
+            for name, frame in generate_m5_layout(config).deliveries().items():
+                frame.write_csv(data / f"{name}.csv")
+        sales, calendar, day = next(data.glob("sales_train*")), data / "calendar.csv", home / "sales_day.csv"
+        of_last = m5_rows(sales, calendar).filter(pl.col("date") == pl.col("date").max())
+        of_last.with_columns(pl.col("date") + timedelta(days=1)).write_csv(day)
+        rows = m5_rows(sales, calendar).height
+        cases = [
+            ("M5, first delivery", rows, [calendar, sales], partial(_copy_m5, warehouse, sales, calendar)),
+            ("M5, a day more", of_last.height, [day], partial(_copy_day, warehouse, day)),
+        ]
+        return _measure(warehouse, server, cases, {}, rounds, report)
+
+
+@contextmanager
+def _installation(report: Callable[[str], None]) -> Iterator[tuple[Path, Warehouse, psutil.Process]]:
+    """A folder, a warehouse with its tables on a server of its own, and that server's process."""
+    with throw_away_folder() as home:
+        os.environ.update({"DATABASE_URL": start_embedded(home / "postgres"), "FORECASTER_HOME": str(home)})
+        warehouse = locate_warehouse(load_settings())
+        report("making tables")
+        migrate(warehouse, lambda: build_views(warehouse))
+        yield home, warehouse, psutil.Process(_postmaster(home))
+
+
+def _measure(
+    warehouse: Warehouse,
+    server: psutil.Process,
+    cases: list[Case],
+    feeds: dict[str, object],
+    rounds: int,
+    report: Callable[[str], None],
+) -> list[Landing]:
+    """Each case in turn for a client of its own, in every round."""
+    found: dict[str, list[Landing]] = {}
+    for number in range(rounds):
+        client = validated(client_id=f"bench_{number}", name="Bench", country="US", feeds=feeds)
+        add_client(warehouse, client)
+        for what, rows, files, floor in cases:
+            report(f"round {number + 1} of {rounds}: {what}")
+            least = _cost(server, floor)
+            load = _cost(server, partial(ingest_files, warehouse, client, files))
+            found.setdefault(what, []).append(Landing(what, rows, load, least))
+    return [sorted(costs, key=lambda one: one.times)[len(costs) // 2] for costs in found.values()]
+
+
+def m5_rows(sales: Path, calendar: Path) -> pl.DataFrame:
+    """M5's wide sales as rows of staging, without its calendar's zeros left out."""
+    wide = pl.read_csv(sales)
+    dates = pl.read_csv(calendar, try_parse_dates=True).select("d", "date")
+    return (
+        wide.unpivot(
+            on=[name for name in wide.columns if name.startswith("d_")],
+            index=["item_id", "store_id"],
+            variable_name="d",
+            value_name="units_sold",
+        )
+        .join(dates, on="d", how="left", maintain_order="left")
+        .select("item_id", "date", "units_sold", location_id="store_id")
+    )
+
+
+def _copy_invoices(warehouse: Warehouse, path: Path) -> None:
     with warehouse.connect_admin() as connection:
         connection.execute("drop table if exists public.bare")
         connection.execute(
@@ -144,12 +228,42 @@ def _floor(warehouse: Warehouse, path: Path) -> None:
                 copy.write(block)
 
 
+def _copy_m5(warehouse: Warehouse, sales: Path, calendar: Path) -> None:
+    _copy_rows(warehouse, m5_rows(sales, calendar))
+
+
+def _copy_day(warehouse: Warehouse, path: Path) -> None:
+    _copy_rows(warehouse, pl.read_csv(path))
+
+
+def _copy_rows(warehouse: Warehouse, rows: pl.DataFrame) -> None:
+    """Rows of sales into a table with the columns of staging, all of them filled that staging fills."""
+    whole = rows.with_columns(
+        client_id=pl.lit("bench"), order_id=pl.lit(""), reason=pl.lit(""), file_id=pl.lit(1)
+    )
+    with warehouse.connect_admin() as connection:
+        connection.execute("drop table if exists public.bare")
+        connection.execute("create table public.bare (like staging.sales)")
+        statement = f"copy public.bare ({', '.join(whole.columns)}) from stdin (format csv)"
+        with connection.cursor().copy(statement.encode()) as copy:
+            for part in whole.iter_slices(_SLICE_ROWS):
+                buffer = io.BytesIO()
+                part.write_csv(buffer, include_header=False, quote_style="non_numeric")
+                copy.write(buffer.getvalue())
+
+
 def _cost(server: psutil.Process, work: Callable[[], object]) -> Cost:
-    own, of_server, started = time.process_time(), _processor_time(server), time.perf_counter()
+    own, of_server, started = _own_time(), _processor_time(server), time.perf_counter()
     work()
-    wall, own = time.perf_counter() - started, time.process_time() - own
+    wall, own = time.perf_counter() - started, _own_time() - own
     time.sleep(_SETTLE_SECONDS)
     return Cost(wall, own, _processor_time(server) - of_server)
+
+
+def _own_time() -> float:
+    """Of this process and of its children that have ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def _processor_time(server: psutil.Process) -> float:

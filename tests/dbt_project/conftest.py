@@ -16,6 +16,7 @@ from psycopg import sql
 from orchestration.stages.dbt import DBT_EXECUTABLE, PROJECT_DIR
 from orchestration.warehouse.bulk import insert_frame
 from orchestration.warehouse.server import Warehouse
+from tests.sales_partition import make_room_for_sales
 
 Dbt = Callable[..., "subprocess.Popen[str]"]
 
@@ -52,6 +53,8 @@ def stage(warehouse: Warehouse, client_id: str, table: str, rows: pl.DataFrame) 
     """Append rows to one staging table of one client."""
     delivery = [] if table == "holidays" else [pl.lit(1).alias("file_id")]
     with warehouse.transaction() as connection:
+        if table == "sales":
+            make_room_for_sales(connection, client_id)
         insert_frame(
             connection,
             f"staging.{table}",

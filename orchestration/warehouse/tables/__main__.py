@@ -18,8 +18,7 @@ from sqlalchemy.dialects import postgresql
 
 from forecasting_lib.inventory import FLAG_VOCABULARY
 from orchestration.settings import RESOURCES
-from orchestration.warehouse.tables import SCHEMAS, metadata
-from orchestration.warehouse.tables.analytics import PARTITIONED
+from orchestration.warehouse.tables import SCHEMAS, analytics, metadata, staging
 from orchestration.warehouse.tables.generated_page import print_or_write
 
 PAGE = RESOURCES / "docs" / "columns.md"
@@ -51,7 +50,7 @@ def column_page() -> str:
 
 
 def _table_section(table: Table) -> str:
-    partitions = " Partitioned by client." if table in PARTITIONED else ""
+    partitions = " Partitioned by client." if table in (*analytics.PARTITIONED, *staging.PARTITIONED) else ""
     rows = [
         f"| `{column.name}` | {_type(column)} | {_mark(column)} | {_cell(column.comment)} |"
         for column in table.columns

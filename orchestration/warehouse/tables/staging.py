@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Column, Date, PrimaryKeyConstraint, Table, Text, text
 
 from orchestration.warehouse.tables.columns import (
+    BY_CLIENT,
     book,
     client_key,
     day,
@@ -53,10 +54,14 @@ sales = Table(
     ),
     book("on_hand_qty", "Stock at the end of the day, where the sales feed carries it."),
     _file_id(),
-    PrimaryKeyConstraint("client_id", "date", "item_id", "location_id", "order_id", "reason"),
+    PrimaryKeyConstraint("date", "item_id", "location_id", "order_id", "reason", "client_id"),
     schema="staging",
     comment="One row per day, item, location, order and reason as last delivered.",
+    postgresql_partition_by=BY_CLIENT,
 )
+
+PARTITIONED = (sales,)
+"""One partition per client, made with the client's first rows."""
 
 products = Table(
     "products",

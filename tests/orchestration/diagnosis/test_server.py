@@ -21,6 +21,7 @@ from orchestration.warehouse.access_rights import drop_writer_role
 from orchestration.warehouse.limits import ClientRole
 from orchestration.warehouse.public_rights import Statement
 from orchestration.warehouse.server import Roles, Warehouse
+from orchestration.warehouse.server_memory import OF_INITDB
 
 ROLES = Roles("warehouse")
 
@@ -42,6 +43,7 @@ SOUND = ServerFacts(
     connections=97,
     statements=[],
     foreign_databases=[],
+    untuned={},
     queue=0.0,
     forgotten=[],
 )
@@ -118,6 +120,7 @@ def test_each_fault_is_named_with_what_to_do() -> None:
         "forecaster doctor --sql": {"statements": statements},
         "pg_hba.conf": {"foreign_databases": ["accounts"]},
         "select pg_terminate_backend(42)": {"forgotten": [Session("warehouse_client_acme", 42, 31.0)]},
+        "does well with shared_buffers = 1024MB": {"untuned": OF_INITDB},
         "the session that listens": {"queue": 0.5},
     }
     for advice, changes in cases.items():
@@ -139,6 +142,14 @@ def test_the_embedded_server_of_a_migrated_installation_is_sound(embedded_wareho
     assert facts.is_superuser
     assert facts.statements == []
     assert [f for f in judge(facts, embedded_warehouse.roles) if f.level is Level.PROBLEM] == []
+
+
+def test_the_settings_of_the_embedded_server_are_not_judged() -> None:
+    assert findings(is_embedded=True, untuned=OF_INITDB) == []
+
+
+def test_a_server_as_initdb_made_it_is_recognized(tcp_warehouse: Warehouse) -> None:
+    assert gather(tcp_warehouse, is_embedded=False).untuned == OF_INITDB
 
 
 def test_a_client_without_a_writer_is_named(tcp_warehouse: Warehouse) -> None:

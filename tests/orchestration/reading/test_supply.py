@@ -13,6 +13,7 @@ from orchestration.clients import Client
 from orchestration.reading.supply import read_supply, with_lead_times
 from orchestration.warehouse.bulk import insert_frame
 from orchestration.warehouse.server import Warehouse
+from tests.sales_partition import make_room_for_sales
 
 RUNGS = ("item_id_mean", "item_id_sd", "supplier_id_mean", "supplier_id_sd", "stated_mean", "stated_sd")
 
@@ -116,6 +117,7 @@ def test_the_stock_of_a_total_is_that_of_its_last_day(
         pl.lit(1.0).alias("on_hand_qty"),
     )
     with warehouse.transaction() as connection:
+        make_room_for_sales(connection, client.client_id)
         insert_frame(connection, "staging.sales", sales)
         insert_frame(connection, "staging.stock_levels", early_count)
     keys = pl.DataFrame({"series_id": ["0"], "item_id": ["tea"], "location_id": ["main"]})

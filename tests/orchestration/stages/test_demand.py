@@ -20,6 +20,7 @@ from orchestration.stages import dbt, demand
 from orchestration.warehouse.bulk import insert_frame
 from orchestration.warehouse.server import Warehouse, WarehouseError
 from orchestration.warehouse.tables.analytics import ts_demand_daily
+from tests.sales_partition import make_room_for_sales
 
 MARTS = {
     "ts_demand_daily",
@@ -145,6 +146,7 @@ def _deliver(warehouse: Warehouse, client: Client) -> None:
         }
     )
     with warehouse.transaction() as connection:
+        make_room_for_sales(connection, client.client_id)
         insert_frame(connection, "staging.sales", rows)
         connection.execute(
             "insert into staging.locations (client_id, location_id, holiday_calendar, file_id) "

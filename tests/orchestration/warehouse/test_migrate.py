@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import make_url
 
 from forecasting_lib.inventory import FLAG_VOCABULARY
 from orchestration.warehouse import migrate
 from orchestration.warehouse.comments import describe, undescribed_tables
-from orchestration.warehouse.server import Warehouse
+from orchestration.warehouse.first_rows import lacks_partition
+from orchestration.warehouse.server import Warehouse, libpq_spelling
 from orchestration.warehouse.tables import metadata
 from orchestration.warehouse.tables.ops import audit_log
+from tests.conftest import drop_databases
+
+
+@pytest.fixture
+def fresh(warehouse: Warehouse) -> Iterator[Warehouse]:
+    """A warehouse of the session's server that nothing has run on."""
+    admin = make_url(warehouse.admin_url).set(database=f"{warehouse.database}_old")
+    instance = admin.set(database=f"{admin.database}_dagster")
+    made = Warehouse(libpq_spelling(admin), libpq_spelling(instance))
+    yield made
+    drop_databases(made)
 
 
 def test_migrated_database_has_no_drift_from_the_table_definitions(warehouse: Warehouse) -> None:
@@ -18,6 +37,35 @@ def test_migrated_database_has_no_drift_from_the_table_definitions(warehouse: Wa
         context = MigrationContext.configure(connection, opts=migrate.comparison_options())
         assert compare_metadata(context, metadata) == []
         assert compare_metadata(context, undescribed_tables()) == []
+
+
+@pytest.mark.slow
+def test_sales_of_all_clients_are_kept_when_they_are_partitioned(fresh: Warehouse, tmp_path: Path) -> None:
+    scripts = Path(shutil.copytree(migrate.SCRIPTS, tmp_path / "migrations"))
+    [partitions] = (scripts / "versions").glob("*_sales_by_client.py")
+    later = [path for path in (scripts / "versions").glob("0*.py") if path.name >= partitions.name]
+    for path in later:
+        path.unlink()
+    migrate.upgrade(fresh, scripts)
+    with fresh.transaction() as connection:
+        connection.execute(
+            """
+            insert into staging.sales (client_id, item_id, location_id, date, units_sold, file_id)
+            select 'shop_' || number % 2, 'it''em' || number, 'main', date '2024-01-01' + number, number, 1
+            from generate_series(1, 50) as number
+            """
+        )
+        rows = connection.execute("select sales::text from staging.sales order by 1").fetchall()
+    for direction in (command.upgrade, command.downgrade, command.upgrade):
+        with fresh.engine.begin() as connection:
+            target = "head" if direction is command.upgrade else f"{int(partitions.name[:4]) - 1:04d}"
+            direction(migrate.alembic_config(connection, migrate.SCRIPTS), target)
+        with fresh.transaction() as connection:
+            assert connection.execute("select sales::text from staging.sales order by 1").fetchall() == rows
+    with fresh.transaction() as connection:
+        assert [lacks_partition(connection, "sales", f"shop_{number}") for number in range(3)] == [
+            *(False, False, True)
+        ]
 
 
 def test_migrating_again_changes_nothing(warehouse: Warehouse) -> None:

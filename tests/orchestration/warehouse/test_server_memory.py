@@ -67,3 +67,14 @@ def test_a_server_has_them_from_its_next_start_and_stays_durable(monkeypatch: py
         stop_embedded(folder / "postgres")
     assert before == {"shared_buffers": "128MB", "checkpoint_timeout": "5min", **durable}
     assert after == {"shared_buffers": "256MB", "checkpoint_timeout": "15min", **durable}
+
+
+@pytest.mark.parametrize("gigabytes", [0, 1, 4, 64, 1_024])
+def test_a_small_machine_keeps_most_of_its_memory_for_others(gigabytes: int) -> None:
+    found = {
+        name: int(value.removesuffix("MB"))
+        for name, value in settings_for(gigabytes << 30).items()
+        if value.endswith("MB")
+    }
+    assert found["shared_buffers"] <= max(128, gigabytes * 1_024 // 8)
+    assert 4 <= found["work_mem"] <= max(4, gigabytes * 1_024 // 256)
