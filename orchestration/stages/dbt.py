@@ -13,7 +13,7 @@ import os
 import subprocess
 import sysconfig
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ def build_arguments(client_id: str, selection: Sequence[str] | None = None) -> l
 
 def build_client(
     warehouse: Warehouse, client_id: str, selection: Sequence[str] | None = None
-) -> Iterator[NodeResult]:
+) -> Generator[NodeResult]:
     """Rebuild one client's slice and test it; yields each model's and test's result when it ends.
 
     Args:

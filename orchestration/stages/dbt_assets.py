@@ -48,7 +48,7 @@ class DbtAssets:
     def event(self, result: NodeResult) -> dg.MaterializeResult[None] | dg.AssetCheckResult | None:
         """What a result is in Dagster; None for a model that was not built and a test that did not run."""
         key = self.keys.get(result.unique_id)
-        shown = {
+        shown: dict[str, Any] = {
             "Execution Duration": result.seconds,
             "unique_id": result.unique_id,
             "invocation_id": result.invocation_id,

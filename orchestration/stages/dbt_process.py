@@ -119,7 +119,7 @@ def _read(parsed: Path) -> Manifest:
     from dbt.parser.manifest import extended_mashumuro_decoder
 
     manifest: Manifest = Manifest.from_msgpack(parsed.read_bytes(), decoder=extended_mashumuro_decoder)
-    manifest.build_parent_and_child_maps()
+    manifest.build_parent_and_child_maps()  # type: ignore[no-untyped-call]
     return manifest
 
 
