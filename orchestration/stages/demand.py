@@ -1,45 +1,30 @@
 """The demand stage: public holidays, then dbt from staging to ``ts_demand_daily`` and its dimensions.
 
-Belongs here: the holidays, how dbt's models appear in Dagster, and the reporting views' lineage. Does not
-belong here: how dbt is called (``dbt``), what the models compute; that is in ``dbt_project``.
+Belongs here: the holidays, and what happens around dbt's build of one client. Does not belong here: how dbt
+is called (``dbt``), how its models appear in Dagster (``dbt_assets``), what the models compute; that is in
+``dbt_project``.
 """
 
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import polars as pl
 import psycopg
-from dagster_dbt import (
-    DagsterDbtTranslator,
-    DagsterDbtTranslatorSettings,
-    build_dbt_asset_specs,
-    dbt_assets,
-)
 from psycopg import sql
 
 from forecasting_lib.grain import Grain
 from orchestration.clients import CLIENT_PARTITIONS, Client, get_client
 from orchestration.foreign_text import printable
 from orchestration.resources import DATABASE_RETRIES, Installation
-from orchestration.stages.dbt import (
-    DBT_EXECUTABLE,
-    PROJECT_DIR,
-    REPORTING,
-    OfflineDbt,
-    build_arguments,
-    current_manifest,
-    environment_of_dbt,
-)
+from orchestration.stages.dbt import build_client, current_manifest
+from orchestration.stages.dbt_assets import read_assets
 from orchestration.stages.publishing import claimed
 from orchestration.table_assets import OWNERS, table_key, table_metadata
 from orchestration.warehouse.bulk import insert_frame
 from orchestration.warehouse.locks import Purpose
 from orchestration.warehouse.server import Warehouse
-from orchestration.warehouse.tables import metadata as table_definitions
 from orchestration.warehouse.tables import staging
 
 HOLIDAYS_KEY = table_key(staging.holidays)
@@ -140,55 +125,26 @@ def holidays(context: dg.AssetExecutionContext, installation: Installation) -> d
 
 # --- dbt in Dagster -----------------------------------------------------------------------------------
 
-
-class DemandTranslator(DagsterDbtTranslator):
-    """Keys are schema and table, for models and sources alike; columns are documented where defined."""
-
-    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
-        return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["name"]])
-
-    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        return "reporting" if "reporting" in dbt_resource_props["fqn"] else "demand"
-
-    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str]:  # noqa: ARG002
-        return OWNERS
-
-    def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        return str(dbt_resource_props["description"]).strip()
-
-    def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The columns of a mart come from its table's definition, whose comments the database shows too."""
-        name = f"{dbt_resource_props['schema']}.{dbt_resource_props['name']}"
-        derived = {**super().get_metadata(dbt_resource_props), "dagster/table_name": name}
-        if name not in table_definitions.tables:
-            return derived
-        return {**derived, **table_metadata(table_definitions.tables[name])}
+_DBT = read_assets(current_manifest())
 
 
-_TRANSLATOR = DemandTranslator(DagsterDbtTranslatorSettings(enable_source_metadata=False))
-_MANIFEST = current_manifest()
-
-
-@dbt_assets(
-    manifest=_MANIFEST,
-    exclude=REPORTING,
+@dg.multi_asset(
     name="demand",
+    specs=_DBT.models,
+    check_specs=_DBT.tests,
+    can_subset=True,
     partitions_def=CLIENT_PARTITIONS,
-    dagster_dbt_translator=_TRANSLATOR,
 )
 def demand(context: dg.AssetExecutionContext, installation: Installation) -> Iterator[Any]:
     """Rebuild one client's daily demand and dimensions with dbt, and run the data tests on them."""
-    warehouse = installation.warehouse
-    dbt = OfflineDbt(
-        project_dir=str(PROJECT_DIR), profiles_dir=str(PROJECT_DIR), dbt_executable=str(DBT_EXECUTABLE)
-    )
-    with environment_of_dbt(warehouse.dbt_environment()), tempfile.TemporaryDirectory() as target:
-        arguments = build_arguments(context.partition_key)
-        for event in dbt.cli(arguments, context=context, target_path=Path(target)).stream():
-            if isinstance(event, dg.Output):
-                key = context.asset_key_for_output(event.output_name)
-                rows = count_rows(warehouse, key.path[-1], context.partition_key)
-                context.add_output_metadata({"dagster/partition_row_count": rows}, event.output_name)
+    warehouse, client_id = installation.warehouse, context.partition_key
+    wanted = {*context.selected_asset_keys, *context.selected_asset_check_keys}
+    for result in build_client(warehouse, client_id, _DBT.selection(wanted)):
+        event = _DBT.event(result)
+        if isinstance(event, dg.MaterializeResult) and event.asset_key:
+            rows = count_rows(warehouse, event.asset_key.path[-1], client_id)
+            event = event._replace(metadata={**(event.metadata or {}), "dagster/partition_row_count": rows})
+        if event is not None:
             yield event
 
 
@@ -200,9 +156,7 @@ def count_rows(warehouse: Warehouse, table: str, client_id: str) -> int:
     return int(row[0]) if row else 0
 
 
-REPORTING_VIEWS = build_dbt_asset_specs(
-    manifest=_MANIFEST, select=REPORTING, dagster_dbt_translator=_TRANSLATOR
-)
+REPORTING_VIEWS = _DBT.views
 """The views, for the lineage only: ``forecaster migrate`` makes them, no run does."""
 
 DEMAND_KEYS = sorted(demand.keys)

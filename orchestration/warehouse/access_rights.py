@@ -18,6 +18,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from orchestration.warehouse.policies import own_rows, provide_policy
 from orchestration.warehouse.server import Roles, role_exists
 
 Connection = psycopg.Connection[Any]
@@ -173,22 +174,19 @@ def grant_access(connection: Connection, roles: Roles) -> None:
             )
         for relation in there:
             _grant(connection, relation, role, rights[relation.name])
-    everything = sql.SQL("using (true) with check (true)")
+    everything = sql.SQL("to {} using (true) with check (true)").format(sql.Identifier(roles.api))
     for relation in _there(connection, ["ops.clients", "ops.memberships", "ops.service_keys"]):
-        _provide_policy(connection, relation, "api", sql.Identifier(roles.api), everything)
-    own = sql.SQL(
-        "client_id = case when starts_with(current_user, {}) then substr(current_user, {}) end"
-    ).format(sql.Literal(roles.writer_prefix), sql.Literal(len(roles.writer_prefix) + 1))
+        provide_policy(connection, relation.name, "api", everything)
+    own = own_rows(roles.writer_prefix)
     for relation in _there(connection, OF_WRITERS):
         if relation.is_view:  # which shows its reader what the tables do
             continue
         # of everybody, as the policy of readers is: whose name is no writer's has no row
-        _provide_policy(
+        provide_policy(
             connection,
-            relation,
+            relation.name,
             "writer",
-            sql.SQL("public"),
-            sql.SQL("using ({0}) with check ({0})").format(own),
+            sql.SQL("to public using ({0}) with check ({0})").format(own),
         )
 
 
@@ -254,19 +252,5 @@ def _grant(connection: Connection, relation: _Relation, role: str, rights: Right
                 sql.SQL("({})").format(listed) if columns else sql.SQL(""),
                 relation.quoted,
                 sql.Identifier(role),
-            )
-        )
-
-
-def _provide_policy(
-    connection: Connection, relation: _Relation, name: str, holder: sql.Composable, condition: sql.Composable
-) -> None:
-    known = connection.execute(
-        "select from pg_policy where polrelid = %s::regclass and polname = %s", (relation.name, name)
-    ).fetchone()
-    if known is None:
-        connection.execute(
-            sql.SQL("create policy {} on {} to {} {}").format(
-                sql.Identifier(name), relation.quoted, holder, condition
             )
         )

@@ -22,6 +22,7 @@ import psycopg
 from psycopg import sql
 
 from orchestration.warehouse import access_rights, limits
+from orchestration.warehouse.policies import own_rows, provide_policy
 from orchestration.warehouse.server import Roles, Warehouse, WarehouseError, role_exists
 from orchestration.warehouse.sessions import end_sessions
 from orchestration.warehouse.statistics import hide_statistics
@@ -96,30 +97,12 @@ def secure_table(connection: Connection, roles: Roles, schema: str, table: str) 
     if flags != (True, True):
         connection.execute(sql.SQL("alter table {} enable row level security").format(name))
         connection.execute(sql.SQL("alter table {} force row level security").format(name))
-    existing = dict(
-        connection.execute(
-            "select policyname, roles::text[] from pg_policies where schemaname = %s and tablename = %s",
-            (schema, table),
-        ).fetchall()
-    )
-    if "pipeline" not in existing:
-        connection.execute(
-            sql.SQL("create policy pipeline on {} to {} using (true) with check (true)").format(
-                name, sql.Identifier(roles.pipeline)
-            )
-        )
+    everything = sql.SQL("to {} using (true) with check (true)").format(sql.Identifier(roles.pipeline))
+    provide_policy(connection, f"{schema}.{table}", "pipeline", everything)
     # of everybody, not of the tenant group: its members may drop policies that name it ('drop owned')
-    if schema == "analytics" and existing.get("tenant") != ["public"]:
-        connection.execute(sql.SQL("drop policy if exists tenant on {}").format(name))
-        connection.execute(
-            sql.SQL(
-                """
-                create policy tenant on {} for select to public using (
-                    client_id = case when starts_with(current_user, {}) then substr(current_user, {}) end
-                )
-                """
-            ).format(name, sql.Literal(roles.client_prefix), sql.Literal(len(roles.client_prefix) + 1))
-        )
+    if schema == "analytics":
+        own = sql.SQL("for select to public using ({})").format(own_rows(roles.client_prefix))
+        provide_policy(connection, f"{schema}.{table}", "tenant", own)
 
 
 def add_client_partitions(connection: Connection, roles: Roles, client_id: str) -> None:

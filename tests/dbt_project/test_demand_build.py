@@ -5,7 +5,7 @@ One retailer's ten weeks hold every case; the builds are shared by all tests of 
 
 from __future__ import annotations
 
-import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -15,7 +15,8 @@ import polars as pl
 import pytest
 
 from orchestration.clients import Client, add_client, get_client, validated
-from orchestration.stages.dbt import build_arguments
+from orchestration.stages.dbt import build_arguments, build_client
+from orchestration.stages.dbt_process import DbtError
 from orchestration.stages.demand import refresh_holidays
 from orchestration.warehouse.locks import Purpose, lock_transaction
 from orchestration.warehouse.server import Warehouse
@@ -133,9 +134,8 @@ def builds(warehouse: Warehouse, start_dbt: Dbt) -> Builds:
     def digests(client: str) -> dict[str, str]:
         return {table: digest(warehouse, table, client) for table in TABLES}
 
-    together = [start_dbt(*build_arguments(client)) for client in (neighbour, closing)]
-    for process in together:
-        finish(process)
+    for client in (neighbour, closing):
+        assert list(build_client(warehouse, client))
     neighbour_before, closing_before = digests(neighbour), digests(closing)
     netted_back = fetch(
         warehouse,
@@ -146,7 +146,7 @@ def builds(warehouse: Warehouse, start_dbt: Dbt) -> Builds:
         """,
         closing,
     )
-    finish(start_dbt(*build_arguments(retailer)))
+    assert list(build_client(warehouse, retailer))
     retailer_once = digests(retailer)
 
     with warehouse.transaction() as connection:
@@ -155,8 +155,8 @@ def builds(warehouse: Warehouse, start_dbt: Dbt) -> Builds:
     together = [
         start_dbt(*build_arguments(retailer), "--full-refresh"),
         start_dbt(*build_arguments(retailer)),
-        start_dbt(*build_arguments(closing)),
     ]
+    assert list(build_client(warehouse, closing))
     for process in together:
         finish(process)
     return Builds(
@@ -407,22 +407,40 @@ def test_series_are_classed_on_unmasked_days(warehouse: Warehouse, builds: Build
     assert rows[1][6] == pytest.approx(tea_days / (tea_days - 1))
 
 
-def test_a_build_without_a_client_is_refused(start_dbt: Dbt) -> None:
-    process = start_dbt("run", "--select", "dim_location")
-    output, _ = process.communicate()
-    assert process.returncode != 0
-    assert "Name the client" in output
+def test_a_build_without_a_client_is_refused(warehouse: Warehouse) -> None:
+    with pytest.raises(DbtError, match="Name the client"):
+        list(build_client(warehouse, "", ["dim_location"]))
 
 
-def test_a_build_waits_for_whoever_holds_the_clients_demand(
-    warehouse: Warehouse, start_dbt: Dbt, builds: Builds
+def test_a_build_of_a_client_that_is_not_registered_says_so(warehouse: Warehouse) -> None:
+    with pytest.raises(DbtError, match="There is no client nobody, or it was removed a moment ago"):
+        list(build_client(warehouse, "nobody", ["dim_location"]))
+
+
+def test_a_build_waits_for_whoever_holds_the_clients_demand(warehouse: Warehouse, builds: Builds) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with warehouse.transaction() as connection:
+            lock_transaction(connection, Purpose.DEMAND, builds.retailer)
+            build = pool.submit(lambda: list(build_client(warehouse, builds.retailer, ["dim_location"])))
+            assert is_waited_for(connection, build.done)
+        assert [result.status for result in build.result()] == ["success"]
+
+
+def test_a_build_that_nobody_listens_to_ends_and_changes_nothing(
+    warehouse: Warehouse, builds: Builds
 ) -> None:
-    arguments = ("run", "--select", "dim_location", "--vars", json.dumps({"client_id": builds.retailer}))
+    before = digest(warehouse, "dim_item", builds.retailer)
     with warehouse.transaction() as connection:
-        lock_transaction(connection, Purpose.DEMAND, builds.retailer)
-        build = start_dbt(*arguments)
-        assert is_waited_for(connection, lambda: build.poll() is not None)
-    finish(build)
+        connection.execute("lock analytics.dim_item in exclusive mode")
+        build = build_client(warehouse, builds.retailer)
+        assert next(build).status == "success"
+        build.close()
+        left = connection.execute(
+            "select count(*) from pg_stat_activity where application_name = 'dbt' and datname = %s",
+            (warehouse.database,),
+        ).fetchone()
+    assert left == (0,)
+    assert digest(warehouse, "dim_item", builds.retailer) == before
 
 
 def test_dbt_unit_tests_pass(start_dbt: Dbt, builds: Builds) -> None:

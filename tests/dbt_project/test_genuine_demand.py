@@ -8,15 +8,15 @@ import polars as pl
 import pytest
 
 from orchestration.clients import add_client, validated
-from orchestration.stages.dbt import build_arguments
+from orchestration.stages.dbt import build_client
 from orchestration.warehouse.server import Warehouse
-from tests.dbt_project.conftest import Dbt, fetch, finish, m5_folder, stage
+from tests.dbt_project.conftest import fetch, m5_folder, stage
 
 pytestmark = [pytest.mark.shared_data, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def client_id(warehouse: Warehouse, start_dbt: Dbt, shared_data: Path) -> str:
+def client_id(warehouse: Warehouse, shared_data: Path) -> str:
     folder = m5_folder(shared_data, "m5_280x1941")
     client = validated(client_id="dbt_m5", name="M5", models=["ma7"])
     add_client(warehouse, client)
@@ -39,7 +39,7 @@ def client_id(warehouse: Warehouse, start_dbt: Dbt, shared_data: Path) -> str:
     stage(warehouse, client.client_id, "calendar", calendar.select("date", "d", "wm_yr_wk", *events, *snap))
     price = pl.col("sell_price").alias("unit_price")
     stage(warehouse, client.client_id, "prices", prices.select("item_id", location, "wm_yr_wk", price))
-    finish(start_dbt(*build_arguments(client.client_id)))
+    assert list(build_client(warehouse, client.client_id))
     return client.client_id
 
 

@@ -127,7 +127,7 @@ def load(environment: dict[str, str]) -> tuple[list[str], str]:
     """Load the code location in a process of its own; returns its schedules and what it printed."""
     code = (
         "from orchestration.definitions import defs; "
-        "print('schedules:', *(s.name for s in defs.get_repository_def().schedule_defs))"
+        "print('schedules:', *(s.name for s in defs().get_repository_def().schedule_defs))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],

@@ -17,6 +17,7 @@ import pytest
 from orchestration.clients import Client
 from orchestration.resources import Installation
 from orchestration.stages import dbt, demand
+from orchestration.stages.dbt_process import run_dbt
 from orchestration.warehouse.bulk import insert_frame
 from orchestration.warehouse.server import Warehouse, WarehouseError
 from orchestration.warehouse.tables.analytics import ts_demand_daily
@@ -118,6 +119,18 @@ def test_a_project_dbt_cannot_parse_says_why(tmp_path: Path) -> None:
     (project / "models" / "broken.sql").write_text("select * from {{ ref('nowhere') }}")
     with pytest.raises(WarehouseError, match="nowhere"):
         dbt.current_manifest(project)
+
+
+def test_the_parsed_project_is_the_same_for_every_client(warehouse: Warehouse, tmp_path: Path) -> None:
+    """What dbt renders while it parses would be the first client's, or nobody's, in the builds of all."""
+    parsed = dbt.parsed_project(warehouse)
+    assert dbt.parsed_project(warehouse) == parsed
+    assert warehouse.roles.tenant.encode() in parsed.read_bytes()
+    client = ["--vars", json.dumps({"client_id": "whoever_is_first"})]
+    places = ["--project-dir", str(dbt.PROJECT_DIR), "--profiles-dir", str(dbt.PROJECT_DIR)]
+    outputs = ["--target-path", str(tmp_path), "--log-path", str(tmp_path)]
+    assert list(run_dbt(["parse", "--quiet", *client, *places, *outputs], None, {})) == []
+    assert b"whoever_is_first" not in (tmp_path / "partial_parse.msgpack").read_bytes()
 
 
 def test_public_holidays_are_of_the_country_or_its_part() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +16,7 @@ from orchestration.warehouse.access_rights import LOGS
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import SCHEMAS, metadata
 from orchestration.warehouse.tables.analytics import PARTITIONED
-from orchestration.warehouse.tenancy import partition_name, set_client_password
+from orchestration.warehouse.tenancy import partition_name, secure_table, set_client_password
 from tests.orchestration.warehouse.logins import PASSWORD, give_rows, login
 
 
@@ -129,6 +130,30 @@ def test_a_client_may_not(as_a: psycopg.Connection[Any], attempt: str) -> None:
     as_a.execute("set default_transaction_read_only = off")
     with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.InvalidSchemaName)):
         as_a.execute(attempt)
+
+
+def test_a_client_s_rows_are_found_by_index(as_a: psycopg.Connection[Any]) -> None:
+    """Whose rows they are is worked out once for a statement, and in the key's collation."""
+    as_a.execute("set enable_seqscan = off; set enable_bitmapscan = off")
+    for table in ("location_calendar", "ts_demand_daily"):
+        query = f"explain (costs off) select * from analytics.{table} where location_id = 'main'"
+        plan = "\n".join(line for (line,) in as_a.execute(query.encode()))
+        assert re.search(r"Index Cond: .*client_id = \(InitPlan|Index Cond: .*client_id = \$0", plan), plan
+        assert "starts_with" not in plan
+
+
+def test_a_policy_of_an_earlier_version_is_made_anew(warehouse: Warehouse, pair: tuple[str, str]) -> None:
+    def condition(connection: psycopg.Connection[Any]) -> object:
+        return connection.execute(
+            "select qual from pg_policies where (tablename, policyname) = ('dim_item', 'tenant')"
+        ).fetchone()
+
+    with warehouse.transaction() as connection:
+        now = condition(connection)
+        connection.execute("alter policy tenant on analytics.dim_item using (client_id = current_user)")
+        secure_table(connection, warehouse.roles, "analytics", "dim_item")
+        assert condition(connection) == now
+        connection.rollback()
 
 
 def test_row_security_off_is_an_error_not_a_way_in(as_a: psycopg.Connection[Any]) -> None:
