@@ -1,8 +1,33 @@
 {#-
-    One client's rows of a shared table, replaced inside the transaction that dbt opens for the model.
+    One client's rows of a shared table, replaced in one transaction.
 
     The tables are made by the migrations (keys, partitions, row-level security); dbt only fills them.
+
+    The old rows are deleted, not truncated, nor is a new partition put in the place of the old one: both ask
+    for a lock that waits for every reader of the table, of whichever client, and has all later ones wait.
 -#}
+
+{%- materialization client_slice, adapter="postgres" -%}
+    {%- set columns = get_quoted_csv(adapter.get_columns_in_relation(this) | map(attribute="name")) -%}
+
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+    {% call statement() -%}
+        delete from {{ this }}
+        where {{ is_client() }}
+    {%- endcall %}
+    {% call statement("main") -%}
+        insert into {{ this }} ({{ columns }})
+        select {{ columns }}
+        from (
+            {{ sql }}
+        ) as slice
+    {%- endcall %}
+    {{ run_hooks(post_hooks, inside_transaction=True) }}
+    {% do adapter.commit() %}
+    {{ run_hooks(post_hooks, inside_transaction=False) }}
+    {%- do return({"relations": [this]}) -%}
+{%- endmaterialization -%}
 
 {#-
     Pre-hook: refuse to run without a client or a table, plan for many rows, and let two runs of one client
@@ -51,20 +76,4 @@
             perform pg_sleep(0.1);
         end loop;
     end $$
-{%- endmacro %}
-
-{#-
-    Incremental strategy: the client's old rows go even where no new ones come, other clients' stay.
-
-    The stock strategy delete+insert deletes only the keys it found in the new rows.
--#}
-{% macro get_incremental_client_slice_sql(arg_dict) -%}
-    {%- set columns = get_quoted_csv(arg_dict["dest_columns"] | map(attribute="name")) -%}
-
-    delete from {{ arg_dict["target_relation"] }}
-    where {{ is_client() }};
-
-    insert into {{ arg_dict["target_relation"] }} ({{ columns }})
-    select {{ columns }}
-    from {{ arg_dict["temp_relation"] }}
 {%- endmacro %}

@@ -20,4 +20,4 @@ select
     max(period_no) - min(period_no) + 1 as period_count
 from numbered
 group by item_id, location_id
-having count(*) <> max(period_no) - min(period_no) + 1 or count(distinct grain) > 1
+having count(*) <> max(period_no) - min(period_no) + 1 or min(grain) <> max(grain)

@@ -4,9 +4,9 @@ with delivered as (
         item_id,
         location_id,
         min(date) as listed_date,
-        min(date) filter (where {{ has_moved() }}) as first_sale_date,
-        max(date) filter (where {{ has_moved() }}) as last_movement_date
-    from {{ ref('int_sales_daily') }}
+        min(date) filter (where has_moved) as first_sale_date,
+        max(date) filter (where has_moved) as last_movement_date
+    from {{ ref('int_movements') }}
     group by item_id, location_id
 
 ),

@@ -20,6 +20,17 @@ with days as (
 
 ),
 
+sales as (
+
+    select
+        daily.*,
+        series.series_no
+    from {{ ref('int_sales_daily') }} as daily
+    inner join {{ ref('int_series') }} as series
+        on daily.item_id = series.item_id and daily.location_id = series.location_id
+
+),
+
 promoted as (
 
     select
@@ -57,8 +68,7 @@ observed as (
         promoted.known_date,
         coalesce(stock.on_hand_qty, sales.on_hand_qty) as on_hand_qty
     from days
-    left join {{ ref('int_sales_daily') }} as sales
-        on days.item_id = sales.item_id and days.location_id = sales.location_id and days.date = sales.date
+    left join sales on days.series_no = sales.series_no and days.date = sales.date
     left join {{ ref('stg_calendar') }} as weeks on days.date = weeks.date
     left join {{ ref('stg_prices') }} as prices
         on days.item_id = prices.item_id
@@ -75,41 +85,71 @@ observed as (
 
 {{ judged_demand("day_price") }},
 
+-- the weekdays on which a series ran out; of no other a loss is estimated
+ran_out as (
+
+    select distinct
+        series_no,
+        extract(isodow from date) as weekday
+    from masked
+    where is_stocked_out and not is_closed
+
+),
+
+estimated as (
+
+    select
+        masked.series_no,
+        masked.date,
+        masked.is_stocked_out and not masked.is_closed as is_lost,
+        avg(masked.demand_qty::float8) filter (where not masked.is_masked) over eight_weeks_before
+            as lost_sales_qty
+    from masked
+    inner join ran_out
+        on masked.series_no = ran_out.series_no and extract(isodow from masked.date) = ran_out.weekday
+    window eight_weeks_before as (
+        partition by masked.series_no, ran_out.weekday
+        order by masked.date
+        rows between 8 preceding and 1 preceding
+    )
+
+),
+
+lost as (
+
+    select * from estimated
+    where is_lost
+
+),
+
 final as (
 
     select
-        client_id,
-        item_id,
-        location_id,
-        date,
-        demand_qty,
-        net_sold_qty,
-        demand_qty - net_sold_qty as clipped_qty,
-        sold_qty,
-        returned_qty,
-        netted_qty,
-        written_off_qty,
-        coalesce(known_price, list_price) as unit_price,
-        is_promotion,
-        discount_rate,
-        known_date as promotion_known_date,
-        holiday_name is not null as is_holiday,
-        holiday_name,
-        is_snap,
-        is_closed,
-        is_stocked_out,
-        is_masked,
-        on_hand_qty,
-        case
-            when is_stocked_out and not is_closed
-                then avg(demand_qty::float8) filter (where not is_masked) over eight_weeks_before
-        end as lost_sales_qty
+        masked.client_id,
+        masked.item_id,
+        masked.location_id,
+        masked.date,
+        masked.demand_qty,
+        masked.net_sold_qty,
+        masked.demand_qty - masked.net_sold_qty as clipped_qty,
+        masked.sold_qty,
+        masked.returned_qty,
+        masked.netted_qty,
+        masked.written_off_qty,
+        coalesce(masked.known_price, masked.list_price) as unit_price,
+        masked.is_promotion,
+        masked.discount_rate,
+        masked.known_date as promotion_known_date,
+        masked.holiday_name is not null as is_holiday,
+        masked.holiday_name,
+        masked.is_snap,
+        masked.is_closed,
+        masked.is_stocked_out,
+        masked.is_masked,
+        masked.on_hand_qty,
+        lost.lost_sales_qty
     from masked
-    window eight_weeks_before as (
-        partition by series_no, extract(isodow from date)
-        order by date
-        rows between 8 preceding and 1 preceding
-    )
+    left join lost on masked.series_no = lost.series_no and masked.date = lost.date
 
 )
 
