@@ -10,6 +10,8 @@ with numbered as (
             else 12 * extract(year from date) + extract(month from date)
         end as period_no
     from {{ ref('int_demand') }} as demand
+    -- and the day before, to which they join
+    where {{ is_to_be_tested("(date + 1)") }}
 
 )
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import polars as pl
 from psycopg import sql
 
+from orchestration.landing.changes import note_written
 from orchestration.landing.delivery import Delivery, column_list, same_key
 from orchestration.landing.measures import describe_units
 from orchestration.landing.records import Outcome, keep_rejected, record
@@ -59,8 +61,14 @@ def publish(
     restated = _note_changed(delivery, file_id) if delivery.values and delivery.meets_staged else 0
     removed = take_out(delivery, file_id) if delivery.is_snapshot else 0
     changed_units = _change(delivery, file_id) if restated else Decimal(0)
-    inserted, units = _insert(delivery, file_id)
+    inserted, units, first_inserted = _insert(delivery, file_id)
     written, units = inserted + restated, units + changed_units
+    if written or removed:
+        days = (first_inserted, _first_changed(delivery) if restated else None, first if removed else None)
+        note_written(
+            *(delivery.connection, client_id, delivery.contract.table, file_id),
+            [day for day in days if day is not None],
+        )
     for table, frame in described.items():
         _describe(delivery, file_id, table, frame)
     describe_units(delivery, file_id)
@@ -189,8 +197,16 @@ def _change(delivery: Delivery, file_id: int) -> Decimal:
     return Decimal(units)
 
 
-def _insert(delivery: Delivery, file_id: int) -> tuple[int, Decimal]:
-    """Insert the rows whose keys are not staged; returns how many they are, and their units.
+def _first_changed(delivery: Delivery) -> date | None:
+    """The first day of the rows in ``changed``; None for kinds without days."""
+    if "date" not in delivery.contract.key:
+        return None
+    [first] = delivery.row("select min(date) from changed")
+    return first
+
+
+def _insert(delivery: Delivery, file_id: int) -> tuple[int, Decimal, date | None]:
+    """Insert the rows whose keys are not staged; returns how many they are, their units and their first day.
 
     Nobody else writes the client's rows meanwhile: whoever does holds its landing lock.
     """
@@ -203,17 +219,18 @@ def _insert(delivery: Delivery, file_id: int) -> tuple[int, Decimal]:
         where not exists (select from {table} as staged where staged.client_id = {client} and {same_key})
         """
     ).format(same_key=same_key("staged", delivery.contract.key), **names)
-    inserted, units = delivery.row(
+    inserted, units, first = delivery.row(
         sql.SQL(
             """
             with inserted as (
                 insert into {table} (client_id, file_id, {columns})
                 select {client}, {file_id}, {columns} from delivery {is_new} order by {order}
-                returning {units} as units
+                returning {units} as units, {day} as day
             )
-            select count(*), coalesce(sum(units), 0) from inserted
+            select count(*), coalesce(sum(units), 0), min(day) from inserted
             """
         ).format(
+            day=sql.SQL("date" if "date" in delivery.contract.key else "null::date"),
             columns=column_list(delivery.columns),
             file_id=sql.Literal(file_id),
             is_new=is_new if delivery.meets_staged else sql.SQL(""),
@@ -222,7 +239,7 @@ def _insert(delivery: Delivery, file_id: int) -> tuple[int, Decimal]:
             **names,
         )
     )
-    return inserted, units
+    return inserted, units, first
 
 
 def _describe(delivery: Delivery, file_id: int, table: str, frame: pl.DataFrame) -> None:

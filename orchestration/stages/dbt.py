@@ -14,6 +14,7 @@ import sysconfig
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -34,12 +35,24 @@ REPORTING = "fqn:forecaster.reporting"
 _VIEWS = "reporting views"
 
 
-def build_arguments(client_id: str) -> list[str]:
-    """Arguments of the dbt run that rebuilds one client's slice and tests it.
+def build_arguments(
+    client_id: str, *, standing_until: date | None = None, build_id: str | None = None
+) -> list[str]:
+    """Arguments of the dbt run that builds one client's demand and tests it.
 
     Without unit tests, which bring a client of their own, and without the reporting views, which all
     clients share: two runs that create the same view at once collide.
+
+    Args:
+        client_id: of whom.
+        standing_until: the last day that is not built again; all are where it is None.
+        build_id: under which changes are noted that are found on the way.
     """
+    named = {
+        "client_id": client_id,
+        "standing_until": None if standing_until is None else standing_until.isoformat(),
+        "build_id": build_id,
+    }
     return [
         "build",
         "--exclude",
@@ -47,7 +60,7 @@ def build_arguments(client_id: str) -> list[str]:
         "--exclude-resource-type",
         "unit_test",
         "--vars",
-        json.dumps({"client_id": client_id}),
+        json.dumps({name: value for name, value in named.items() if value is not None}),
     ]
 
 

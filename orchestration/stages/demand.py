@@ -1,7 +1,8 @@
 """The demand stage: public holidays, then dbt from staging to ``ts_demand_daily`` and its dimensions.
 
 Belongs here: the holidays, how dbt's models appear in Dagster, and the reporting views' lineage. Does not
-belong here: how dbt is called (``dbt``), what the models compute; that is in ``dbt_project``.
+belong here: how dbt is called (``dbt``), how much is built (``demand_builds``), what the models compute; that
+is in ``dbt_project``.
 """
 
 import tempfile
@@ -34,6 +35,7 @@ from orchestration.stages.dbt import (
     current_manifest,
     environment_of_dbt,
 )
+from orchestration.stages.demand_builds import begin_build, record_build
 from orchestration.stages.publishing import claimed
 from orchestration.table_assets import OWNERS, table_key, table_metadata
 from orchestration.warehouse.bulk import insert_frame
@@ -177,24 +179,33 @@ _MANIFEST = current_manifest()
     dagster_dbt_translator=_TRANSLATOR,
 )
 def demand(context: dg.AssetExecutionContext, installation: Installation) -> Iterator[Any]:
-    """Rebuild one client's daily demand and dimensions with dbt, and run the data tests on them."""
+    """Bring one client's demand and dimensions up to date with dbt, and run the data tests on them."""
     warehouse = installation.warehouse
+    build = begin_build(warehouse, context.partition_key, context.run.run_id)
+    context.log.info(
+        "All days are built."
+        if build.standing_until is None
+        else f"The days after {build.standing_until} are built."
+    )
     dbt = OfflineDbt(
         project_dir=str(PROJECT_DIR), profiles_dir=str(PROJECT_DIR), dbt_executable=str(DBT_EXECUTABLE)
     )
     with environment_of_dbt(warehouse.dbt_environment()), tempfile.TemporaryDirectory() as target:
-        arguments = build_arguments(context.partition_key)
+        arguments = build_arguments(
+            build.client_id, standing_until=build.standing_until, build_id=build.build_id
+        )
         for event in dbt.cli(arguments, context=context, target_path=Path(target)).stream():
             if isinstance(event, dg.Output):
                 key = context.asset_key_for_output(event.output_name)
-                rows = count_rows(warehouse, key.path[-1], context.partition_key)
+                rows = count_rows(warehouse, key.path, context.partition_key)
                 context.add_output_metadata({"dagster/partition_row_count": rows}, event.output_name)
             yield event
+    record_build(warehouse, build)
 
 
-def count_rows(warehouse: Warehouse, table: str, client_id: str) -> int:
-    """Rows of one client in a table of ``analytics``."""
-    query = sql.SQL("select count(*) from {} where client_id = %s").format(sql.Identifier("analytics", table))
+def count_rows(warehouse: Warehouse, table: Sequence[str], client_id: str) -> int:
+    """Rows of one client in a table, which is given by its schema and its name."""
+    query = sql.SQL("select count(*) from {} where client_id = %s").format(sql.Identifier(*table))
     with warehouse.transaction() as connection:
         row = connection.execute(query, (client_id,)).fetchone()
     return int(row[0]) if row else 0
@@ -205,7 +216,7 @@ REPORTING_VIEWS = build_dbt_asset_specs(
 )
 """The views, for the lineage only: ``forecaster migrate`` makes them, no run does."""
 
-DEMAND_KEYS = sorted(demand.keys)
-"""What the later stages read."""
+DEMAND_KEYS = sorted(key for key in demand.keys if key.path[0] == "analytics")
+"""What the later stages read; what is kept for the next build is not."""
 
 DEMAND_ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [holidays, demand, *REPORTING_VIEWS]

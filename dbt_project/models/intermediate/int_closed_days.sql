@@ -6,7 +6,8 @@ with client as (
 
 sold as (
 
-    select * from {{ ref('int_location_sales') }}
+    select * from {{ ref('location_sales') }}
+    where {{ is_client() }}
 
 ),
 

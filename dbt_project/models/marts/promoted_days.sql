@@ -1,3 +1,5 @@
+{{ config(by_day=true) }}
+
 with series as (
 
     select * from {{ ref('int_series') }}
