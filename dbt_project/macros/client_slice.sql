@@ -1,12 +1,57 @@
 {#-
-    One client's rows of a shared table, replaced inside the transaction that dbt opens for the model.
+    One client's rows of a shared table, replaced in one transaction: all of them, or those after the days that
+    stand.
 
     The tables are made by the migrations (keys, partitions, row-level security); dbt only fills them.
+
+    The old rows are deleted, not truncated, nor is a new partition put in the place of the old one: both ask
+    for a lock that waits for every reader of the table, of whichever client, and has all later ones wait.
+
+    by_day: the rows of days that stand stay as they are.
+    noted_by: macro (fresh, standing) whose query gives the first days whose demand follows from what differs.
 -#}
+
+{%- materialization client_slice, adapter="postgres" -%}
+    {%- set columns = get_quoted_csv(adapter.get_columns_in_relation(this) | map(attribute="name")) -%}
+    {%- set noted_by = config.get("noted_by") -%}
+    {%- set fresh = "fresh_" ~ this.identifier -%}
+
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+    {% if noted_by %}
+        {% call statement() -%}
+            create temporary table {{ fresh }} on commit drop as
+            {{ sql }}
+        {%- endcall %}
+        {% call statement() -%}
+            {{ note_changes(this, context[noted_by](fresh, this)) }}
+        {%- endcall %}
+    {% endif %}
+    {% call statement() -%}
+        delete from {{ this }}
+        where {{ is_client() }}
+        {%- if config.get("by_day") %} and {{ is_to_be_built() }}{% endif %}
+    {%- endcall %}
+    {% call statement("main") -%}
+        insert into {{ this }} ({{ columns }})
+        select {{ columns }}
+        {%- if noted_by %}
+        from {{ fresh }}
+        {%- else %}
+        from (
+            {{ sql }}
+        ) as slice
+        {%- endif %}
+    {%- endcall %}
+    {{ run_hooks(post_hooks, inside_transaction=True) }}
+    {% do adapter.commit() %}
+    {{ run_hooks(post_hooks, inside_transaction=False) }}
+    {%- do return({"relations": [this]}) -%}
+{%- endmaterialization -%}
 
 {#-
     Pre-hook: refuse to run without a client or a table, plan for many rows, and let two runs of one client
-    wait for each other.
+    wait for each other. What stands is decided once for the transaction: landing may note a change meanwhile.
 -#}
 {% macro claim_client_slice(relation) -%}
     {%- if execute -%}
@@ -24,7 +69,10 @@
     set local enable_mergejoin = off;
     set local jit = off;
     set local work_mem = '256MB';
-    {{ lock_client("demand") }}
+    {{ lock_client("demand") }};
+    {%- if is_increment() %}
+    select set_config('forecaster.standing_until', ({{ least_standing() }})::text, true)
+    {%- endif %}
 {%- endmacro %}
 
 {#-
@@ -51,20 +99,4 @@
             perform pg_sleep(0.1);
         end loop;
     end $$
-{%- endmacro %}
-
-{#-
-    Incremental strategy: the client's old rows go even where no new ones come, other clients' stay.
-
-    The stock strategy delete+insert deletes only the keys it found in the new rows.
--#}
-{% macro get_incremental_client_slice_sql(arg_dict) -%}
-    {%- set columns = get_quoted_csv(arg_dict["dest_columns"] | map(attribute="name")) -%}
-
-    delete from {{ arg_dict["target_relation"] }}
-    where {{ is_client() }};
-
-    insert into {{ arg_dict["target_relation"] }} ({{ columns }})
-    select {{ columns }}
-    from {{ arg_dict["temp_relation"] }}
 {%- endmacro %}

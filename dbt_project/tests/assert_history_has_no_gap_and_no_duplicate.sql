@@ -10,6 +10,8 @@ with numbered as (
             else 12 * extract(year from date) + extract(month from date)
         end as period_no
     from {{ ref('int_demand') }} as demand
+    -- and the day before, to which they join
+    where {{ is_to_be_tested("(date + 1)") }}
 
 )
 
@@ -20,4 +22,4 @@ select
     max(period_no) - min(period_no) + 1 as period_count
 from numbered
 group by item_id, location_id
-having count(*) <> max(period_no) - min(period_no) + 1 or count(distinct grain) > 1
+having count(*) <> max(period_no) - min(period_no) + 1 or min(grain) <> max(grain)

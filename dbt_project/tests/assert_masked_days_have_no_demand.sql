@@ -2,4 +2,4 @@
 -- a mask hides a zero that is not demand, never a sale
 select *
 from {{ ref('int_demand') }}
-where is_masked and demand_qty > 0
+where is_masked and demand_qty > 0 and {{ is_to_be_tested() }}

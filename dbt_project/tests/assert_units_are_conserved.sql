@@ -12,6 +12,7 @@ with movements as (
         client.returns_policy <> 'drop' or sales.moved_qty > 0 as is_counted
     from {{ ref('stg_sales') }} as sales
     inner join {{ ref('int_client') }} as client on sales.date <= client.last_demand_date
+    where {{ is_to_be_tested("sales.date") }}
 
 ),
 
@@ -38,7 +39,7 @@ written_off as (
         on movements.item_id = demand.item_id
         and movements.location_id = demand.location_id
         and movements.date between demand.date and demand.last_date
-    where movements.is_write_off
+    where movements.is_write_off and {{ is_to_be_tested("demand.date") }}
     group by movements.item_id, movements.location_id
 
 ),
@@ -52,6 +53,7 @@ published as (
         sum(written_off_qty) as published_written_off_qty,
         count(*) filter (where demand_qty <> sold_qty - netted_qty + clipped_qty) as unreconciled_days
     from {{ ref('int_demand') }}
+    where {{ is_to_be_tested() }}
     group by item_id, location_id
 
 )

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import polars as pl
 from psycopg import sql
 
+from orchestration.landing.changes import note_written
 from orchestration.landing.delivery import Delivery, column_list, same_key
 from orchestration.landing.measures import describe_units
 from orchestration.landing.records import Outcome, keep_rejected, record
@@ -61,8 +63,14 @@ def publish(
     restated = _note_changed(delivery, file_id) if delivery.values and delivery.meets_staged else 0
     removed = take_out(delivery, file_id) if delivery.is_snapshot else 0
     changed_units = _change(delivery, file_id) if restated else Decimal(0)
-    inserted, units = _insert(delivery, file_id)
+    inserted, units, first_inserted = _insert(delivery, file_id)
     written, units = inserted + restated, units + changed_units
+    if written or removed:
+        days = (first_inserted, _first_changed(delivery) if restated else None, first if removed else None)
+        note_written(
+            *(delivery.connection, client_id, delivery.contract.table, file_id),
+            [day for day in days if day is not None],
+        )
     for table, frame in described.items():
         _describe(delivery, file_id, table, frame)
     describe_units(delivery, file_id)
@@ -192,15 +200,25 @@ def _change(delivery: Delivery, file_id: int) -> Decimal:
     return Decimal(units)
 
 
-def _insert(delivery: Delivery, file_id: int) -> tuple[int, Decimal]:
-    """Insert the rows whose keys are not staged; returns how many they are, and their units.
+def _first_changed(delivery: Delivery) -> date | None:
+    """The first day of the rows in ``changed``; None for kinds without days."""
+    if "date" not in delivery.contract.key:
+        return None
+    [first] = delivery.row("select min(date) from changed")
+    return first
+
+
+def _insert(delivery: Delivery, file_id: int) -> tuple[int, Decimal, date | None]:
+    """Insert the rows whose keys are not staged; returns how many they are, their units and their first day.
 
     Nobody else writes the client's rows meanwhile: whoever does holds its landing lock.
     """
     if delivery.meets_staged:
         return _insert_missing(delivery, file_id)
-    inserted, units = delivery.row(
-        sql.SQL("select count(*), coalesce(sum({units}), 0) from delivery").format(units=delivery.units)
+    inserted, units, first = delivery.row(
+        sql.SQL("select count(*), coalesce(sum({units}), 0), min({day}) from delivery").format(
+            units=delivery.units, day=_day(delivery)
+        )
     )
     place = (delivery.connection, delivery.contract.table, delivery.client_id)
     if not inserted:
@@ -214,7 +232,7 @@ def _insert(delivery: Delivery, file_id: int) -> tuple[int, Decimal]:
         attach(*place)
     else:
         _insert_into(delivery, file_id, sql.Identifier("staging", delivery.contract.table))
-    return inserted, units
+    return inserted, units, first
 
 
 def _insert_into(delivery: Delivery, file_id: int, table: sql.Identifier) -> None:
@@ -234,8 +252,12 @@ def _insert_into(delivery: Delivery, file_id: int, table: sql.Identifier) -> Non
     )
 
 
-def _insert_missing(delivery: Delivery, file_id: int) -> tuple[int, Decimal]:
-    inserted, units = delivery.row(
+def _day(delivery: Delivery) -> sql.SQL:
+    return sql.SQL("date" if "date" in delivery.contract.key else "null::date")
+
+
+def _insert_missing(delivery: Delivery, file_id: int) -> tuple[int, Decimal, date | None]:
+    inserted, units, first = delivery.row(
         sql.SQL(
             """
             with inserted as (
@@ -245,13 +267,14 @@ def _insert_missing(delivery: Delivery, file_id: int) -> tuple[int, Decimal]:
                     select from {table} as staged where staged.client_id = {client} and {same_key}
                 )
                 order by {order}
-                returning {units} as units
+                returning {units} as units, {day} as day
             )
-            select count(*), coalesce(sum(units), 0) from inserted
+            select count(*), coalesce(sum(units), 0), min(day) from inserted
             """
         ).format(
             table=sql.Identifier("staging", delivery.contract.table),
             client=sql.Literal(delivery.client_id),
+            day=_day(delivery),
             file_id=sql.Literal(file_id),
             columns=column_list(delivery.columns),
             same_key=same_key("staged", delivery.contract.key),
@@ -259,7 +282,7 @@ def _insert_missing(delivery: Delivery, file_id: int) -> tuple[int, Decimal]:
             units=delivery.units,
         )
     )
-    return inserted, units
+    return inserted, units, first
 
 
 def _describe(delivery: Delivery, file_id: int, table: str, frame: pl.DataFrame) -> None:

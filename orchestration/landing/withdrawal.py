@@ -23,6 +23,7 @@ from orchestration import audit
 from orchestration.clients import Client, client_in
 from orchestration.errors import UserError
 from orchestration.foreign_text import printable
+from orchestration.landing.changes import note_lifted
 from orchestration.landing.discovery import content_hash
 from orchestration.landing.folder import NotOpenedError, open_listed, scan
 from orchestration.landing.kinds import KINDS, kinds_of_table
@@ -214,6 +215,7 @@ def _lift(connection: Connection, client_id: str, delivery: Delivered, table: st
                 kept=sql.Identifier("ops", kept), **names
             )
         )
+    note_lifted(connection, client_id, table, delivery.first_date)
     _close(connection, client_id, delivery, "Taken back.")
 
 

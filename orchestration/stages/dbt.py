@@ -14,6 +14,7 @@ import subprocess
 import sysconfig
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -32,39 +33,60 @@ REPORTING = "fqn:forecaster.reporting"
 _VIEWS = "reporting views"
 
 
-def build_arguments(client_id: str, selection: Sequence[str] | None = None) -> list[str]:
-    """Arguments of the dbt run that rebuilds one client's slice and tests it.
+def build_arguments(
+    client_id: str,
+    selection: Sequence[str] | None = None,
+    *,
+    standing_until: date | None = None,
+    build_id: str | None = None,
+) -> list[str]:
+    """Arguments of the dbt run that builds one client's demand and tests it.
 
     Without unit tests, which bring a client of their own, and without the reporting views, which all
     clients share: two runs that create the same view at once collide.
 
     Args:
-        client_id: whose slice.
+        client_id: of whom.
         selection: dbt's names of the models and tests that are wanted; None means all of them.
+        standing_until: the last day that is not built again; all are where it is None.
+        build_id: under which changes are noted that are found on the way.
     """
+    named = {
+        "client_id": client_id,
+        "standing_until": None if standing_until is None else standing_until.isoformat(),
+        "build_id": build_id,
+    }
     return [
         "build",
         *([] if selection is None else ["--select", *selection, "--indirect-selection", "empty"]),
         *("--exclude", REPORTING),
         *("--exclude-resource-type", "unit_test"),
-        *("--vars", json.dumps({"client_id": client_id})),
+        *("--vars", json.dumps({name: value for name, value in named.items() if value is not None})),
     ]
 
 
 def build_client(
-    warehouse: Warehouse, client_id: str, selection: Sequence[str] | None = None
+    warehouse: Warehouse,
+    client_id: str,
+    selection: Sequence[str] | None = None,
+    *,
+    standing_until: date | None = None,
+    build_id: str | None = None,
 ) -> Generator[NodeResult]:
-    """Rebuild one client's slice and test it; yields each model's and test's result when it ends.
+    """Build one client's demand and test it; yields each model's and test's result when it ends.
 
     Args:
         warehouse: migrated.
-        client_id: whose slice.
+        client_id: of whom.
         selection: dbt's names of the models and tests that are wanted; None means all of them.
+        standing_until: the last day that is not built again; all are where it is None.
+        build_id: under which changes are noted that are found on the way.
 
     Raises:
         DbtError: a model could not be built, or a test found something.
     """
-    yield from _run(build_arguments(client_id, selection), warehouse, {})
+    arguments = build_arguments(client_id, selection, standing_until=standing_until, build_id=build_id)
+    yield from _run(arguments, warehouse, {})
 
 
 def build_views(warehouse: Warehouse, *, on_wait: Callable[[str], None] = ignore) -> bool:

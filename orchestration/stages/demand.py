@@ -1,8 +1,8 @@
 """The demand stage: public holidays, then dbt from staging to ``ts_demand_daily`` and its dimensions.
 
 Belongs here: the holidays, and what happens around dbt's build of one client. Does not belong here: how dbt
-is called (``dbt``), how its models appear in Dagster (``dbt_assets``), what the models compute; that is in
-``dbt_project``.
+is called (``dbt``), how much is built (``demand_builds``), how its models appear in Dagster (``dbt_assets``),
+what the models compute; that is in ``dbt_project``.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,6 +20,7 @@ from orchestration.foreign_text import printable
 from orchestration.resources import DATABASE_RETRIES, Installation
 from orchestration.stages.dbt import build_client, current_manifest
 from orchestration.stages.dbt_assets import read_assets
+from orchestration.stages.demand_builds import begin_build, record_build
 from orchestration.stages.publishing import claimed
 from orchestration.table_assets import OWNERS, table_key, table_metadata
 from orchestration.warehouse.bulk import insert_frame
@@ -136,21 +137,33 @@ _DBT = read_assets(current_manifest())
     partitions_def=CLIENT_PARTITIONS,
 )
 def demand(context: dg.AssetExecutionContext, installation: Installation) -> Iterator[Any]:
-    """Rebuild one client's daily demand and dimensions with dbt, and run the data tests on them."""
+    """Bring one client's demand and dimensions up to date with dbt, and run the data tests on them."""
     warehouse, client_id = installation.warehouse, context.partition_key
-    wanted = {*context.selected_asset_keys, *context.selected_asset_check_keys}
-    for result in build_client(warehouse, client_id, _DBT.selection(wanted)):
+    selection = _DBT.selection({*context.selected_asset_keys, *context.selected_asset_check_keys})
+    # a part of the models follows nothing for the others: what they are built from is whole
+    build = begin_build(warehouse, client_id, context.run.run_id) if selection is None else None
+    standing_until = build.standing_until if build else None
+    context.log.info(
+        "All days are built." if standing_until is None else f"The days after {standing_until} are built."
+    )
+    for result in build_client(
+        *(warehouse, client_id, selection),
+        standing_until=standing_until,
+        build_id=build.build_id if build else None,
+    ):
         event = _DBT.event(result)
         if isinstance(event, dg.MaterializeResult) and event.asset_key:
-            rows = count_rows(warehouse, event.asset_key.path[-1], client_id)
+            rows = count_rows(warehouse, event.asset_key.path, client_id)
             event = event._replace(metadata={**(event.metadata or {}), "dagster/partition_row_count": rows})
         if event is not None:
             yield event
+    if build:
+        record_build(warehouse, build)
 
 
-def count_rows(warehouse: Warehouse, table: str, client_id: str) -> int:
-    """Rows of one client in a table of ``analytics``."""
-    query = sql.SQL("select count(*) from {} where client_id = %s").format(sql.Identifier("analytics", table))
+def count_rows(warehouse: Warehouse, table: Sequence[str], client_id: str) -> int:
+    """Rows of one client in a table, which is given by its schema and its name."""
+    query = sql.SQL("select count(*) from {} where client_id = %s").format(sql.Identifier(*table))
     with warehouse.transaction() as connection:
         row = connection.execute(query, (client_id,)).fetchone()
     return int(row[0]) if row else 0
@@ -159,7 +172,7 @@ def count_rows(warehouse: Warehouse, table: str, client_id: str) -> int:
 REPORTING_VIEWS = _DBT.views
 """The views, for the lineage only: ``forecaster migrate`` makes them, no run does."""
 
-DEMAND_KEYS = sorted(demand.keys)
-"""What the later stages read."""
+DEMAND_KEYS = sorted(key for key in demand.keys if key.path[0] == "analytics")
+"""What the later stages read; what is kept for the next build is not."""
 
 DEMAND_ASSETS: list[dg.AssetsDefinition | dg.AssetSpec] = [holidays, demand, *REPORTING_VIEWS]

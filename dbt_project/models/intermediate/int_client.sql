@@ -7,10 +7,10 @@ with clients as materialized (
         -- a total of each period, whatever day dates it: asked of the last year, and not of daily clients
         clients.grain <> 'day' and (
             select
-                count(distinct sales.date)
-                <= 1.1 * count(distinct {{ period_start("sales.date", "clients.grain") }})
-            from {{ ref('stg_sales') }} as sales
-            where sales.date > deliveries.last_delivered_date - 400
+                count(distinct days.date)
+                <= 1.1 * count(distinct {{ period_start("days.date", "clients.grain") }})
+            from {{ ref('stg_delivered_days') }} as days
+            where days.date > deliveries.last_delivered_date - 400
         ) as has_period_totals
     from {{ ref('stg_clients') }} as clients
     cross join {{ ref('stg_deliveries') }} as deliveries

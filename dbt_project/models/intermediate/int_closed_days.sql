@@ -6,12 +6,8 @@ with client as (
 
 sold as (
 
-    select
-        location_id,
-        date,
-        sum(sold_qty) as sold_qty
-    from {{ ref('int_sales_daily') }}
-    group by location_id, date
+    select * from {{ ref('location_sales') }}
+    where {{ is_client() }}
 
 ),
 

@@ -8,8 +8,7 @@ with movements as (
         sum(lines.sold_qty) as sold_qty,
         sum(lines.returned_qty) as returned_qty
     from {{ ref('int_order_lines') }} as lines
-    cross join {{ ref('int_client') }} as client
-    where client.returns_policy = 'net_back' and (lines.sold_qty > 0 or lines.returned_qty > 0)
+    where lines.returns_policy = 'net_back' and (lines.sold_qty > 0 or lines.returned_qty > 0)
     group by lines.item_id, lines.location_id, lines.order_id, lines.date
 
 ),

@@ -51,7 +51,11 @@ promoted as (
         series.series_no,
         targeted.discount_rate,
         targeted.known_date,
-        greatest(targeted.start_date, series.first_date) as first_day,
+        greatest(
+            targeted.start_date,
+            series.first_date
+            {%- if is_increment() %}, {{ standing_until() }} + 1{% endif %}
+        ) as first_day,
         least(targeted.end_date, series.horizon_date) as last_day
     from targeted
     inner join series

@@ -14,27 +14,26 @@ sold as (
 
 ),
 
-priced as (
+last_priced as (
 
     select
-        demand.client_id,
-        demand.item_id,
-        demand.date,
-        avg(demand.unit_price) as unit_price
-    from {{ ref('int_demand') }} as demand
-    where demand.unit_price is not null
-    group by demand.client_id, demand.item_id, demand.date
+        item_id,
+        max(date) as date
+    from {{ ref('int_demand') }}
+    where unit_price is not null
+    group by item_id
 
 ),
 
 last_paid as (
 
-    select distinct on (client_id, item_id)
-        client_id,
-        item_id,
-        unit_price
-    from priced
-    order by client_id, item_id, date desc
+    select
+        demand.client_id,
+        demand.item_id,
+        avg(demand.unit_price) as unit_price
+    from {{ ref('int_demand') }} as demand
+    inner join last_priced on demand.item_id = last_priced.item_id and demand.date = last_priced.date
+    group by demand.client_id, demand.item_id
 
 )
 

@@ -6,14 +6,8 @@ with client as (
 
 delivered as (
 
-    select
-        sales.client_id,
-        sales.item_id,
-        sales.location_id,
-        min(sales.date) as listed_date
-    from {{ ref('stg_sales') }} as sales
-    inner join client on sales.date <= client.last_demand_date
-    group by sales.client_id, sales.item_id, sales.location_id
+    select * from {{ ref('series') }}
+    where {{ is_client() }}
 
 ),
 

@@ -1,3 +1,5 @@
+{{ config(noted_by="changes_of_calendar") }}
+
 select
     client.client_id,
     days.location_id,

@@ -1,3 +1,5 @@
+{{ config(by_day=true) }}
+
 with series as (
 
     select * from {{ ref('int_series') }}
@@ -18,17 +20,17 @@ planned as (
 -- the sale itself says so: known on that day
 sold as (
 
-    select
+    select distinct
         series.series_no,
-        sales.date,
-        sales.date as known_date,
+        lines.date,
+        lines.date as known_date,
         null::numeric as discount_rate
-    from {{ ref('int_sales_daily') }} as sales
+    from {{ ref('int_order_lines') }} as lines
     inner join series
-        on sales.item_id = series.item_id
-        and sales.location_id = series.location_id
-        and sales.date between series.first_date and series.last_date
-    where sales.is_promotion
+        on lines.item_id = series.item_id
+        and lines.location_id = series.location_id
+        and lines.date between series.first_date and series.last_date
+    where lines.is_promotion
 
 ),
 

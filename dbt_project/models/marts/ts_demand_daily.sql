@@ -1,22 +1,53 @@
-{{ config(post_hook="analyze analytics.ts_demand_daily__{{ var('client_id') }}") }}
+{{ config(by_day=true, post_hook="analyze analytics.ts_demand_daily__{{ var('client_id') }}") }}
 
-with days as (
+with series as (
+
+    select
+        series.*,
+        {%- if is_increment() %}
+            (
+                select demand.unit_price
+                from {{ this }} as demand
+                where {{ is_client("demand.client_id") }}
+                    and demand.item_id = series.item_id
+                    and demand.location_id = series.location_id
+                    and demand.date = {{ standing_until() }}
+            ) as price_before
+        {%- else %}
+            null::numeric as price_before
+        {%- endif %}
+    from {{ ref('int_series') }} as series
+
+),
+
+days as (
 
     select
         series.client_id,
         series.series_no,
         series.item_id,
-        series.list_price,
+        coalesce(series.price_before, series.list_price) as price_before,
         calendar.location_id,
         calendar.date,
         coalesce(calendar.is_closed, false) as is_closed,
         calendar.holiday_name,
         calendar.is_snap
-    from {{ ref('int_series') }} as series
+    from series
     inner join {{ ref('location_calendar') }} as calendar
         on series.location_id = calendar.location_id
         and calendar.date between series.first_date and series.last_date
-    where {{ is_client("calendar.client_id") }}
+    where {{ is_client("calendar.client_id") }} and {{ is_to_be_built("calendar.date") }}
+
+),
+
+sales as (
+
+    select
+        daily.*,
+        series.series_no
+    from {{ ref('int_sales_daily') }} as daily
+    inner join series
+        on daily.item_id = series.item_id and daily.location_id = series.location_id
 
 ),
 
@@ -29,7 +60,7 @@ promoted as (
         max(discount_rate) as discount_rate,
         min(known_date) as known_date
     from {{ ref('promoted_days') }}
-    where {{ is_client() }}
+    where {{ is_client() }} and {{ is_to_be_built() }}
     group by item_id, location_id, date
 
 ),
@@ -42,7 +73,7 @@ observed as (
         days.item_id,
         days.location_id,
         days.date,
-        days.list_price,
+        days.price_before,
         days.is_closed,
         days.holiday_name,
         days.is_snap,
@@ -57,8 +88,7 @@ observed as (
         promoted.known_date,
         coalesce(stock.on_hand_qty, sales.on_hand_qty) as on_hand_qty
     from days
-    left join {{ ref('int_sales_daily') }} as sales
-        on days.item_id = sales.item_id and days.location_id = sales.location_id and days.date = sales.date
+    left join sales on days.series_no = sales.series_no and days.date = sales.date
     left join {{ ref('stg_calendar') }} as weeks on days.date = weeks.date
     left join {{ ref('stg_prices') }} as prices
         on days.item_id = prices.item_id
@@ -75,41 +105,113 @@ observed as (
 
 {{ judged_demand("day_price") }},
 
-final as (
+-- the weekdays on which a series ran out; of no other a loss is estimated
+ran_out as (
+
+    select distinct
+        series_no,
+        extract(isodow from date) as weekday
+    from masked
+    where is_stocked_out and not is_closed
+
+),
+
+watched as (
 
     select
-        client_id,
-        item_id,
-        location_id,
-        date,
-        demand_qty,
-        net_sold_qty,
-        demand_qty - net_sold_qty as clipped_qty,
-        sold_qty,
-        returned_qty,
-        netted_qty,
-        written_off_qty,
-        coalesce(known_price, list_price) as unit_price,
-        is_promotion,
-        discount_rate,
-        known_date as promotion_known_date,
-        holiday_name is not null as is_holiday,
-        holiday_name,
-        is_snap,
-        is_closed,
-        is_stocked_out,
-        is_masked,
-        on_hand_qty,
-        case
-            when is_stocked_out and not is_closed
-                then avg(demand_qty::float8) filter (where not is_masked) over eight_weeks_before
-        end as lost_sales_qty
+        masked.series_no,
+        ran_out.weekday,
+        masked.date,
+        masked.demand_qty,
+        masked.is_masked,
+        masked.is_stocked_out and not masked.is_closed as is_lost
     from masked
+    inner join ran_out
+        on masked.series_no = ran_out.series_no and extract(isodow from masked.date) = ran_out.weekday
+    {%- if is_increment() %}
+
+        union all
+
+        select
+            ran_out.series_no,
+            ran_out.weekday,
+            before.date,
+            before.demand_qty,
+            before.is_masked,
+            false as is_lost
+        from ran_out
+        inner join series on ran_out.series_no = series.series_no
+        -- the offset has the rows found by their key, series by series
+        cross join
+            lateral (
+                select
+                    demand.date,
+                    demand.demand_qty,
+                    demand.is_masked
+                from {{ this }} as demand
+                where {{ is_client("demand.client_id") }}
+                    and demand.item_id = series.item_id
+                    and demand.location_id = series.location_id
+                    and demand.date between {{ standing_until() }} - 55 and {{ standing_until() }}
+                order by demand.date
+                offset 0
+            ) as before
+        where extract(isodow from before.date) = ran_out.weekday
+    {%- endif %}
+
+),
+
+estimated as (
+
+    select
+        series_no,
+        date,
+        is_lost,
+        avg(demand_qty::float8) filter (where not is_masked) over eight_weeks_before as lost_sales_qty
+    from watched
     window eight_weeks_before as (
-        partition by series_no, extract(isodow from date)
+        partition by series_no, weekday
         order by date
         rows between 8 preceding and 1 preceding
     )
+
+),
+
+lost as (
+
+    select * from estimated
+    where is_lost
+
+),
+
+final as (
+
+    select
+        masked.client_id,
+        masked.item_id,
+        masked.location_id,
+        masked.date,
+        masked.demand_qty,
+        masked.net_sold_qty,
+        masked.demand_qty - masked.net_sold_qty as clipped_qty,
+        masked.sold_qty,
+        masked.returned_qty,
+        masked.netted_qty,
+        masked.written_off_qty,
+        coalesce(masked.known_price, masked.price_before) as unit_price,
+        masked.is_promotion,
+        masked.discount_rate,
+        masked.known_date as promotion_known_date,
+        masked.holiday_name is not null as is_holiday,
+        masked.holiday_name,
+        masked.is_snap,
+        masked.is_closed,
+        masked.is_stocked_out,
+        masked.is_masked,
+        masked.on_hand_qty,
+        lost.lost_sales_qty
+    from masked
+    left join lost on masked.series_no = lost.series_no and masked.date = lost.date
 
 )
 

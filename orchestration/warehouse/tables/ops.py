@@ -55,6 +55,29 @@ builds = Table(
     comment="One row per thing that is built anew only where it has changed: the reporting views.",
 )
 
+demand_builds = Table(
+    "demand_builds",
+    metadata,
+    client_key(),
+    words("digest", "Digest of everything that concerns all of the client's days.", nullable=False),
+    day("last_date", "Last day that was built; NULL where there were no sales."),
+    moment("built_at", "When.", nullable=False, now=True),
+    schema="ops",
+    comment="One row per client whose demand was built whole: from there on it follows what changes.",
+)
+
+demand_changes = Table(
+    "demand_changes",
+    metadata,
+    client_key(),
+    Column("change_id", BigInteger, Identity(always=True), primary_key=True, comment="Number of the change."),
+    words("table_name", "Table of the schema staging or analytics that changed.", nullable=False),
+    day("first_date", "First day whose demand it may concern; NULL where that may be any."),
+    words("build_id", "Build that found the change on its way and follows it; NULL where landing noted it."),
+    schema="ops",
+    comment="One row per change that a client's demand has yet to follow.",
+)
+
 landing_files = Table(
     "landing_files",
     metadata,

@@ -1,4 +1,4 @@
-"""Schema ``staging``: typed rows as delivered, the latest delivery of each key."""
+"""Schema ``staging``: typed rows, the latest delivery of each key, and what is computed of them."""
 
 from __future__ import annotations
 
@@ -227,4 +227,32 @@ holidays = Table(
     words("name", "Name of the holiday.", nullable=False),
     schema="staging",
     comment="One row per holiday calendar of a client and public holiday; computed, not delivered.",
+)
+
+series = Table(
+    "series",
+    metadata,
+    client_key(),
+    key("item_id", "Item."),
+    key("location_id", "Location."),
+    day("listed_date", "First day the series was delivered, sold or not.", nullable=False),
+    day("first_sale_date", "First day on which it moved; NULL where it never did."),
+    day("last_movement_date", "Last day on which it moved."),
+    words("category", "Category of the item; promotions may name it."),
+    book("list_price", "List price of the item, client currency."),
+    day("first_date", "First day of its demand history; NULL where it has none."),
+    day("last_date", "Last day of its demand history."),
+    schema="staging",
+    comment="One row per series delivered up to the last demand day; computed.",
+)
+
+location_sales = Table(
+    "location_sales",
+    metadata,
+    client_key(),
+    key("date", "Day.", Date),
+    key("location_id", "Location."),
+    book("sold_qty", "Units that all its items sold.", nullable=False),
+    schema="staging",
+    comment="One row per location and day with a row of sales up to the last demand day; computed.",
 )

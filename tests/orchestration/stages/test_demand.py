@@ -33,11 +33,22 @@ MARTS = {
     "dim_series",
 }
 
+KEPT = {"series", "location_sales"}
+
 
 def test_build_arguments_name_the_client() -> None:
     arguments = dbt.build_arguments("acme")
     assert arguments[0] == "build"
     assert json.loads(arguments[arguments.index("--vars") + 1]) == {"client_id": "acme"}
+
+
+def test_build_arguments_say_what_stands() -> None:
+    arguments = dbt.build_arguments("acme", standing_until=date(2024, 1, 31), build_id="b")
+    assert json.loads(arguments[arguments.index("--vars") + 1]) == {
+        "client_id": "acme",
+        "standing_until": "2024-01-31",
+        "build_id": "b",
+    }
 
 
 def test_build_arguments_leave_out_unit_tests_and_shared_views() -> None:
@@ -212,7 +223,7 @@ def test_the_stage_materializes_checks_and_counts_one_client(
         for event in result.get_asset_materialization_events()
         if event.asset_key
     }
-    assert set(materialized) == MARTS | {"holidays"}
+    assert set(materialized) == MARTS | KEPT | {"holidays"}
     assert materialized["ts_demand_daily"]["dagster/partition_row_count"].value == 22
     checks = result.get_asset_check_evaluations()
     assert {check.check_name for check in checks} == {spec.name for spec in demand.demand.check_specs}
