@@ -201,9 +201,15 @@ def count_rows(warehouse: Warehouse, table: str, client_id: str) -> int:
 
 
 REPORTING_VIEWS = build_dbt_asset_specs(
-    manifest=_MANIFEST, select=REPORTING, dagster_dbt_translator=_TRANSLATOR
+    manifest=_MANIFEST,
+    select=REPORTING,
+    exclude=f"{REPORTING}.forecast_quality",
+    dagster_dbt_translator=_TRANSLATOR,
 )
-"""The views, for the lineage only: ``forecaster migrate`` makes them, no run does."""
+"""The views, for the lineage only: ``forecaster migrate`` makes them, no run does.
+
+The view of the scores is the asset of the quality stage, which fills the tables beneath it.
+"""
 
 DEMAND_KEYS = sorted(demand.keys)
 """What the later stages read."""

@@ -92,13 +92,12 @@ def _publish(warehouse: Warehouse, client_id: str) -> None:
                     day = date.fromordinal(as_of.toordinal() + lag)
                     values = {"date": day, "lag_days": lag, "mean_qty": 3.0, "point_qty": 2.0}
                     _insert(connection, "forecast_results", **key | series | values | quantiles)
+                _insert(connection, "scorings", **key, as_of_date=as_of, is_current=True)
                 _insert(
                     connection,
-                    "forecast_quality",
-                    **key | {"scoring_id": str(uuid.uuid4()), "grain": "client", "grain_key": client_id},
+                    "score_totals",
+                    **key | {"grain": "client", "grain_key": client_id},
                     lag_bucket="all",
-                    as_of_date=as_of,
-                    is_current=True,
                     n_rows=2,
                     sum_actual_qty=8.0,
                     sum_forecast_qty=6.0,
