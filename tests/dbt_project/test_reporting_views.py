@@ -16,11 +16,12 @@ from forecasting_lib.panel import QUANTILE_COLUMNS
 from orchestration.clients import Client, add_client, validated
 from orchestration.stages.dbt import build_views
 from orchestration.stages.demand import REPORTING_VIEWS
+from orchestration.stages.quality import QUALITY_KEY
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import metadata
 from tests.dbt_project.conftest import fetch
 
-VIEWS = sorted(spec.key.path[-1] for spec in REPORTING_VIEWS)
+VIEWS = sorted(key.path[-1] for key in [*(spec.key for spec in REPORTING_VIEWS), QUALITY_KEY])
 AS_OF = date(2024, 3, 1)
 WORKLIST = [
     *(
