@@ -62,6 +62,7 @@ migration: setup  ## the tables' difference as a migration: make migration MESSA
 bench: setup  ## each stage beside the least the same work can cost, measured in the same run
 	$(BIN)/python -m tests.bench forecast
 	$(BIN)/python -m tests.bench landing
+	$(BIN)/python -m tests.bench scoring
 	$(BIN)/python -m tests.bench stages
 	$(BIN)/python -m tests.bench large-model
 	$(BIN)/python -m tests.bench serving

@@ -34,7 +34,6 @@ class Kind(Contract):
         snapshots: those of the patterns whose file is all there is of its days: what it lacks is taken out.
         rows: takes the file's batches apart into accepted and rejected rows.
         whole_file: what repeated keys mean, decided when all rows are there.
-        changes_actuals: its rows change what is known of past demand, so that forecasts are scored again.
         measure: what the cells of a table with one column per period are; None where there is no such table.
         totals_of: what its rows are totals of, where the layout says so and the dates need not tell.
         names_unused: columns that nobody asks for are named in the record; not where a published layout has
@@ -45,7 +44,6 @@ class Kind(Contract):
     snapshots: tuple[str, ...] = ()
     rows: Callable[[Delivery, Table, Rules], Rows] = LongRows
     whole_file: Callable[[Delivery], None] = refuse_repeated
-    changes_actuals: bool = False
     measure: str | None = None
     totals_of: Grain | None = None
     names_unused: bool = True
@@ -182,7 +180,6 @@ M5_SALES = Kind(
     cells=Cells(is_day_label, "d_1"),
     rows=M5Rows,
     whole_file=keep_all,
-    changes_actuals=True,
     totals_of=Grain.DAY,
     names_unused=False,
     columns=(
@@ -202,7 +199,6 @@ SALES = Kind(
     table="sales",
     key=("item_id", "location_id", "date", "order_id", "reason"),
     whole_file=totals_or_orders,
-    changes_actuals=True,
     measure="units_sold",
     columns=(
         Column("date", _DATE, "Day of the sale.", required=True, follows_last_day=True),
@@ -240,7 +236,6 @@ OPENING_DAYS = Kind(
     patterns=("opening_days*",),
     table="opening_days",
     key=("location_id", "date"),
-    changes_actuals=True,
     columns=(
         Column("date", _DATE, "The day, past or planned.", required=True, planned=True),
         Column("is_open", _BOOLEAN, "Whether the location opens that day.", required=True),
@@ -253,7 +248,6 @@ STOCK_LEVELS = Kind(
     patterns=("stock_levels*",),
     table="stock_levels",
     key=("item_id", "location_id", "date"),
-    changes_actuals=True,
     measure="on_hand_qty",
     columns=(
         Column("date", _DATE, "Close of business of this day.", required=True, follows_last_day=True),

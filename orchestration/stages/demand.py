@@ -22,6 +22,7 @@ from orchestration.stages.dbt import build_client, current_manifest
 from orchestration.stages.dbt_assets import read_assets
 from orchestration.stages.demand_builds import begin_build, record_build
 from orchestration.stages.publishing import claimed
+from orchestration.stages.quality import QUALITY_KEY
 from orchestration.table_assets import OWNERS, table_key, table_metadata
 from orchestration.warehouse.bulk import insert_frame
 from orchestration.warehouse.locks import Purpose
@@ -169,8 +170,11 @@ def count_rows(warehouse: Warehouse, table: Sequence[str], client_id: str) -> in
     return int(row[0]) if row else 0
 
 
-REPORTING_VIEWS = _DBT.views
-"""The views, for the lineage only: ``forecaster migrate`` makes them, no run does."""
+REPORTING_VIEWS = [view for view in _DBT.views if view.key != QUALITY_KEY]
+"""The views, for the lineage only: ``forecaster migrate`` makes them, no run does.
+
+The view of the scores is the asset of the quality stage, which fills the tables beneath it.
+"""
 
 DEMAND_KEYS = sorted(key for key in demand.keys if key.path[0] == "analytics")
 """What the later stages read; what is kept for the next build is not."""

@@ -1,89 +1,129 @@
-"""Which published runs have scores that are not those of the actuals known now.
+"""Which published runs have scores that are not those of the actuals known now, and of which periods.
 
-Belongs here: what makes a score out of date, as pure functions. Does not belong here: the transaction that
-scores (``scoring``).
+Belongs here: what makes a score out of date, and into which lag bucket a period falls, as pure functions.
+Does not belong here: the transaction that scores (``scoring``).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import count, takewhile
 
 from forecasting_lib.grain import Grain
+
+NO_FACTS = "0"
+"""The digest of a known period of which nothing is recorded: nothing was sold and nobody was closed."""
+
+_LAST_OF_BUCKET = {
+    Grain.DAY: {1: "1", 7: "2-7", 14: "8-14", 28: "15-28"},
+    Grain.WEEK: {1: "1", 4: "2-4", 13: "5-13"},
+    Grain.MONTH: {1: "1", 3: "2-3", 6: "4-6"},
+}
 
 
 @dataclass(frozen=True)
 class PublishedRun:
-    """One model of a published forecast run, and how far it is scored.
+    """One model of a published forecast run, and the actuals it is scored by.
 
     Attributes:
         run_id: the forecast run.
         model: its model.
-        as_of_date: the day before the first day forecast.
+        as_of_date: the day before the first day forecast, the last of a period.
         horizon_days: days from the as-of date to the end of its last period.
-        scored_through: last day of actuals at the current scoring; None where it was never scored.
-        scored_watermark: highest delivery visible to that scoring; None where it was never scored.
         grain: what a period of it is.
-        actuals_digest: digest of the actuals of its days, as far as they are known; None where none is.
-        scored_digest: that of the actuals it was scored by; None where nobody noted it.
+        scored_digests: digest of the actuals of each period that it is scored by, the first one first; none
+            where it was never scored, or its scores do not stand.
     """
 
     run_id: str
     model: str
     as_of_date: date
     horizon_days: int
-    scored_through: date | None
-    scored_watermark: int | None
     grain: str = Grain.DAY
-    actuals_digest: str | None = None
-    scored_digest: str | None = None
+    scored_digests: Sequence[str] = ()
 
-    def last_known_day(self, actuals_through: date) -> date:
-        """The last day of the horizon that is known when actuals reach ``actuals_through``."""
-        return min(actuals_through, self.as_of_date + timedelta(days=self.horizon_days))
+    def known_periods(self, actuals_through: date | None) -> list[date]:
+        """First days of the periods of its horizon that are known when actuals reach a day."""
+        if actuals_through is None:
+            return []
+        grain = Grain(self.grain)
+        last = min(actuals_through, self.as_of_date + timedelta(days=self.horizon_days))
+        return list(takewhile(last.__ge__, (grain.shift(self.as_of_date, lag) for lag in count(1))))
 
 
 @dataclass(frozen=True)
-class Delivery:
-    """A file that was loaded or withdrawn and changes actuals, and its days, both ends included."""
+class BucketDue:
+    """Periods of one lag bucket that are to be scored.
 
-    file_id: int
-    first_date: date
-    last_date: date
+    Attributes:
+        lag_bucket: the bucket.
+        dates: first days of the periods; none where none of the bucket's is known any more.
+        is_added_to: whether they are added to the sums of the bucket, or make them anew.
+    """
+
+    lag_bucket: str
+    dates: Sequence[date]
+    is_added_to: bool
+
+
+@dataclass(frozen=True)
+class RunDue:
+    """A run whose scores are not those of the actuals known now.
+
+    Attributes:
+        run: the run and model.
+        buckets: what is to be scored, at least one.
+        digests: digest of the actuals of each known period, the first one first.
+    """
+
+    run: PublishedRun
+    buckets: Sequence[BucketDue]
+    digests: Sequence[str]
+
+
+def lag_bucket(grain: Grain, lag: int) -> str:
+    """The bucket of the period that is ``lag`` periods after the as-of date, the first being 1.
+
+    >>> lag_bucket(Grain.DAY, 8), lag_bucket(Grain.MONTH, 7)
+    ('8-14', 'beyond')
+    """
+    return next((name for last, name in _LAST_OF_BUCKET[grain].items() if lag <= last), "beyond")
 
 
 def runs_due(
-    runs: Iterable[PublishedRun], deliveries: Iterable[Delivery], actuals_through: date | None
-) -> list[PublishedRun]:
+    runs: Iterable[PublishedRun], digests: Mapping[date, str], actuals_through: date | None
+) -> list[RunDue]:
     """The runs whose scores are not those of the actuals known now.
 
-    A run is due when a day of its horizon is known and it was never scored, or more or fewer of its days
-    are known than at its scoring, or a delivery since then is about one of its known days. The second case
-    stands apart from the third because a delivery makes every day before its own last day an actual, the
-    days nobody delivered a row for included. And it is due when the actuals of its days are not those it was
-    scored by: a later return was set against an earlier sale, or an earlier day turned out to be closed.
+    A lag bucket whose known periods begin with those it is scored by, each with the same actuals, gets the
+    later ones added. One with a period that was restated, or is not known any more, is scored anew: more or
+    fewer sales were delivered, a later return was set against an earlier sale, an earlier day turned out to
+    be closed. A bucket of which nothing changed is left alone.
 
     Args:
         runs: published runs.
-        deliveries: loaded files that change actuals, at least those later than the oldest scoring.
+        digests: of the actuals of each period that anything is recorded of, by its first day.
         actuals_through: last complete day of demand; None before the first.
     """
-    if actuals_through is None:
-        return []
-    delivered = list(deliveries)
-    return [run for run in runs if _is_due(run, delivered, actuals_through)]
+    return [due for run in runs if (due := _due(run, digests, actuals_through)) is not None]
 
 
-def _is_due(run: PublishedRun, deliveries: Sequence[Delivery], actuals_through: date) -> bool:
-    if actuals_through <= run.as_of_date:
-        return False
-    if run.scored_through is None or run.scored_watermark is None or run.actuals_digest != run.scored_digest:
-        return True
-    last_known = run.last_known_day(actuals_through)
-    if last_known != run.last_known_day(run.scored_through):
-        return True
-    return any(
-        delivery.file_id > run.scored_watermark
-        and delivery.last_date > run.as_of_date
-        and delivery.first_date <= last_known
-        for delivery in deliveries
-    )
+def _due(run: PublishedRun, digests: Mapping[date, str], actuals_through: date | None) -> RunDue | None:
+    periods = run.known_periods(actuals_through)
+    if not periods:
+        return None
+    known = [digests.get(period, NO_FACTS) for period in periods]
+    places: dict[str, list[int]] = {}
+    for place in range(max(len(known), len(run.scored_digests))):
+        places.setdefault(lag_bucket(Grain(run.grain), place + 1), []).append(place)
+    buckets = []
+    for name, of_bucket in places.items():
+        now = [place for place in of_bucket if place < len(known)]
+        scored = [place for place in of_bucket if place < len(run.scored_digests)]
+        if len(scored) <= len(now) and all(run.scored_digests[place] == known[place] for place in scored):
+            later = [periods[place] for place in now[len(scored) :]]
+            if later:
+                buckets.append(BucketDue(name, later, is_added_to=bool(scored)))
+        else:
+            buckets.append(BucketDue(name, [periods[place] for place in now], is_added_to=False))
+    return RunDue(run, buckets, known) if buckets else None

@@ -207,6 +207,33 @@ def landing(
 
 
 @app.command()
+def scoring(
+    series: Annotated[int, typer.Option("--series", min=1, help="Of one store.")] = 3_049,
+    runs: Annotated[str, typer.Option("--runs", help="Numbers of live runs, by comma.")] = "1,10,28",
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="The median counts.")] = 3,
+) -> None:
+    """A landed day's scores at some live runs of three models, beside reading and writing as many rows."""
+    from tests.bench import scoring as bench
+
+    with err.status("starting PostgreSQL") as status:
+        found = bench.measure(series, [int(number) for number in runs.split(",")], rounds, status.update)
+    table = Table(
+        *("live runs", "rows", "seconds", "processor, own and server", "floor", "times"), box=SIMPLE_HEAD
+    )
+    for one in found:
+        table.add_row(
+            f"{one.live_runs}",
+            f"{one.rows:,}",
+            f"{one.scoring.wall:.2f}",
+            f"{one.scoring.own:.2f} + {one.scoring.server:.2f}",
+            f"{one.floor.processor:.2f}",
+            f"{one.times:.1f}",
+        )
+    out.print(table)
+    out.print("The bar is 2.5 times.")
+
+
+@app.command()
 def serving(
     items: Annotated[int, typer.Option("--items", min=1, max=693, help="In each of five stores.")] = 610,
     requests: Annotated[

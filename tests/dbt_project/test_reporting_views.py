@@ -16,11 +16,12 @@ from forecasting_lib.panel import QUANTILE_COLUMNS
 from orchestration.clients import Client, add_client, validated
 from orchestration.stages.dbt import build_views
 from orchestration.stages.demand import REPORTING_VIEWS
+from orchestration.stages.quality import QUALITY_KEY
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import metadata
 from tests.dbt_project.conftest import fetch
 
-VIEWS = sorted(spec.key.path[-1] for spec in REPORTING_VIEWS)
+VIEWS = sorted(key.path[-1] for key in [*(spec.key for spec in REPORTING_VIEWS), QUALITY_KEY])
 AS_OF = date(2024, 3, 1)
 WORKLIST = [
     *(
@@ -92,13 +93,12 @@ def _publish(warehouse: Warehouse, client_id: str) -> None:
                     day = date.fromordinal(as_of.toordinal() + lag)
                     values = {"date": day, "lag_days": lag, "mean_qty": 3.0, "point_qty": 2.0}
                     _insert(connection, "forecast_results", **key | series | values | quantiles)
+                _insert(connection, "scorings", **key, as_of_date=as_of, is_current=True)
                 _insert(
                     connection,
-                    "forecast_quality",
-                    **key | {"scoring_id": str(uuid.uuid4()), "grain": "client", "grain_key": client_id},
+                    "score_totals",
+                    **key | {"grain": "client", "grain_key": client_id},
                     lag_bucket="all",
-                    as_of_date=as_of,
-                    is_current=True,
                     n_rows=2,
                     sum_actual_qty=8.0,
                     sum_forecast_qty=6.0,

@@ -47,6 +47,7 @@ than what is known."""
 
 _RUNS_OF = {
     **dict.fromkeys(("forecast_series", "forecast_results"), "forecast_runs"),
+    **dict.fromkeys(("score_sums", "score_totals"), "scorings"),
     **dict.fromkeys(
         ("inventory_metrics", "lead_time_demand", "replenishment_plan", "stock_projection"), "inventory_runs"
     ),

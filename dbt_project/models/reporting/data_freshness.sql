@@ -37,7 +37,7 @@ scores as (
         client_id,
         max(scored_at) as last_scored_at,
         max(actuals_through) as last_actuals_through
-    from {{ source('analytics', 'forecast_quality') }}
+    from {{ ref('forecast_quality') }}
     where is_current and grain = 'client' and lag_bucket = 'all'
     group by client_id
 

@@ -16,7 +16,7 @@ select
     n_masked,
     actuals_through,
     scored_at
-from {{ source('analytics', 'forecast_quality') }} as quality
+from {{ ref('forecast_quality') }} as quality
 inner join {{ source('analytics', 'forecast_runs') }} as runs using (client_id, run_id, model)
 where quality.is_current and quality.grain = 'client' and quality.lag_bucket = 'all'
 order by quality.as_of_date desc, client_id, model

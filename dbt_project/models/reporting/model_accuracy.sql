@@ -25,7 +25,7 @@ with pooled as (
     {%- for percent in intervals %}
         sum(n_inside_{{ percent }}) as n_inside_{{ percent }}{{ "," if not loop.last }}
     {%- endfor %}
-    from {{ source('analytics', 'forecast_quality') }} as quality
+    from {{ ref('forecast_quality') }} as quality
     inner join {{ source('analytics', 'forecast_runs') }} as runs using (client_id, run_id, model, as_of_date)
     where quality.is_current and quality.grain = 'client' and quality.lag_bucket = 'all'
     group by client_id, model, runs.grain

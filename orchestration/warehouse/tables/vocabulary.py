@@ -57,9 +57,11 @@ DemandClassOrNone = Literal[DemandClass, "none"]
 ForecastRunStatus = Literal["published", "skipped"]
 InventoryRunStatus = Literal["published"]
 SeriesStatus = Literal["forecast", "replaced", "excluded"]
-Grain = Literal["series", "item", "location", "category", "client"]
-LagBucket = Literal["1", "2-7", "8-14", "15-28", "2-4", "5-13", "2-3", "4-6", "all"]
-"""Periods ahead: days up to 15-28, weeks up to 5-13, months up to 4-6."""
+TotalGrain = Literal["location", "category", "client"]
+"""The grains at which scores are added up over series as they are written."""
+SummedBucket = Literal["1", "2-7", "8-14", "15-28", "2-4", "5-13", "2-3", "4-6", "beyond"]
+"""Periods ahead: days up to 15-28, weeks up to 5-13, months up to 4-6, and what lies beyond."""
+TotalBucket = Literal["1", "2-7", "8-14", "15-28", "2-4", "5-13", "2-3", "4-6", "beyond", "all"]
 
 Vocabulary: TypeAlias = Iterable[str] | Any
 """An enum, a tuple of words, or a ``Literal``; the last has no type that can be written."""

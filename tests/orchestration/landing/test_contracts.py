@@ -46,11 +46,6 @@ def test_every_column_and_key_exists_in_staging(kind: Kind) -> None:
     assert {column.staged for column in kind.columns} - described - targets <= set(table.keys())
 
 
-def test_sales_and_stock_are_what_forecasts_are_scored_again_for() -> None:
-    changing = {kind.name for kind in KINDS if kind.changes_actuals}
-    assert changing == {"sales", "m5_sales", "opening_days", "stock_levels"}
-
-
 def test_the_document_lists_every_reason_with_its_sentence() -> None:
     text = DOCUMENT.read_text()
     for reason in Reason:

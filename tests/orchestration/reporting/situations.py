@@ -14,11 +14,11 @@ from typing import Any
 import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
-from sqlalchemy import Double, Integer
+from sqlalchemy import Integer, Numeric
 
 from orchestration.warehouse.client_facts import publish_clients, publish_feeds
 from orchestration.warehouse.server import Warehouse
-from orchestration.warehouse.tables.analytics import forecast_quality
+from orchestration.warehouse.tables.analytics import score_totals
 from orchestration.warehouse.tenancy import erase_client_rows
 
 TODAY = datetime.now(UTC).date()
@@ -179,29 +179,27 @@ class Situation:
             self._plan(connection, client, {"forecast_run_id": run_id, **self.plan})
 
     def _score(self, connection: psycopg.Connection[Any], client: str, run_id: str) -> None:
-        sums = {
-            column.name: 0
-            for column in forecast_quality.columns
-            if isinstance(column.type, Double | Integer) and not column.nullable
-        }
+        key = {"client_id": client, "run_id": run_id, "model": "ma7"}
         _insert(
             connection,
-            "analytics.forecast_quality",
+            "analytics.scorings",
             {
-                **sums,
-                "client_id": client,
+                **key,
                 "scoring_id": str(uuid.uuid4()),
-                "grain": "client",
-                "grain_key": client,
-                "lag_bucket": "all",
-                "run_id": run_id,
-                "model": "ma7",
                 "as_of_date": LAST_DAY - timedelta(days=28),
                 "scored_at": datetime.now(UTC),
                 "actuals_through": LAST_DAY,
+                "input_watermark": 0,
                 "is_current": True,
             },
         )
+        sums = {
+            column.name: 0
+            for column in score_totals.columns
+            if isinstance(column.type, Numeric | Integer) and not column.nullable
+        }
+        of_all = {"grain": "client", "grain_key": client, "lag_bucket": "all"}
+        _insert(connection, "analytics.score_totals", {**sums, **key, **of_all})
 
     def _plan(self, connection: psycopg.Connection[Any], client: str, plan: Mapping[str, Any]) -> None:
         run_id, as_of = str(uuid.uuid4()), plan.get("as_of_date", self.demand_through)

@@ -37,7 +37,7 @@ from orchestration.stages.quality import (
     coverage_problems,
     forecast_quality,
 )
-from orchestration.stages.runs_due import Delivery, PublishedRun, runs_due
+from orchestration.stages.runs_due import PublishedRun, lag_bucket, runs_due
 from orchestration.stages.scoring import score_due_runs
 from orchestration.warehouse.bulk import insert_frame, read_frame, render
 from orchestration.warehouse.server import Warehouse
@@ -244,52 +244,74 @@ def demand_and_delivery(warehouse: Warehouse, client_id: str, *series: pl.DataFr
 # --- which runs are due -------------------------------------------------------------------------------
 
 
-def run_as_of(
-    as_of: date, *, through: date | None = None, watermark: int | None = None, horizon: int = 7
-) -> PublishedRun:
-    return PublishedRun(str(uuid.uuid4()), "ma7", as_of, horizon, through, watermark)
+def lags(first: int, last: int) -> list[date]:
+    """The days so many after the as-of date, both ends included."""
+    return days_after(AS_OF, last)[first - 1 :]
+
+
+def due_buckets(
+    known: str, scored: str = "", *, grain: Grain = Grain.DAY, horizon: int = 40
+) -> dict[str, tuple[Sequence[date], bool]]:
+    """What is to be scored of a run where each known period's actuals, and those scored, have one letter."""
+    starts = grain.starts_after(AS_OF, len(known))
+    run = PublishedRun("run", "ma7", AS_OF, horizon, grain, list(scored))
+    through = grain.period_end(starts[-1]) if known else AS_OF
+    due = runs_due(
+        [run], {d: digest for d, digest in zip(starts, known, strict=True) if digest != "0"}, through
+    )
+    assert all(one.run == run and "".join(one.digests) == known for one in due)
+    return {bucket.lag_bucket: (bucket.dates, bucket.is_added_to) for one in due for bucket in one.buckets}
 
 
 def test_a_run_is_due_once_the_first_day_of_its_horizon_is_known() -> None:
-    run = run_as_of(AS_OF)
-    assert runs_due([run], [], None) == []
-    assert runs_due([run], [], AS_OF) == []
-    assert runs_due([run], [], AS_OF + timedelta(days=1)) == [run]
+    run = PublishedRun("run", "ma7", AS_OF, 7)
+    assert runs_due([run], {}, None) == []
+    assert runs_due([run], {}, AS_OF) == []
+    assert due_buckets("a") == {"1": (lags(1, 1), False)}
 
 
-def test_a_scored_run_is_due_again_when_more_of_its_days_are_known() -> None:
-    run = run_as_of(AS_OF, through=AS_OF + timedelta(days=2), watermark=5)
-    assert runs_due([run], [], AS_OF + timedelta(days=2)) == []
-    assert runs_due([run], [], AS_OF + timedelta(days=3)) == [run]
+def test_a_day_that_landed_is_added_to_its_bucket_and_no_other_is_touched() -> None:
+    assert due_buckets("abc", "abc") == {}
+    assert due_buckets("abcd", "abc") == {"2-7": (lags(4, 4), True)}
+    assert due_buckets("abcdefgh", "abcdefg") == {"8-14": (lags(8, 8), False)}
+    assert due_buckets("a" * 16, "a" * 6) == {
+        "2-7": (lags(7, 7), True),
+        "8-14": (lags(8, 14), False),
+        "15-28": (lags(15, 16), False),
+    }
 
 
-def test_days_nobody_delivered_a_row_for_make_a_run_due_when_a_later_day_arrives() -> None:
-    run = run_as_of(AS_OF, through=AS_OF + timedelta(days=1), watermark=5)
-    after_the_horizon = Delivery(6, AS_OF + timedelta(days=30), AS_OF + timedelta(days=30))
-    assert runs_due([run], [after_the_horizon], AS_OF + timedelta(days=30)) == [run]
+def test_a_day_nobody_delivered_a_row_for_is_known_all_the_same() -> None:
+    assert due_buckets("ab0", "ab") == {"2-7": (lags(3, 3), True)}
+    assert due_buckets("ab0", "ab0") == {}
+
+
+def test_a_restated_day_has_its_bucket_scored_anew() -> None:
+    assert due_buckets("abXde", "abcde") == {"2-7": (lags(2, 5), False)}
+    assert due_buckets("abXdef", "abcde") == {"2-7": (lags(2, 6), False)}
+    assert due_buckets("a" * 10 + "X", "a" * 10) == {"8-14": (lags(11, 11), True)}
+
+
+def test_a_day_that_was_withdrawn_is_taken_out_of_its_bucket() -> None:
+    assert due_buckets("abcdef", "abcdefgh") == {"2-7": (lags(2, 6), False), "8-14": ([], False)}
 
 
 def test_a_run_whose_horizon_is_over_is_not_due_for_later_days() -> None:
-    run = run_as_of(AS_OF, through=AS_OF + timedelta(days=7), watermark=5)
-    later = Delivery(6, AS_OF + timedelta(days=8), AS_OF + timedelta(days=9))
-    assert runs_due([run], [later], AS_OF + timedelta(days=9)) == []
+    run = PublishedRun("run", "ma7", AS_OF, 2, Grain.DAY, ["a", "b"])
+    digests = dict(zip(lags(1, 4), "abcd", strict=True))
+    assert runs_due([run], digests, AS_OF + timedelta(days=4)) == []
 
 
-@pytest.mark.parametrize(
-    ("first", "last", "due"), [(-3, 0, False), (-3, 1, True), (3, 3, True), (7, 12, True), (8, 12, False)]
-)
-def test_a_restatement_makes_exactly_the_runs_due_whose_horizon_it_touches(
-    first: int, last: int, due: bool
-) -> None:
-    run = run_as_of(AS_OF, through=AS_OF + timedelta(days=20), watermark=5)
-    restated = Delivery(6, AS_OF + timedelta(days=first), AS_OF + timedelta(days=last))
-    assert runs_due([run], [restated], AS_OF + timedelta(days=20)) == ([run] if due else [])
-
-
-def test_a_delivery_that_was_visible_at_the_scoring_does_not_make_a_run_due() -> None:
-    run = run_as_of(AS_OF, through=AS_OF + timedelta(days=20), watermark=5)
-    seen = Delivery(5, AS_OF, AS_OF + timedelta(days=20))
-    assert runs_due([run], [seen], AS_OF + timedelta(days=20)) == []
+@pytest.mark.parametrize("grain", Grain)
+def test_what_lies_past_the_last_bucket_is_in_one_of_its_own(grain: Grain) -> None:
+    found = [lag_bucket(grain, lag) for lag in range(1, 41)]
+    assert found[0] == "1"
+    assert list(dict.fromkeys(found))[-1] == "beyond"
+    for name in set(found) - {"1", "beyond"}:
+        first, last = map(int, name.split("-"))
+        assert [lag for lag, bucket in enumerate(found, start=1) if bucket == name] == [
+            *range(first, last + 1)
+        ]
 
 
 # --- the numbers --------------------------------------------------------------------------------------
@@ -777,21 +799,21 @@ def test_files_that_change_actuals_rescore_and_products_do_not(
     assert score_of(scores(warehouse, client_id), "client")["n_masked"] == 1
 
 
-def test_a_rescore_supersedes_and_keeps_what_it_replaces(warehouse: Warehouse, new_client: NewClient) -> None:
+def test_a_landed_day_is_added_to_the_sums_of_its_run(warehouse: Warehouse, new_client: NewClient) -> None:
     client_id = new_client().client_id
-    run_id = add_forecast(warehouse, client_id, forecast_rows("a", [1, 1]))
-    demand_and_delivery(warehouse, client_id, daily("a", [1]))
-    (first,) = score_due_runs(warehouse, client_id, "run")
-    before = scores(warehouse, client_id)
-    demand_and_delivery(warehouse, client_id, daily("a", [3], first=AS_OF + timedelta(days=2)))
-    (second,) = score_due_runs(warehouse, client_id, "run")
+    run_id = add_forecast(warehouse, client_id, forecast_rows("a", [1, 1, 1]))
+    scorings = []
+    for day, demand in enumerate((1, 3, 6), start=1):
+        demand_and_delivery(warehouse, client_id, daily("a", [demand], first=AS_OF + timedelta(days=day)))
+        scorings += score_due_runs(warehouse, client_id, "run")
+        assert score_of(scores(warehouse, client_id), "client")["sum_actual_qty"] == [1, 4, 10][day - 1]
 
-    after = scores(warehouse, client_id)
-    kept = after.filter(pl.col("scoring") == first.scoring_id)
-    assert kept.drop("is_current").equals(before.drop("is_current"))
-    assert not kept["is_current"].any()
-    assert (first.superseded_rows, second.superseded_rows) == (0, first.rows)
-    assert after.filter(pl.col("is_current"))["scoring"].unique().to_list() == [second.scoring_id]
+    sums = read_frame(
+        warehouse,
+        render("select lag_bucket, n_rows from analytics.score_sums where client_id = {c}", c=client_id),
+    )
+    assert dict(sums.iter_rows()) == {"1": 1, "2-7": 2}
+    assert scores(warehouse, client_id)["scoring"].unique().to_list() == [scorings[-1].scoring_id]
     audited = read_frame(
         warehouse,
         render(
@@ -801,8 +823,104 @@ def test_a_rescore_supersedes_and_keeps_what_it_replaces(warehouse: Warehouse, n
         ),
     )
     assert audited.rows() == [
-        (f"forecast run {run_id}", scoring.rows, scoring.scoring_id) for scoring in (first, second)
+        (f"forecast run {run_id}", scoring.rows, scoring.scoring_id) for scoring in scorings
     ]
+
+
+def test_scores_of_days_that_were_withdrawn_do_not_come_back_with_others(
+    warehouse: Warehouse, new_client: NewClient
+) -> None:
+    client_id = new_client().client_id
+    add_forecast(warehouse, client_id, forecast_rows("a", [1] * 5))
+    demand_and_delivery(warehouse, client_id, daily("a", [4, 5, 6]))
+    score_due_runs(warehouse, client_id, "run")
+
+    def known_through(lag: int) -> None:
+        with warehouse.transaction() as connection:
+            connection.execute(
+                "delete from analytics.ts_demand_daily where client_id = %s and date > %s",
+                (client_id, AS_OF + timedelta(days=lag)),
+            )
+        score_due_runs(warehouse, client_id, "run")
+
+    known_through(2)
+    assert score_of(scores(warehouse, client_id), "client")["sum_actual_qty"] == 9
+    known_through(1)
+    rows = scores(warehouse, client_id)
+    assert score_of(rows, "client")["sum_actual_qty"] == 4
+    assert set(rows["lag_bucket"]) == {"1", "all"}
+    known_through(0)
+    assert not scores(warehouse, client_id)["is_current"].any()
+    demand_and_delivery(warehouse, client_id, daily("a", [7]))
+    score_due_runs(warehouse, client_id, "run")
+    rows = scores(warehouse, client_id)
+    assert score_of(rows, "client")["sum_actual_qty"] == 7
+    assert set(rows["lag_bucket"]) == {"1", "all"}
+
+
+def test_days_that_land_one_by_one_and_change_score_as_if_they_had_come_at_once(
+    warehouse: Warehouse, new_client: NewClient, random_demand: pl.DataFrame
+) -> None:
+    """To the last bit, whatever was restated, masked, taken back or relabelled meanwhile."""
+    rng = np.random.default_rng(11)
+    ahead = random_demand.filter(pl.col("lag_days") > 0)
+    known = ahead.select("item_id", "location_id", "date", "demand_qty").with_columns(
+        pl.Series("is_masked", rng.random(ahead.height) < 0.1)
+    )
+    gradual, at_once = new_client().client_id, new_client().client_id
+    for client_id in (gradual, at_once):
+        for as_of in (AS_OF, AS_OF + timedelta(days=3)):
+            scales: dict[tuple[str, str], tuple[float | None, float | None]] = {
+                ("a", "n"): (2.0, 0.7),
+                ("b", "s"): (0.3, None),
+                ("c", "w"): (1.1, 3.0),
+            }
+            rows = ahead.drop("date", "demand_qty")
+            add_forecast(warehouse, client_id, rows, as_of=as_of, scales=scales)
+        for item, category in zip("abcd", ("x", "x", "y", None), strict=True):
+            add_category(warehouse, client_id, item, category)
+    add_demand(warehouse, at_once, known)
+    score_due_runs(warehouse, at_once, "run")
+
+    def label(category: str) -> None:
+        with warehouse.transaction() as connection:
+            connection.execute(
+                "update analytics.dim_item set category = %s where client_id = %s and item_id = 'b'",
+                (category, gradual),
+            )
+
+    def put_right() -> None:
+        with warehouse.transaction() as connection:
+            connection.execute(
+                """
+                update analytics.ts_demand_daily as demand
+                set demand_qty = corrected.demand_qty
+                from analytics.ts_demand_daily as corrected
+                where demand.client_id = %s and corrected.client_id = %s and corrected.date = demand.date
+                    and corrected.item_id = demand.item_id and corrected.location_id = demand.location_id
+                """,
+                (gradual, at_once),
+            )
+
+    label("z")
+    for lag in range(1, 21):
+        landed = known.filter(pl.col("date") == AS_OF + timedelta(days=lag))
+        if lag % 3 == 0:
+            landed = landed.with_columns(pl.col("demand_qty") + 1.25)
+        add_demand(warehouse, gradual, landed)
+        if lag == 18:
+            label("x")
+        score_due_runs(warehouse, gradual, "run")
+        if lag % 5 == 0:
+            put_right()
+    score_due_runs(warehouse, gradual, "run")
+    assert score_due_runs(warehouse, gradual, "run") == []
+
+    own = ["client_id", "scoring_id", "scoring", "run_id", "scored_at", "grain_key", "input_watermark"]
+    by = ["as_of_date", "grain", "lag_bucket", "item_id", "location_id", "category"]
+    found, expected = (scores(warehouse, c).drop(own).sort(by) for c in (gradual, at_once))
+    assert found.height == 2 * (12 + 4 + 3 + 2 + 1) * 5
+    assert found.equals(expected)
 
 
 def test_a_superseded_run_is_scored_no_more_and_its_scores_are_no_longer_current(
@@ -824,7 +942,9 @@ def test_a_superseded_run_is_scored_no_more_and_its_scores_are_no_longer_current
     assert (first.run.run_id, second.run.run_id) == (superseded, rerun)
     frame = scores(warehouse, client_id)
     assert frame.filter(pl.col("is_current"))["scoring"].unique().to_list() == [second.scoring_id]
-    assert frame.filter(pl.col("scoring") == first.scoring_id).height == first.rows
+    kept = frame.filter(pl.col("scoring") == first.scoring_id)
+    assert not kept["is_current"].any()
+    assert kept.filter(pl.col("grain") == "client")["sum_abs_error_qty"].to_list() == [8, 8]
     assert latest_accuracy(warehouse, client_id)["wape"].to_list() == [0.0]
 
 
@@ -938,7 +1058,7 @@ def test_the_asset_scores_and_shows_what_a_person_looks_for(
 
     (event,) = result.asset_materializations_for_node(QUALITY_KEY.to_python_identifier())
     assert event.metadata["runs_scored"].value == 1
-    assert event.metadata["rows_scored"].value == scores(warehouse, client_id).height
+    assert event.metadata["rows_scored"].value == 2 + 2 * 3
     assert event.metadata["ma7_wape"] == dg.MetadataValue.float(1.0)
     assert event.metadata["ma7_bias"] == dg.MetadataValue.float(1.0)
     assert "| ma7 | 2026-01-10 | 2 of 2 days | 2 | 1.0000 |" in str(event.metadata["accuracy"].value)

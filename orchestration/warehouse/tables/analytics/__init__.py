@@ -29,9 +29,9 @@ from orchestration.warehouse.tables.analytics.inventory import (
     replenishment_plan,
     stock_projection,
 )
-from orchestration.warehouse.tables.analytics.quality import forecast_quality
+from orchestration.warehouse.tables.analytics.quality import score_sums, score_totals, scorings
 
-PARTITIONED = (ts_demand_daily, forecast_results, stock_projection)
+PARTITIONED = (ts_demand_daily, forecast_results, score_sums, stock_projection)
 """One partition per client, made when the client is added."""
 
 __all__ = [
@@ -43,7 +43,6 @@ __all__ = [
     "dim_location",
     "dim_series",
     "feeds",
-    "forecast_quality",
     "forecast_results",
     "forecast_runs",
     "forecast_series",
@@ -57,6 +56,9 @@ __all__ = [
     "plan_decisions",
     "promoted_days",
     "replenishment_plan",
+    "score_sums",
+    "score_totals",
+    "scorings",
     "stock_projection",
     "ts_demand_daily",
     "ts_demand_periods",
