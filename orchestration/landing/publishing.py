@@ -43,7 +43,11 @@ def publish(
     """
     client_id, has_units = delivery.client_id, "units_sold" in delivery.columns
     days = "min(date), max(date)" if "date" in delivery.contract.key else "null::date, null::date"
-    accepted, first, last = delivery.row(f"select count(*), {days} from delivery")
+    accepted, accepted_units, first, last = delivery.row(
+        sql.SQL("select count(*), coalesce(sum({units}), 0), {days} from delivery").format(
+            units=delivery.units, days=sql.SQL(days)
+        )
+    )
     outcome = Outcome(
         path=delivery.identity.path,
         kind=delivery.contract.name,
@@ -61,7 +65,11 @@ def publish(
     restated = _note_changed(delivery, file_id) if delivery.values and delivery.meets_staged else 0
     removed = take_out(delivery, file_id) if delivery.is_snapshot else 0
     changed_units = _change(delivery, file_id) if restated else Decimal(0)
-    inserted, units = _insert(delivery, file_id)
+    if delivery.meets_staged:
+        inserted, units = _insert_missing(delivery, file_id)
+    else:
+        inserted, units = accepted, accepted_units
+        _insert_all(delivery, file_id, accepted)
     written, units = inserted + restated, units + changed_units
     for table, frame in described.items():
         _describe(delivery, file_id, table, frame)
@@ -85,6 +93,7 @@ def publish(
         """,
         (written, restated, removed, outcome.units_loaded, outcome.message, client_id, file_id),
     )
+    delivery.end()
     return outcome
 
 
@@ -192,29 +201,20 @@ def _change(delivery: Delivery, file_id: int) -> Decimal:
     return Decimal(units)
 
 
-def _insert(delivery: Delivery, file_id: int) -> tuple[int, Decimal]:
-    """Insert the rows whose keys are not staged; returns how many they are, and their units.
-
-    Nobody else writes the client's rows meanwhile: whoever does holds its landing lock.
-    """
-    if delivery.meets_staged:
-        return _insert_missing(delivery, file_id)
-    inserted, units = delivery.row(
-        sql.SQL("select count(*), coalesce(sum({units}), 0) from delivery").format(units=delivery.units)
-    )
+def _insert_all(delivery: Delivery, file_id: int, rows: int) -> None:
+    """Insert the rows, of whose keys none is staged."""
     place = (delivery.connection, delivery.contract.table, delivery.client_id)
-    if not inserted:
-        delivery.discard()
-    elif delivery.is_in_place:
-        delivery.connection.execute("drop view delivery")
-        attach(*place)
+    if delivery.is_in_place:
+        if rows:
+            attach(*place)
+    elif not rows:
+        return
     elif delivery.is_first:
         _insert_into(delivery, file_id, make_bare(*place, file_id))
         build_key(*place)
         attach(*place)
     else:
         _insert_into(delivery, file_id, sql.Identifier("staging", delivery.contract.table))
-    return inserted, units
 
 
 def _insert_into(delivery: Delivery, file_id: int, table: sql.Identifier) -> None:
@@ -235,6 +235,10 @@ def _insert_into(delivery: Delivery, file_id: int, table: sql.Identifier) -> Non
 
 
 def _insert_missing(delivery: Delivery, file_id: int) -> tuple[int, Decimal]:
+    """Insert the rows whose keys are not staged; returns how many they are, and their units.
+
+    Nobody else writes the client's rows meanwhile: whoever does holds its landing lock.
+    """
     inserted, units = delivery.row(
         sql.SQL(
             """
