@@ -19,7 +19,8 @@ RAW_LIMIT = 2_000
 MISSHAPEN_SCHEMA = {LINE: pl.Int64, "reason": pl.String, "message": pl.String, RAW: pl.String}
 
 _BATCH_ROWS = 100_000
-_BATCH_CELLS = 1_000_000
+_BATCH_CELLS = 2_000_000
+"""A year of days of a large store at once, so that its rows come in one order."""
 
 
 def rows_at_once(width: int) -> int:

@@ -28,7 +28,12 @@ from orchestration.warehouse.bulk import (
     copy_into,
     create_temporary,
 )
-from orchestration.warehouse.first_rows import build_key, discard, lacks_partition, make_bare
+from orchestration.warehouse.first_rows import (
+    build_key,
+    discard_unless_attached,
+    lacks_partition,
+    make_bare,
+)
 from orchestration.warehouse.tables import metadata
 
 REJECTED_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -205,11 +210,11 @@ class Delivery:
         elif self.meets_staged:
             self.connection.execute("analyze delivery")
 
-    def discard(self) -> None:
-        """Take away rows in place that nothing became of."""
+    def end(self) -> None:
+        """Leave nothing behind of rows in place but the client's partition, where they became one."""
         if self.is_in_place:
             self.connection.execute("drop view delivery")
-            discard(self.connection, self.contract.table, self.client_id)
+            discard_unless_attached(self.connection, self.contract.table, self.client_id)
 
     def refuse(self, lines: sql.Composed, reason: Reason, column: str, message: str) -> None:
         """Move accepted rows to the rejected ones.

@@ -268,10 +268,10 @@ def _staged(
         recall_text(delivery, content, KEPT_ROWS_OF_A_REFUSED_FILE)
         refusal = refusal.addressed_to(client.client_id, delivery.feed_to_set)
         outcome = record_refusal(connection, identity, kind.name, refusal, rows_read=rows_read)
-        delivery.discard()
+        delivery.end()
         return outcome
     if earlier and changes_nothing(delivery):
-        delivery.discard()
+        delivery.end()
         return record_duplicate(connection, identity, kind.name, earlier.path)
     recall_text(delivery, content, None)
     left_out = shaping.left_out

@@ -45,7 +45,11 @@ def publish(
     """
     client_id, has_units = delivery.client_id, "units_sold" in delivery.columns
     days = "min(date), max(date)" if "date" in delivery.contract.key else "null::date, null::date"
-    accepted, first, last = delivery.row(f"select count(*), {days} from delivery")
+    accepted, accepted_units, first, last = delivery.row(
+        sql.SQL("select count(*), coalesce(sum({units}), 0), {days} from delivery").format(
+            units=delivery.units, days=sql.SQL(days)
+        )
+    )
     outcome = Outcome(
         path=delivery.identity.path,
         kind=delivery.contract.name,
@@ -63,7 +67,11 @@ def publish(
     restated = _note_changed(delivery, file_id) if delivery.values and delivery.meets_staged else 0
     removed = take_out(delivery, file_id) if delivery.is_snapshot else 0
     changed_units = _change(delivery, file_id) if restated else Decimal(0)
-    inserted, units, first_inserted = _insert(delivery, file_id)
+    if delivery.meets_staged:
+        inserted, units, first_inserted = _insert_missing(delivery, file_id)
+    else:
+        inserted, units, first_inserted = accepted, accepted_units, first
+        _insert_all(delivery, file_id, accepted)
     written, units = inserted + restated, units + changed_units
     if written or removed:
         days = (first_inserted, _first_changed(delivery) if restated else None, first if removed else None)
@@ -93,6 +101,7 @@ def publish(
         """,
         (written, restated, removed, outcome.units_loaded, outcome.message, client_id, file_id),
     )
+    delivery.end()
     return outcome
 
 
@@ -202,37 +211,30 @@ def _change(delivery: Delivery, file_id: int) -> Decimal:
 
 def _first_changed(delivery: Delivery) -> date | None:
     """The first day of the rows in ``changed``; None for kinds without days."""
-    if "date" not in delivery.contract.key:
+    if not _has_days(delivery):
         return None
     [first] = delivery.row("select min(date) from changed")
     return first
 
 
-def _insert(delivery: Delivery, file_id: int) -> tuple[int, Decimal, date | None]:
-    """Insert the rows whose keys are not staged; returns how many they are, their units and their first day.
+def _has_days(delivery: Delivery) -> bool:
+    return "date" in delivery.contract.key
 
-    Nobody else writes the client's rows meanwhile: whoever does holds its landing lock.
-    """
-    if delivery.meets_staged:
-        return _insert_missing(delivery, file_id)
-    inserted, units, first = delivery.row(
-        sql.SQL("select count(*), coalesce(sum({units}), 0), min({day}) from delivery").format(
-            units=delivery.units, day=_day(delivery)
-        )
-    )
+
+def _insert_all(delivery: Delivery, file_id: int, rows: int) -> None:
+    """Insert the rows, of whose keys none is staged."""
     place = (delivery.connection, delivery.contract.table, delivery.client_id)
-    if not inserted:
-        delivery.discard()
-    elif delivery.is_in_place:
-        delivery.connection.execute("drop view delivery")
-        attach(*place)
+    if delivery.is_in_place:
+        if rows:
+            attach(*place)
+    elif not rows:
+        return
     elif delivery.is_first:
         _insert_into(delivery, file_id, make_bare(*place, file_id))
         build_key(*place)
         attach(*place)
     else:
         _insert_into(delivery, file_id, sql.Identifier("staging", delivery.contract.table))
-    return inserted, units, first
 
 
 def _insert_into(delivery: Delivery, file_id: int, table: sql.Identifier) -> None:
@@ -252,11 +254,11 @@ def _insert_into(delivery: Delivery, file_id: int, table: sql.Identifier) -> Non
     )
 
 
-def _day(delivery: Delivery) -> sql.SQL:
-    return sql.SQL("date" if "date" in delivery.contract.key else "null::date")
-
-
 def _insert_missing(delivery: Delivery, file_id: int) -> tuple[int, Decimal, date | None]:
+    """Insert the rows whose keys are not staged; returns how many they are, their units and their first day.
+
+    Nobody else writes the client's rows meanwhile: whoever does holds its landing lock.
+    """
     inserted, units, first = delivery.row(
         sql.SQL(
             """
@@ -274,7 +276,7 @@ def _insert_missing(delivery: Delivery, file_id: int) -> tuple[int, Decimal, dat
         ).format(
             table=sql.Identifier("staging", delivery.contract.table),
             client=sql.Literal(delivery.client_id),
-            day=_day(delivery),
+            day=sql.SQL("date" if _has_days(delivery) else "null::date"),
             file_id=sql.Literal(file_id),
             columns=column_list(delivery.columns),
             same_key=same_key("staged", delivery.contract.key),

@@ -79,15 +79,14 @@ class WideRows(ABC):
                 cells, on=LINE, how="left", maintain_order="left"
             )
             repeated = self._take_repeated(delivered)
-            long = self._unpivot(delivered.join(repeated, on=LINE, how="anti", maintain_order="left"))
+            # one period after the other, each in the order of the index
+            long = self._unpivot(_without(delivered, repeated).sort(self._key))
             bad = self._first_bad_cells(long)
             rejected = pl.concat([lines.rejected, repeated])
-            self.lines.append(
-                lines.accepted.join(pl.concat([repeated, bad]), on=LINE, how="anti", maintain_order="left")
-            )
+            self.lines.append(_without(lines.accepted, pl.concat([repeated, bad])))
             yield Judged(
                 rows_read=lines.rows_read,
-                accepted=self._staged(long.join(bad, on=LINE, how="anti", maintain_order="left")),
+                accepted=self._staged(_without(long, bad)),
                 rejected=pl.concat([self._with_units(rejected, cells), bad]).sort(LINE),
             )
 
@@ -178,6 +177,11 @@ class WideRows(ABC):
         return long.filter(pl.col(self._measure).is_not_null()).select(
             *self._key, meaning.alias(self.told), self._measure, LINE
         )
+
+
+def _without(rows: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
+    """The rows whose lines are not among the rejected ones."""
+    return rows if rejected.is_empty() else rows.join(rejected, on=LINE, how="anti", maintain_order="left")
 
 
 class DatedColumns(WideRows):

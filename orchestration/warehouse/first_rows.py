@@ -44,7 +44,8 @@ def make_bare(connection: Connection, table: str, client_id: str, file_id: int) 
     """Make a table for a client's first rows, without key and policies.
 
     Args:
-        connection: of the pipeline's role, in the transaction that ends with ``attach`` or ``discard``.
+        connection: of the pipeline's role, in the transaction that ends with ``attach``, or with
+            ``discard_unless_attached``.
         table: name of the partitioned table.
         client_id: whose rows they are; only its.
         file_id: the delivery that they come in. Both are given to rows that do not say them.
@@ -92,13 +93,19 @@ def attach(connection: Connection, table: str, client_id: str) -> None:
     )
     known = sql.SQL(", ").join(map(sql.Identifier, _KNOWN))
     connection.execute(sql.SQL("analyze {} ({})").format(bare, known))
-    if connection.info.server_version >= _ONLY_A_PARENT:
+    is_much = _known_rows(connection, bare) >= _NOTICEABLE_SHARE * max(_known_rows(connection, parent), 0)
+    if is_much and connection.info.server_version >= _ONLY_A_PARENT:
         connection.execute(sql.SQL("analyze only {} ({})").format(parent, known))
 
 
-def discard(connection: Connection, table: str, client_id: str) -> None:
-    """Drop a table that is not to become a partition."""
-    connection.execute(sql.SQL("drop table {}").format(_identifier(table, client_id)))
+def discard_unless_attached(connection: Connection, table: str, client_id: str) -> None:
+    """Drop a bare table that did not become a partition."""
+    bare = _identifier(table, client_id)
+    row = connection.execute(
+        "select relispartition from pg_class where oid = to_regclass(%s)", (bare.as_string(connection),)
+    ).fetchone()
+    if row == (False,):
+        connection.execute(sql.SQL("drop table {}").format(bare))
 
 
 def tell_planner(connection: Connection, table: str, client_id: str, rows: int, *, are_first: bool) -> None:
@@ -115,12 +122,17 @@ def tell_planner(connection: Connection, table: str, client_id: str, rows: int, 
     if rows < _NOTICEABLE_ROWS:
         return
     place = _identifier(table, client_id) if _is_partitioned(table) else sql.Identifier("staging", table)
-    known = connection.execute(
-        "select reltuples from pg_class where oid = to_regclass(%s)", (place.as_string(connection),)
-    ).fetchone()
     is_news = are_first and not _is_partitioned(table)
-    if is_news or known is None or rows >= _NOTICEABLE_SHARE * max(known[0], 0):
+    if is_news or rows >= _NOTICEABLE_SHARE * max(_known_rows(connection, place), 0):
         connection.execute(sql.SQL("analyze {}").format(place))
+
+
+def _known_rows(connection: Connection, table: sql.Identifier) -> float:
+    """The rows that the planner believes a table to have; -1 where it was never told."""
+    row = connection.execute(
+        "select reltuples::float8 from pg_class where oid = to_regclass(%s)", (table.as_string(connection),)
+    ).fetchone()
+    return float(row[0]) if row else -1.0
 
 
 def _is_partitioned(table: str) -> bool:

@@ -30,8 +30,8 @@ def upgrade() -> None:
     )
     op.execute(f"alter table staging.sales add constraint pk_sales primary key ({_KEY})")
     clients = op.get_bind().execute(text("select distinct client_id from staging.sales_of_all order by 1"))
-    for (client_id,) in clients.all():
-        partition, client = f'staging."sales__{client_id}"', client_id.replace("'", "''")
+    for client_id in map(str, clients.scalars().all()):
+        partition, client = f'staging."sales__{client_id}"', str(client_id).replace("'", "''")
         op.execute(f"create table {partition} (like staging.sales including defaults including constraints)")
         op.execute(
             f"""
