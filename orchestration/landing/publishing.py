@@ -201,6 +201,7 @@ def _first_changed(delivery: Delivery) -> date | None:
     """The first day of the rows in ``changed``; None for kinds without days."""
     if "date" not in delivery.contract.key:
         return None
+    first: date | None
     [first] = delivery.row("select min(date) from changed")
     return first
 
