@@ -64,10 +64,10 @@ def publish(
     inserted, units, first_inserted = _insert(delivery, file_id)
     written, units = inserted + restated, units + changed_units
     if written or removed:
-        days = (first_inserted, _first_changed(delivery) if restated else None, first if removed else None)
+        firsts = (first_inserted, _first_changed(delivery) if restated else None, first if removed else None)
         note_written(
             *(delivery.connection, client_id, delivery.contract.table, file_id),
-            [day for day in days if day is not None],
+            [day for day in firsts if day is not None],
         )
     for table, frame in described.items():
         _describe(delivery, file_id, table, frame)
