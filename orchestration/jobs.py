@@ -48,7 +48,7 @@ inventory_only = _job(
 quality_only = _job(
     "quality_only",
     dg.AssetSelection.groups("demand", "quality"),
-    "Rebuild demand from what is staged and score the forecasts whose actuals have landed.",
+    "Bring demand up to date with what is staged and score the forecasts whose actuals have landed.",
 )
 
 

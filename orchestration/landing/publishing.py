@@ -74,10 +74,10 @@ def publish(
         _insert_all(delivery, file_id, accepted)
     written, units = inserted + restated, units + changed_units
     if written or removed:
-        days = (first_inserted, _first_changed(delivery) if restated else None, first if removed else None)
+        firsts = (first_inserted, _first_changed(delivery) if restated else None, first if removed else None)
         note_written(
             *(delivery.connection, client_id, delivery.contract.table, file_id),
-            [day for day in days if day is not None],
+            [day for day in firsts if day is not None],
         )
     for table, frame in described.items():
         _describe(delivery, file_id, table, frame)
@@ -213,6 +213,7 @@ def _first_changed(delivery: Delivery) -> date | None:
     """The first day of the rows in ``changed``; None for kinds without days."""
     if not _has_days(delivery):
         return None
+    first: date | None
     [first] = delivery.row("select min(date) from changed")
     return first
 

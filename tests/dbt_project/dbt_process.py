@@ -20,9 +20,7 @@ def serve(options: list[str]) -> None:
     for line in sys.stdin:
         for node in parsed.result.nodes.values():
             # what is compiled is not compiled again, and was so for another client
-            node.compiled = node.extra_ctes_injected = False
-            node.extra_ctes = []
-            node.compiled_code = None
+            vars(node).update(compiled=False, compiled_code=None, extra_ctes_injected=False, extra_ctes=[])
         done = dbtRunner(manifest=parsed.result).invoke([*json.loads(line), *options])
         failed = [
             f"{result.node.name}: {result.message}"

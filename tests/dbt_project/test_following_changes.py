@@ -67,7 +67,7 @@ def build(warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
     def build(client_id: str, **named: Any) -> None:
         print(json.dumps(build_arguments(client_id, **named)), file=asked, flush=True)
-        said = []
+        said: list[str] = []
         while not (line := told.readline()).startswith("answer "):
             assert line, "".join(said)
             said.append(line)
