@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
+from weakref import WeakSet
 
 import dagster as dg
+import psycopg2
+from sqlalchemy import event
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import QueuePool
 
 from orchestration.settings import Settings, load_settings
 from orchestration.warehouse.embedded import embedded_data_dir
@@ -28,6 +33,39 @@ class Installation(dg.ConfigurableResource):  # type: ignore[type-arg]
         return locate_warehouse(self.settings)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Before a run: clients' sessions on the embedded server give way to it."""
-        if context.run is not None and self.settings.database_url is None:
+        """Before a run: it keeps a connection to Dagster's storage, and clients' sessions give way to it."""
+        if context.run is None:
+            return
+        if context.instance is not None:
+            keep_connections(context.instance)
+        if self.settings.database_url is None:
             keep_clients_behind(embedded_data_dir(self.settings).resolve(), self.warehouse.roles)
+
+
+_POOL_SECONDS = 3_600
+_POOL_OVERFLOW = 20
+
+_keeping: WeakSet[dg.DagsterInstance] = WeakSet()
+
+
+def keep_connections(instance: dg.DagsterInstance) -> None:
+    """Have the instance keep a connection to each of its storages, as it does for the UI.
+
+    Otherwise every event of a run is written and every question asked over a connection of its own: hundreds
+    in a run of a small client, each with a process of the server.
+    """
+    if instance not in _keeping:
+        instance.optimize_for_webserver(
+            statement_timeout=0, pool_recycle=_POOL_SECONDS, max_overflow=_POOL_OVERFLOW
+        )
+        _keeping.add(instance)
+
+
+@event.listens_for(QueuePool, "checkout")
+def _still_there(connection: psycopg2.extensions.connection, _record: object, _proxy: object) -> None:
+    """Before a kept connection is used again: one whose server has restarted since is replaced."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("select 1")
+    except psycopg2.Error as error:
+        raise DisconnectionError from error

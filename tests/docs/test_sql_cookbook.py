@@ -137,3 +137,45 @@ def test_a_client_without_data_gets_empty_answers_and_no_one_elses(
         for recipe in RECIPES:
             _, rows = ask(stranger, recipe.query)
             assert rows == [], recipe.question
+
+
+@pytest.mark.slow
+def test_what_empty_shelves_cost_is_found_without_reading_every_day(
+    warehouse: Warehouse, new_client: Callable[..., Client]
+) -> None:
+    """Among a million days of which one in fifty was stocked out."""
+    client = new_client()
+    with warehouse.transaction() as connection:
+        connection.execute(
+            """
+            insert into analytics.ts_demand_daily (
+                client_id, item_id, location_id, date, demand_qty, net_sold_qty, clipped_qty,
+                is_promotion, is_holiday, is_closed, is_stocked_out, is_masked, lost_sales_qty
+            )
+            select
+                %(client)s, 'item ' || item, 'main', date '2024-01-01' + day, item %% 7, item %% 7, 0,
+                false, false, false, is_stocked_out, is_stocked_out, case when is_stocked_out then 2 end
+            from generate_series(1, 2500) as item
+            cross join generate_series(0, 399) as day
+            cross join lateral (select (item + day) %% 50 = 0 as is_stocked_out) as shelf
+            """,
+            {"client": client.client_id},
+        )
+        connection.execute(
+            """
+            insert into analytics.dim_series (
+                client_id, item_id, location_id, listed_date, first_sale_date, history_days, demand_days,
+                demand_class
+            )
+            select
+                %s, 'item ' || item, 'main', '2024-01-01', '2024-01-01', 400, 343, 'smooth'
+            from generate_series(1, 2500) as item
+            """,
+            (client.client_id,),
+        )
+        connection.execute(f"analyze analytics.ts_demand_daily__{client.client_id}".encode())
+    recipe = next(recipe for recipe in RECIPES if recipe.question == "What did empty shelves cost?")
+    with logged_in(warehouse, client) as connection:
+        plan = "\n".join(line for (line,) in connection.execute(f"explain {recipe.query}".encode()))
+    assert f"Seq Scan on ts_demand_daily__{client.client_id}" not in plan, plan
+    assert "ts_demand_daily__" in plan

@@ -13,6 +13,7 @@ from dagster import serialize_value
 from sqlalchemy import make_url
 
 from orchestration.clients import Client, remove_client
+from orchestration.resources import keep_connections
 from orchestration.running.instance import (
     STORAGE_URL_VARIABLE,
     follow_registry,
@@ -107,3 +108,26 @@ def test_partitions_follow_the_registry(
     assert client_id not in follow_registry(settings, warehouse)[0]
     remove_client(warehouse, client_id)
     assert client_id in follow_registry(settings, warehouse)[1]
+
+
+def test_a_run_keeps_its_connections_and_replaces_one_whose_server_went_away(
+    settings: Settings, warehouse: Warehouse
+) -> None:
+    database = str(make_url(warehouse.instance_url).database)
+
+    def sessions() -> set[int]:
+        with warehouse.connect_admin() as connection:
+            found = connection.execute("select pid from pg_stat_activity where datname = %s", (database,))
+            return {pid for (pid,) in found}
+
+    with open_instance(settings, warehouse) as instance:
+        before = sessions()
+        keep_connections(instance)
+        instance.get_runs(limit=1)
+        kept = sessions() - before
+        instance.get_runs(limit=1)
+        assert sessions() - before == kept != set()
+        with warehouse.connect_admin() as connection:
+            connection.execute("select pg_terminate_backend(pid, 5000) from unnest(%s) as pid", (list(kept),))
+        instance.get_runs(limit=1)
+        assert sessions() & kept == set()

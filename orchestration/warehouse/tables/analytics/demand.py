@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Date, Table
+from sqlalchemy import CheckConstraint, Date, Index, Table, text
 
 from forecasting_lib.grain import Grain
 from orchestration.warehouse.tables.columns import (
@@ -55,6 +55,13 @@ ts_demand_daily = Table(
         "Estimate of demand lost to a stock-out: mean of the same weekday over the eight weeks before.",
     ),
     CheckConstraint("demand_qty >= 0", name="demand"),
+    Index(
+        "ix_ts_demand_daily_stocked_out",
+        "client_id",
+        "date",
+        postgresql_where=text("is_stocked_out"),
+        postgresql_include=["item_id", "location_id", "lost_sales_qty"],
+    ),
     schema="analytics",
     postgresql_partition_by=BY_CLIENT,
     comment="One row per client, item, location and day, without gaps from first sale to last delivered day.",
