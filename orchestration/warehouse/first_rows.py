@@ -26,9 +26,6 @@ _NOTICEABLE_ROWS = 1_000
 _NOTICEABLE_SHARE = 0.2
 """Rows written, and their share of those that the planner knows, from which on it is told."""
 
-_KNOWN = ("client_id", "date", "item_id", "location_id")
-"""Columns by which rows are looked for, joined and added up."""
-
 _ONLY_A_PARENT = 180_000
 """The server from which on a partitioned table is looked at without its partitions."""
 
@@ -91,11 +88,10 @@ def attach(connection: Connection, table: str, client_id: str) -> None:
             parent, bare, sql.Literal(client_id)
         )
     )
-    known = sql.SQL(", ").join(map(sql.Identifier, _KNOWN))
-    connection.execute(sql.SQL("analyze {} ({})").format(bare, known))
+    connection.execute(sql.SQL("analyze {}").format(bare))
     is_much = _known_rows(connection, bare) >= _NOTICEABLE_SHARE * max(_known_rows(connection, parent), 0)
     if is_much and connection.info.server_version >= _ONLY_A_PARENT:
-        connection.execute(sql.SQL("analyze only {} ({})").format(parent, known))
+        connection.execute(sql.SQL("analyze only {}").format(parent))
 
 
 def discard_unless_attached(connection: Connection, table: str, client_id: str) -> None:
