@@ -8,6 +8,7 @@ with movements as (
         sales.location_id,
         sales.date,
         sales.moved_qty,
+        client.grain,
         lower(sales.reason) = any(client.write_off_reasons) as is_write_off,
         client.returns_policy <> 'drop' or sales.moved_qty > 0 as is_counted
     from {{ ref('stg_sales') }} as sales
@@ -35,11 +36,12 @@ written_off as (
         movements.location_id,
         -sum(movements.moved_qty) as written_off_qty
     from movements
-    inner join {{ ref('int_demand') }} as demand
-        on movements.item_id = demand.item_id
-        and movements.location_id = demand.location_id
-        and movements.date between demand.date and demand.last_date
-    where movements.is_write_off and {{ is_to_be_tested("demand.date") }}
+    inner join {{ ref('int_series') }} as series
+        on movements.item_id = series.item_id
+        and movements.location_id = series.location_id
+        and movements.date between {{ period_start("series.first_date", "movements.grain") }}
+        and {{ period_end(period_start("series.last_date", "movements.grain"), "movements.grain") }}
+    where movements.is_write_off
     group by movements.item_id, movements.location_id
 
 ),
