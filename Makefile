@@ -67,6 +67,7 @@ bench: setup  ## each stage beside the least the same work can cost, measured in
 	$(BIN)/python -m tests.bench large-model
 	$(BIN)/python -m tests.bench serving
 	$(BIN)/python -m tests.bench neighbours
+	$(BIN)/python -m tests.bench small-clients
 
 evaluate-model: setup  ## the model beside its baselines on M5-format files: make evaluate-model DATA=m5/
 	$(BIN)/forecaster model evaluate --data $(DATA)

@@ -265,6 +265,26 @@ def serving(
     out.print(f"The API took at most {found.peak_bytes / 2**20:.0f} MiB.")
 
 
+@app.command("small-clients")
+def small_clients(
+    clients: Annotated[int, typer.Option("--clients", min=2, help="Registered, each with a schedule.")] = 200,
+    items: Annotated[int, typer.Option("--items", min=1, help="In each of two locations.")] = 25,
+) -> None:
+    """Processor time of commands, of loading the definitions and of a small client's run."""
+    from tests.bench import small_clients as bench
+
+    found = bench.measure(clients, items, err.print)
+    table = Table("", "processor seconds", "of the server", box=SIMPLE_HEAD)
+    for one in found:
+        table.add_row(one.what, f"{one.own:.2f}", f"{one.server:.2f}")
+    out.print(table)
+    one_client, two_clients = (cost.own + cost.server for cost in found[-2:])
+    out.print(
+        f"One more client in the same command takes {two_clients - one_client:.1f} seconds; a run of its own "
+        f"takes {2 * one_client - two_clients:.1f} beyond that."
+    )
+
+
 @app.command()
 def neighbours(
     pairs: Annotated[int, typer.Option("--pairs", min=1, help="Of runs, in alternating order.")] = 3,
