@@ -38,6 +38,7 @@ OF_PEOPLE = frozenset(_tables_of(decisions))
 KEPT_APART = frozenset(
     {
         *("ops.landing_files", "ops.replaced_rows", "ops.audit_log", "ops.clients", "analytics.dim_client"),
+        *("ops.demand_builds", "ops.demand_changes"),
         *_tables_of(access),
         *OF_PEOPLE,
     }
