@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -21,11 +18,12 @@ from psycopg import sql
 
 from orchestration.clients import Client, add_client, get_client, validated
 from orchestration.landing.withdrawal import withdraw
-from orchestration.stages.dbt import PROJECT_DIR, build_arguments
+from orchestration.stages.dbt import build_client
 from orchestration.stages.demand import refresh_holidays
 from orchestration.stages.demand_builds import begin_build, record_build
 from orchestration.stages.ingestion import ingest_files
 from orchestration.warehouse.server import Warehouse
+from tests.sales_partition import make_room_for_sales
 
 pytestmark = pytest.mark.starts_first
 
@@ -43,46 +41,18 @@ MARTS = (
     *("staging.series", "staging.location_sales"),
 )
 
-Build = Callable[..., None]
+
+def build(warehouse: Warehouse, client_id: str, **named: Any) -> None:
+    """Build a client's demand as the stage does, with all tests on it."""
+    results = list(build_client(warehouse, client_id, **named))
+    assert {result.status for result in results} == {"success", "pass"}
 
 
-@pytest.fixture(scope="module")
-def build(warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Build]:
-    """dbt in one process for all builds."""
-    target = str(tmp_path_factory.mktemp("dbt"))
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "tests.dbt_project.dbt_process", "--quiet"),
-            *("--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR)),
-            *("--target-path", target, "--log-path", target),
-        ],
-        env={**os.environ, **warehouse.dbt_environment()},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    asked, told = process.stdin, process.stdout
-
-    def build(client_id: str, **named: Any) -> None:
-        print(json.dumps(build_arguments(client_id, **named)), file=asked, flush=True)
-        said: list[str] = []
-        while not (line := told.readline()).startswith("answer "):
-            assert line, "".join(said)
-            said.append(line)
-        assert json.loads(line.removeprefix("answer ")) == []
-
-    with process:
-        yield build
-        asked.close()
-
-
-def follow(warehouse: Warehouse, build: Build, client_id: str) -> date | None:
+def follow(warehouse: Warehouse, client_id: str) -> date | None:
     """Bring demand up to date as a run does; returns the last day that stood."""
     refresh_holidays(warehouse, get_client(warehouse, client_id))
     begun = begin_build(warehouse, client_id, uuid4().hex)
-    build(client_id, standing_until=begun.standing_until, build_id=begun.build_id)
+    build(warehouse, client_id, standing_until=begun.standing_until, build_id=begun.build_id)
     record_build(warehouse, begun)
     return begun.standing_until
 
@@ -101,10 +71,11 @@ def rows(warehouse: Warehouse, table: str, client_id: str) -> list[tuple[Any, ..
         )
 
 
-def assert_as_if_built_anew(warehouse: Warehouse, build: Build, client_id: str, what: str) -> None:
+def assert_as_if_built_anew(warehouse: Warehouse, client_id: str, what: str) -> None:
     """Compare all marts with those of a client that has the same rows of staging and is built whole."""
     twin = f"{client_id}_twin"
     with warehouse.transaction() as connection:
+        make_room_for_sales(connection, twin)
         for table in STAGING:
             name = sql.Identifier("staging", table)
             connection.execute(sql.SQL("delete from {} where client_id = %s").format(name), (twin,))
@@ -118,7 +89,7 @@ def assert_as_if_built_anew(warehouse: Warehouse, build: Build, client_id: str, 
                 ).format(name),
                 (twin, client_id),
             )
-    build(twin)
+    build(warehouse, twin)
     for table in MARTS:
         followed, anew = rows(warehouse, table, client_id), rows(warehouse, table, twin)
         assert followed == anew, (
@@ -308,31 +279,27 @@ def open_shop(warehouse: Warehouse, folder: Path, seed: int, **fields: Any) -> I
     yield shop
 
 
-def _live(warehouse: Warehouse, build: Build, shop: Shop, steps: list[int]) -> list[date | None]:
+def _live(warehouse: Warehouse, shop: Shop, steps: list[int]) -> list[date | None]:
     client_id = shop.client.client_id
-    stood = [follow(warehouse, build, client_id)]
+    stood = [follow(warehouse, client_id)]
     for count in steps:
         done = shop.does(count)
-        stood.append(follow(warehouse, build, client_id))
-        assert_as_if_built_anew(warehouse, build, client_id, f"{', '.join(done)}, where {stood[-1]} stood")
+        stood.append(follow(warehouse, client_id))
+        assert_as_if_built_anew(warehouse, client_id, f"{', '.join(done)}, where {stood[-1]} stood")
     return stood
 
 
-def test_demand_that_follows_changes_is_demand_built_anew(
-    warehouse: Warehouse, build: Build, tmp_path: Path
-) -> None:
+def test_demand_that_follows_changes_is_demand_built_anew(warehouse: Warehouse, tmp_path: Path) -> None:
     with open_shop(warehouse, tmp_path, seed=1) as shop:
-        stood = _live(warehouse, build, shop, [3])
+        stood = _live(warehouse, shop, [3])
     assert stood[0] is None
     assert stood[1] is not None
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2, 14))
-def test_demand_follows_whatever_happens(
-    warehouse: Warehouse, build: Build, tmp_path: Path, seed: int
-) -> None:
+def test_demand_follows_whatever_happens(warehouse: Warehouse, tmp_path: Path, seed: int) -> None:
     policy = ("net", "drop")[seed % 2]
     with open_shop(warehouse, tmp_path, seed, returns_policy=policy, intraday_feed=seed % 3 == 0) as shop:
-        stood = _live(warehouse, build, shop, [1, 1, 1, 2, 3, 1, 2, 4])
+        stood = _live(warehouse, shop, [1, 1, 1, 2, 3, 1, 2, 4])
     assert any(day is not None for day in stood)
