@@ -270,9 +270,14 @@
     }
   });
 
-  // On a narrow screen the lines come first.
+  // On a narrow screen the lines come first; a screen may be turned.
   const folded = document.getElementById("folded");
-  folded.open = !matchMedia("(max-width: 62rem)").matches || folded.querySelector(":checked:not([value=''])") !== null;
+  const narrow = matchMedia("(max-width: 62rem)");
+  const fold = () => {
+    folded.open = !narrow.matches || folded.querySelector(":checked:not([value=''])") !== null;
+  };
+  narrow.addEventListener("change", fold);
+  fold();
   document.getElementById("single-keys").checked = localStorage.getItem(KEYS_OFF) === null;
   restore();
   count();
