@@ -214,7 +214,6 @@ def _first_changed(delivery: Delivery) -> date | None:
     if not _has_days(delivery):
         return None
     first: date | None
-    first: date | None
     [first] = delivery.row("select min(date) from changed")
     return first
 
