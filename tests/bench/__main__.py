@@ -276,9 +276,9 @@ def small_clients(
     found = bench.measure(clients, items, err.print)
     table = Table("", "processor seconds", "of the server", box=SIMPLE_HEAD)
     for one in found:
-        table.add_row(one.what, f"{one.own:.2f}", f"{one.server:.2f}")
+        table.add_row(one.what, f"{one.cost.own:.2f}", f"{one.cost.server:.2f}")
     out.print(table)
-    one_client, two_clients = (cost.own + cost.server for cost in found[-2:])
+    one_client, two_clients = (one.cost.processor for one in found[-2:])
     out.print(
         f"One more client in the same command takes {two_clients - one_client:.1f} seconds; a run of its own "
         f"takes {2 * one_client - two_clients:.1f} beyond that."

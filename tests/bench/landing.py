@@ -1,14 +1,14 @@
 """Files into staging, beside reading the same files and one COPY into a table without an index.
 
 Belongs here: a shop's invoice lines in the shape of UCI's "Online Retail", stores in M5's layout, the loads,
-their floors, and the processor time of both sides. Does not belong here: the stages behind it (``stages``).
+and their floors. Does not belong here: the stages behind it (``stages``), reading the processor time
+(``processor_time``).
 """
 
 from __future__ import annotations
 
 import io
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,8 +27,8 @@ from orchestration.stages.dbt import build_views
 from orchestration.stages.ingestion import ingest_files
 from orchestration.warehouse.embedded import start_embedded, throw_away_folder
 from orchestration.warehouse.migrate import migrate
-from orchestration.warehouse.postmaster import read_pid_file
 from orchestration.warehouse.server import Warehouse, locate_warehouse
+from tests.bench.processor_time import Cost, cost_of, server_of
 
 COLUMNS = {
     "date": "InvoiceDate",
@@ -44,21 +44,6 @@ M5_ITEMS = 610
 LAST_DAY = date(2016, 5, 22)
 
 _SLICE_ROWS = 200_000
-_SETTLE_SECONDS = 1.0
-"""Until the server's process has ended and its time is its parent's."""
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Seconds on the clock, and of the processors: this process's with its children, and the server's."""
-
-    wall: float
-    own: float
-    server: float
-
-    @property
-    def processor(self) -> float:
-        return self.own + self.server
 
 
 @dataclass(frozen=True)
@@ -169,7 +154,7 @@ def _installation(report: Callable[[str], None]) -> Iterator[tuple[Path, Warehou
         warehouse = locate_warehouse(load_settings())
         report("making tables")
         migrate(warehouse, lambda: build_views(warehouse))
-        yield home, warehouse, psutil.Process(_postmaster(home))
+        yield home, warehouse, server_of(home)
 
 
 def _measure(
@@ -187,8 +172,8 @@ def _measure(
         add_client(warehouse, client)
         for what, rows, files, floor in cases:
             report(f"round {number + 1} of {rounds}: {what}")
-            least = _cost(server, floor)
-            load = _cost(server, partial(_load, warehouse, client, files))
+            least = cost_of(server, floor)
+            load = cost_of(server, partial(_load, warehouse, client, files))
             found.setdefault(what, []).append(Landing(what, rows, load, least))
     return [sorted(costs, key=lambda one: one.times)[len(costs) // 2] for costs in found.values()]
 
@@ -256,37 +241,3 @@ def _copy_rows(warehouse: Warehouse, rows: pl.DataFrame) -> None:
                 buffer = io.BytesIO()
                 part.write_csv(buffer, include_header=False, quote_style="non_numeric")
                 copy.write(buffer.getvalue())
-
-
-def _cost(server: psutil.Process, work: Callable[[], object]) -> Cost:
-    own, of_server, started = _own_time(), _processor_time(server), time.perf_counter()
-    work()
-    wall, own = time.perf_counter() - started, _own_time() - own
-    time.sleep(_SETTLE_SECONDS)
-    return Cost(wall, own, _processor_time(server) - of_server)
-
-
-def _own_time() -> float:
-    """Of this process and of its children that have ended."""
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
-
-
-def _processor_time(server: psutil.Process) -> float:
-    """Of a server: of its processes, and of those that have ended."""
-    times = server.cpu_times()
-    total = times.children_user + times.children_system
-    for process in server.children():
-        try:
-            of_process = process.cpu_times()
-        except psutil.NoSuchProcess:
-            continue
-        total += of_process.user + of_process.system
-    return float(total)
-
-
-def _postmaster(home: Path) -> int:
-    said = read_pid_file(home / "postgres")
-    if said is None:
-        raise RuntimeError("the embedded server does not run")
-    return said.pid

@@ -23,7 +23,7 @@ from orchestration.stages.scoring import score_due_runs
 from orchestration.warehouse.embedded import start_embedded, throw_away_folder
 from orchestration.warehouse.migrate import migrate
 from orchestration.warehouse.server import Warehouse, locate_warehouse
-from tests.bench.landing import Cost, _cost, _postmaster
+from tests.bench.processor_time import Cost, cost_of, server_of
 
 MODELS = ("chronos2", "ma7", "seasonal_naive")
 HORIZON = 28
@@ -62,7 +62,7 @@ def measure(series: int, live_runs: list[int], rounds: int, report: Callable[[st
         warehouse = locate_warehouse(load_settings())
         report("making tables")
         migrate(warehouse, lambda: build_views(warehouse))
-        server = psutil.Process(_postmaster(home))
+        server = server_of(home)
         found = []
         for runs in live_runs:
             of_these = []
@@ -82,8 +82,8 @@ def _round(warehouse: Warehouse, server: psutil.Process, client_id: str, series:
     with warehouse.connect_admin(autocommit=True) as connection:
         connection.execute("analyze")
         connection.execute("checkpoint")
-    floor = _cost(server, partial(_floor, warehouse, client_id))
-    scoring = _cost(server, partial(score_due_runs, warehouse, client_id, "bench"))
+    floor = cost_of(server, partial(_floor, warehouse, client_id))
+    scoring = cost_of(server, partial(score_due_runs, warehouse, client_id, "bench"))
     return Scored(runs, runs * len(MODELS) * series, scoring, floor)
 
 

@@ -8,15 +8,13 @@ processor time of each command's processes and of the server. Does not belong he
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
-
-import psutil
 
 from forecasting_lib.demo import RetailerConfig, generate_retailer
 from orchestration.clients import add_client, validated
@@ -25,6 +23,7 @@ from orchestration.stages.dbt import build_views
 from orchestration.warehouse.embedded import throw_away_folder
 from orchestration.warehouse.migrate import migrate
 from orchestration.warehouse.server import locate_warehouse
+from tests.bench.processor_time import Cost, cost_of, server_of
 from tests.conftest import deliver
 
 ROOT = Path(__file__).parents[2]
@@ -34,21 +33,19 @@ _LOAD = "from orchestration.definitions import defs; defs().get_repository_def()
 
 
 @dataclass(frozen=True)
-class Cost:
-    """Processor seconds of a command.
+class Command:
+    """A command and what it cost.
 
     Attributes:
         what: was called.
-        own: of its processes.
-        server: of PostgreSQL meanwhile.
+        cost: of its processes, and of PostgreSQL meanwhile.
     """
 
     what: str
-    own: float
-    server: float
+    cost: Cost
 
 
-def measure(clients: int, items: int, report: Callable[[str], None]) -> list[Cost]:
+def measure(clients: int, items: int, report: Callable[[str], None]) -> list[Command]:
     """Register clients, two of them with files, and call the command line.
 
     Args:
@@ -103,22 +100,7 @@ def measure(clients: int, items: int, report: Callable[[str], None]) -> list[Cos
         ]
 
 
-def _spent(what: str, home: Path, *arguments: str) -> Cost:
-    def own() -> float:
-        spent = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return spent.ru_utime + spent.ru_stime
-
-    before, server = own(), _of_the_server(home)
-    subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, check=True)
-    return Cost(what, own() - before, _of_the_server(home) - server)
-
-
-def _of_the_server(home: Path) -> float:
-    """Processor seconds of the embedded server, its sessions and those that have ended."""
-    postmaster = psutil.Process(int((home / "postgres" / "postmaster.pid").read_text().split()[0]))
-    ended = postmaster.cpu_times()
-    total = ended.user + ended.system + ended.children_user + ended.children_system
-    for session in postmaster.children():
-        spent = session.cpu_times()
-        total += spent.user + spent.system
-    return float(total)
+def _spent(what: str, home: Path, *arguments: str) -> Command:
+    command = [sys.executable, *arguments]
+    run = partial(subprocess.run, command, cwd=ROOT, capture_output=True, check=True)
+    return Command(what, cost_of(server_of(home), run))
