@@ -14,6 +14,15 @@
 {% from "accuracy.sql" import added_by_series, added_up, addends, counts, scaled_errors, sums, sums_of_a_series,
     totals, totals_by_series %}
 {% set summed = sums_of_a_series().split(",") %}
+{#- Bits of grouping(): location, category; a set bit is a column that was added over. -#}
+{% macro grain_and_key() -%}
+    case grouping(location_id, category)
+        when 1 then 'location'
+        when 2 then 'category'
+        when 3 then 'client'
+    end as grain,
+    coalesce(location_id, category, {client_id}) as grain_key
+{%- endmacro %}
 with due as (
     select
         date,
@@ -152,15 +161,9 @@ cell as (
     group by scaled.lag_bucket, scaled.location_id, item.category
 ),
 
--- bits of grouping(): location, category; a set bit is a column that was added over
 of_bucket as (
     select
-        case grouping(location_id, category)
-            when 1 then 'location'
-            when 2 then 'category'
-            when 3 then 'client'
-        end as grain,
-        coalesce(location_id, category, {client_id}) as grain_key,
+        {{ grain_and_key() }},
         lag_bucket,
         {{ added_up(totals()) }}
     from cell
@@ -201,12 +204,7 @@ cell_of_all as (
 
 all_by_series as (
     select
-        case grouping(location_id, category)
-            when 1 then 'location'
-            when 2 then 'category'
-            when 3 then 'client'
-        end as grain,
-        coalesce(location_id, category, {client_id}) as grain_key,
+        {{ grain_and_key() }},
         {{ added_up(totals_by_series()) }}
     from cell_of_all
     group by grouping sets ((location_id), (category), ())
