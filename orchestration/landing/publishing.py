@@ -44,7 +44,7 @@ def publish(
         notes: remarks for the operator.
     """
     client_id, has_units = delivery.client_id, "units_sold" in delivery.columns
-    days = "min(date), max(date)" if "date" in delivery.contract.key else "null::date, null::date"
+    days = "min(date), max(date)" if _has_days(delivery) else "null::date, null::date"
     accepted, accepted_units, first, last = delivery.row(
         sql.SQL("select count(*), coalesce(sum({units}), 0), {days} from delivery").format(
             units=delivery.units, days=sql.SQL(days)
