@@ -11,7 +11,7 @@ from typing import LiteralString
 from forecasting_lib.panel import QUANTILE_COLUMNS
 from orchestration.reporting.decided import DECIDED, ORDERED
 from orchestration.reporting.listings import Listing, Worker, fields
-from orchestration.reporting.questions import latest_plan, latest_run
+from orchestration.reporting.questions import latest_plan, latest_run, latest_worklist
 
 _LATEST_FORECAST: LiteralString = f"""(
     select
@@ -20,12 +20,6 @@ _LATEST_FORECAST: LiteralString = f"""(
     inner join analytics.forecast_results as results using (client_id, run_id, model)
     where runs.client_id = {{client}} and runs.run_id = ({latest_run("{client}")})
 )"""
-
-_LATEST_WORKLIST: LiteralString = f"""(
-    select * from analytics.planner_worklist
-    where client_id = {{client}} and run_id = (select run_id from ({latest_plan("{client}")}) as latest)
-)"""
-"""Told which run it is, the server reads the lines by rank and stops at the end of the page."""
 
 _LATEST_LEAD_TIME_DEMAND: LiteralString = f"""(
     select demand.*, runs.as_of_date
@@ -45,7 +39,7 @@ _OF_SERIES = ("item_id", "location_id")
 WORKLIST = Listing(
     name="worklist",
     sentence="One line to decide: what to order, expedite or look at, the most urgent first.",
-    relation=_LATEST_WORKLIST,
+    relation=f"({latest_worklist('{client}')})",
     fields=fields(
         "priority_rank:whole urgency action item_id item_name location_id location_name supplier_id "
         "order_qty:number order_date:day receipt_date:day order_value:number on_hand_qty:number "

@@ -45,6 +45,17 @@ def latest_plan(client: LiteralString) -> LiteralString:
     """
 
 
+def latest_worklist(client: LiteralString) -> LiteralString:
+    """The worklist of that run, as a query.
+
+    Told which run it is, the server reads the lines by rank and stops where the reader does.
+    """
+    return f"""
+        select * from analytics.planner_worklist
+        where client_id = {client} and run_id = (select run_id from ({latest_plan(client)}) as latest)
+    """
+
+
 def latest_models(place: Place, client_id: str) -> pl.DataFrame:
     """The models of the latest current forecast run, the leading one first.
 

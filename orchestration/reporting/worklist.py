@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import class_row, dict_row
 
-from orchestration.reporting.questions import latest_plan
+from orchestration.reporting.questions import latest_worklist
 from orchestration.reporting.worklist_lines import (
     LINES_OF_A_PAGE,
     NOT_NAMED,
@@ -171,7 +171,7 @@ def read_worklist(connection: Connection, client_id: str, wanted: Wanted) -> tup
 
             select
                 (
-                    select coalesce(jsonb_agg(array[priority_rank::text, change]
+                    select coalesce(jsonb_agg(jsonb_build_array(priority_rank, change)
                         order by supplier_rank, priority_rank), '[]')
                     from page
                 ),
@@ -192,8 +192,7 @@ def read_worklist(connection: Connection, client_id: str, wanted: Wanted) -> tup
                 "offset": (wanted.page - 1) * LINES_OF_A_PAGE,
             },
         ).fetchall()[0]
-    change_of = {int(rank): change for rank, change in changes}
-    return _lines(connection, client_id, change_of), _as_choices(counted)
+    return _lines(connection, client_id, dict(changes)), _as_choices(counted)
 
 
 def _lines(connection: Connection, client_id: str, change_of: Mapping[int, Change | None]) -> list[Line]:
@@ -204,10 +203,8 @@ def _lines(connection: Connection, client_id: str, change_of: Mapping[int, Chang
         rows = cursor.execute(
             f"""
             select {_COLUMNS}
-            from analytics.planner_worklist
-            where client_id = %(client)s
-                and run_id = (select run_id from ({latest_plan("%(client)s")}) as latest)
-                and priority_rank = any(%(ranks)s)
+            from ({latest_worklist("%(client)s")}) as latest
+            where priority_rank = any(%(ranks)s)
             """,
             {"client": client_id, "ranks": list(change_of)},
         ).fetchall()

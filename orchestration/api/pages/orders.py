@@ -124,7 +124,7 @@ def _overview(
 ) -> Response:
     before = request.query_params.get("before", "")
     with visit.work.reading(Worker.READER) as connection:
-        planning = _planning(connection, visit)
+        planning = planning_state(connection, visit.client_id)
     with visit.work.reading(Worker.WRITER) as connection:
         waiting = waiting_orders(connection, visit.client_id)
         suppliers = suppliers_of(connection, visit.client_id)
@@ -166,7 +166,7 @@ def _order(
     status: int = 200,
 ) -> Response:
     with visit.work.reading(Worker.READER) as connection:
-        planning = _planning(connection, visit)
+        planning = planning_state(connection, visit.client_id)
     with visit.work.reading(Worker.WRITER) as connection:
         found, lines = _found(connection, visit, order_number, planning)
     people = visit.names({found.exported_by, *(line["decided_by"] for line in lines)})
@@ -213,10 +213,6 @@ def _found(
 def _archive_url(visit: Visit, numbers: Sequence[str]) -> str:
     query = urlencode([("original", "1"), *(("order", number) for number in numbers)])
     return f"{visit.base}/orders/archive/orders.zip?{query}"
-
-
-def _planning(connection: Connection, visit: Visit) -> PlanningState | None:
-    return planning_state(connection, visit.client_id)
 
 
 def _status(error: FormError | DecisionError) -> int:
