@@ -207,6 +207,44 @@ def landing(
 
 
 @app.command()
+def demand(
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Folder with M5's sales and calendar; else they are generated."),
+    ] = None,
+    stores: Annotated[
+        int, typer.Option("--stores", min=1, help="Of 610 items; five are as large as one of M5's.")
+    ] = 5,
+    days: Annotated[int, typer.Option("--days", min=56)] = 437,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="The one in the middle counts.")] = 3,
+) -> None:
+    """Demand of a first delivery and of a day more, beside adding up the same sales and writing them."""
+    from tests.bench import demand as bench
+
+    with err.status("starting PostgreSQL") as status:
+        first, day = bench.measure(data, stores, days, rounds, status.update)
+    table = Table(
+        *("", "rows", "seconds", "processor, own and server", "floor", "times", "landing"), box=SIMPLE_HEAD
+    )
+    for one in (first, day):
+        table.add_row(
+            one.what,
+            f"{one.rows:,}",
+            f"{one.demand.wall:.2f}",
+            f"{one.demand.own:.2f} + {one.demand.server:.2f}",
+            f"{one.floor.processor:.2f}",
+            f"{one.times:.1f}",
+            f"{one.landing.processor:.2f}",
+        )
+    out.print(table)
+    out.print("The bar of a first delivery is 2.5 times.")
+    share = day.processor / first.processor
+    out.print(
+        f"Landing and demand of a day more take {share:.1%} of the first's; the bar is 5 %, with scores."
+    )
+
+
+@app.command()
 def scoring(
     series: Annotated[int, typer.Option("--series", min=1, help="Of one store.")] = 3_049,
     runs: Annotated[str, typer.Option("--runs", help="Numbers of live runs, by comma.")] = "1,10,28",
