@@ -218,7 +218,7 @@ def demand(
     days: Annotated[int, typer.Option("--days", min=56)] = 437,
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="The one in the middle counts.")] = 3,
 ) -> None:
-    """Demand of a first delivery and of a day more, beside adding up the same sales and writing them."""
+    """Demand of a first delivery and of a day more, beside reading the same rows and writing them."""
     from tests.bench import demand as bench
 
     with err.status("starting PostgreSQL") as status:

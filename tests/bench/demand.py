@@ -1,4 +1,4 @@
-"""Demand of a client's first delivery and of a day more, beside adding up the same sales and writing them.
+"""Demand of a client's first delivery and of a day more, beside reading the same rows and writing them.
 
 Belongs here: the builds, the landings before them, and their floors. Does not belong here: what landing
 costs beside its own floor (``landing``), scores (``scoring``).
@@ -31,7 +31,7 @@ class Built:
         rows: of demand that are new.
         landing: of its files.
         demand: public holidays and dbt's models and data tests.
-        floor: to add up the new sales by series and day, and to write the rows with their key.
+        floor: to read the new rows of demand and to write them again with their key.
     """
 
     what: str
@@ -90,9 +90,9 @@ def _round(
         report(f"{what}: landing")
         landing = cost_of(server, partial(land, warehouse, client, paths))
         report(f"{what}: demand")
-        floor = cost_of(server, partial(_floor, warehouse, client, known_until))
         before = _rows(warehouse, client)
         demand = cost_of(server, partial(_build, warehouse, client))
+        floor = cost_of(server, partial(_floor, warehouse, client, known_until))
         found.append(Built(what, _rows(warehouse, client) - before, landing, demand, floor))
     return found
 
@@ -119,17 +119,9 @@ def _floor(warehouse: Warehouse, client: Client, known_until: date | None) -> No
         )
         connection.execute(
             """
-            insert into public.bare (
-                client_id, item_id, location_id, date, demand_qty, net_sold_qty, clipped_qty,
-                is_promotion, is_holiday, is_closed, is_stocked_out, is_masked
-            )
-            select
-                client_id, item_id, location_id, date, greatest(sum(units_sold), 0), sum(units_sold),
-                0, false, false, false, false, false
-            from staging.sales
+            insert into public.bare
+            select * from analytics.ts_demand_daily
             where client_id = %s and date > coalesce(%s, '-infinity'::date)
-            group by client_id, item_id, location_id, date
-            order by client_id, item_id, location_id, date
             """,
             (client.client_id, known_until),
         )
