@@ -20,6 +20,7 @@ from orchestration.commands import (
     deliveries,
     doctor,
     feeds,
+    generate,
     guess,
     installation,
     keys,
@@ -93,6 +94,7 @@ app.add_typer(feeds.app, name="feed")
 app.add_typer(sources.app, name="source")
 app.add_typer(deliveries.app, name="delivery")
 app.add_typer(model.app, name="model")
+app.add_typer(generate.app, name="generate")
 app.add_typer(users.app, name="user")
 app.add_typer(keys.app, name="key")
 for command, example in (

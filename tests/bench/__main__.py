@@ -176,9 +176,9 @@ def landing(
         Path | None,
         typer.Option("--data", help="Folder with M5's sales and calendar; else they are generated."),
     ] = None,
-    stores: Annotated[
-        int, typer.Option("--stores", min=1, help="Of 610 items; five are as large as one of M5's.")
-    ] = 5,
+    series: Annotated[
+        int, typer.Option("--series", min=1, help="M5 has 30490, one of its stores 3049.")
+    ] = 3_049,
     days: Annotated[int, typer.Option("--days", min=56)] = 437,
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="The one in the middle counts.")] = 3,
 ) -> None:
@@ -186,7 +186,7 @@ def landing(
     from tests.bench import landing as bench
 
     with err.status("starting PostgreSQL") as status:
-        found = bench.measure_m5(data, stores, days, rounds, status.update)
+        found = bench.measure_m5(data, series, days, rounds, status.update)
         if lines:
             found += bench.measure_invoices(lines, rounds, status.update)
     table = Table(
@@ -212,9 +212,9 @@ def demand(
         Path | None,
         typer.Option("--data", help="Folder with M5's sales and calendar; else they are generated."),
     ] = None,
-    stores: Annotated[
-        int, typer.Option("--stores", min=1, help="Of 610 items; five are as large as one of M5's.")
-    ] = 5,
+    series: Annotated[
+        int, typer.Option("--series", min=1, help="M5 has 30490, one of its stores 3049.")
+    ] = 3_049,
     days: Annotated[int, typer.Option("--days", min=56)] = 437,
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="The one in the middle counts.")] = 3,
 ) -> None:
@@ -222,7 +222,7 @@ def demand(
     from tests.bench import demand as bench
 
     with err.status("starting PostgreSQL") as status:
-        first, day = bench.measure(data, stores, days, rounds, status.update)
+        first, day = bench.measure(data, series, days, rounds, status.update)
     table = Table(
         *("", "rows", "seconds", "processor, own and server", "floor", "times", "landing"), box=SIMPLE_HEAD
     )

@@ -52,14 +52,14 @@ class Built:
 
 
 def measure(
-    data: Path | None, stores: int, days: int, rounds: int, report: Callable[[str], None]
+    data: Path | None, series: int, days: int, rounds: int, report: Callable[[str], None]
 ) -> list[Built]:
     """Land and build files of M5's layout, then a day more; every round has a client of its own.
 
     Args:
         data: folder with a ``sales_train*`` of M5, as CSV or compressed by gzip, and its ``calendar.csv``;
             None generates them.
-        stores: to generate, of ``M5_ITEMS`` items each.
+        series: to generate.
         days: to generate.
         rounds: of which the one with the middle ratio counts.
         report: told what is going on.
@@ -67,7 +67,7 @@ def measure(
     found: dict[str, list[Built]] = {}
     with thrown_away(report) as installation:
         report("making files")
-        files = m5_files(installation.home, data, stores, days)
+        files = m5_files(installation.home, data, series, days)
         for number in range(rounds):
             client = validated(client_id=f"bench_{number}", name="Bench", country="US")
             add_client(installation.warehouse, client)

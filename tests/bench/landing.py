@@ -103,14 +103,14 @@ def measure_invoices(lines: int, rounds: int, report: Callable[[str], None]) -> 
 
 
 def measure_m5(
-    data: Path | None, stores: int, days: int, rounds: int, report: Callable[[str], None]
+    data: Path | None, series: int, days: int, rounds: int, report: Callable[[str], None]
 ) -> list[Landing]:
     """Load files of M5's layout as a client's first delivery, and sales of one day more as its second.
 
     Args:
         data: folder with a ``sales_train*`` of M5, as CSV or compressed by gzip, and its ``calendar.csv``;
             None generates them.
-        stores: to generate, of ``M5_ITEMS`` items each.
+        series: to generate.
         days: to generate.
         rounds: of which the one with the middle ratio counts.
         report: told what is going on.
@@ -118,7 +118,7 @@ def measure_m5(
     with thrown_away(report) as installation:
         warehouse = installation.warehouse
         report("making files")
-        files = m5_files(installation.home, data, stores, days)
+        files = m5_files(installation.home, data, series, days)
         floor = partial(_copy_m5, warehouse, files.sales, files.calendar)
         [day] = files.day
         cases: list[Case] = [

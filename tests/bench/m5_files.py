@@ -11,10 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from forecasting_lib.demo import M5Config, generate_m5_layout
-
-M5_ITEMS = 610
-"""Items of a generated store; five such stores have the series of one of M5's."""
+from orchestration.demo.files import write_m5
 
 LAST_DAY = date(2016, 5, 22)
 
@@ -44,22 +41,19 @@ class M5Files:
         return [self.day_more]
 
 
-def m5_files(home: Path, data: Path | None, stores: int, days: int) -> M5Files:
+def m5_files(home: Path, data: Path | None, series: int, days: int) -> M5Files:
     """Make what is not there.
 
     Args:
         home: where.
         data: folder with a ``sales_train*`` of M5, as CSV or compressed by gzip, and its ``calendar.csv``;
             None generates them.
-        stores: to generate, of ``M5_ITEMS`` items each.
+        series: to generate.
         days: to generate.
     """
     if data is None:
         data = home / "m5"
-        data.mkdir()
-        config = M5Config(LAST_DAY, days, M5_ITEMS, tuple(f"CA_{n + 1}" for n in range(stores)))
-        for name, frame in generate_m5_layout(config).deliveries().items():
-            frame.write_csv(data / f"{name}.csv")
+        write_m5(data, series, days, LAST_DAY)
     sales, calendar, day = next(data.glob("sales_train*")), data / "calendar.csv", home / "sales_day.csv"
     _sold_next(sales, calendar).write_csv(day)
     return M5Files(calendar, sales, day)
