@@ -85,5 +85,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("drop view if exists analytics.demand_summary")
     op.drop_index("ix_ts_demand_daily_date", table_name="ts_demand_daily", schema="analytics")
     op.drop_table("demand_by_month", schema="analytics")
