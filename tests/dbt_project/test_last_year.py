@@ -41,7 +41,7 @@ SUMMARY = """
 
 def periods(grain: str, last: date) -> list[tuple[date, date]]:
     """First and last days of two years of periods, the last first."""
-    found = []
+    found: list[tuple[date, date]] = []
     while len(found) < {"day": 800, "week": 110, "month": 27}[grain]:
         first = last.replace(day=1) if grain == "month" else last - timedelta(days=6 * (grain == "week"))
         found.append((first, last))

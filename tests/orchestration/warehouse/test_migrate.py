@@ -106,8 +106,8 @@ def test_months_that_a_migration_adds_up_are_those_of_a_build(fresh: Warehouse) 
         (command.downgrade, f"{migration.name[:4]}-1"),
         (command.upgrade, "head"),
     ):
-        with fresh.engine.begin() as connection:
-            direction(migrate.alembic_config(connection, migrate.SCRIPTS), target)
+        with fresh.engine.begin() as migrating:
+            direction(migrate.alembic_config(migrating, migrate.SCRIPTS), target)
     assert months() == built
     assert len(built) == 12
 
