@@ -87,7 +87,7 @@ def read_history(
     values = {"c": client_id, "as_of": as_of_date}
     with snapshot(warehouse) as seen:
         listed = seen.frame(
-            render(f'{_LISTED} order by item_id collate "C", location_id collate "C"', **values)
+            render(f'{_LISTED} order by series.item_id collate "C", series.location_id collate "C"', **values)
         )
         keys = with_series_ids(listed.filter(~pl.col("has_ended")).select(SERIES_COLUMNS))
         panel = Panel.from_parts(

@@ -22,14 +22,15 @@ def levels(rows: int, first: int = 0) -> pl.DataFrame:
         {
             "item_id": [f'item "{first + n}", ä' for n in range(rows)],
             "date": [date(2026, 1, 1) + timedelta(days=(first + n) % 7) for n in range(rows)],
-            "on_hand_qty": [None if (first + n) % 5 == 0 else (first + n) / 8 for n in range(rows)],
+            "on_hand_qty": [(first + n) / 8 for n in range(rows)],
+            "reserved_qty": [None if (first + n) % 5 == 0 else 0.5 for n in range(rows)],
         }
     )
 
 
 def written(warehouse: Warehouse, client_id: str) -> pl.DataFrame:
     query = f"""
-        select item_id, location_id, date, on_hand_qty::float8 as on_hand_qty, file_id from {TABLE}
+        select item_id, location_id, date, on_hand_qty::text, reserved_qty::text, file_id from {TABLE}
         where client_id = {{c}} order by item_id collate "C"
     """
     return read_frame(warehouse, render(query, c=client_id))
