@@ -230,9 +230,18 @@ def forecasts(
 
 
 @app.command()
-def inventory(data: _DATA = None, stores: _STORES = 5, days: _DAYS = 437, rounds: _ROUNDS = 3) -> None:
+def inventory(
+    data: _DATA = None,
+    stores: _STORES = 5,
+    days: _DAYS = 437,
+    rounds: _ROUNDS = 3,
+    alone: Annotated[
+        bool, typer.Option("--alone", help="As inventory_only runs it, not behind a forecast.")
+    ] = False,
+) -> None:
     """The inventory stage beside reading the demand, the engine alone and one COPY of its rows."""
-    _planning("inventory", ["ma7"], data, stores, days, rounds)
+    stage = "inventory" if alone else "inventory-in-a-run"
+    _planning(stage, ["ma7"], data, stores, days, rounds)
     out.print("The bar is 2 times.")
 
 

@@ -3,8 +3,8 @@
 Belongs here: what the stage takes of the processors, of memory and of the disk, printed as JSON. Does not
 belong here: the client (``planning``), what the same work takes at least (``planning_floors``).
 
-What every process takes before it does anything is done before the clock starts: importing Dagster and, for
-the forecast, torch.
+What every process takes before it does anything is done before the clock starts: importing Dagster, what reads
+the database and, for the forecast, torch.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from orchestration.stages.inventory import inventory
 from tests.bench.processor_time import cost_of, server_of
 
 STAGES = {"forecasts": forecasts, "inventory": inventory}
+
+IN_A_RUN = "inventory-in-a-run"
+"""The inventory stage in the process of the forecast before it, as in a client's pipeline."""
 
 
 def run(stage: str, client_id: str, as_of: date) -> None:
@@ -81,6 +84,12 @@ def _written_bytes(server: psutil.Process) -> int:
 
 if __name__ == "__main__":
     name, client, day = sys.argv[1:]
+    as_of_date = date.fromisoformat(day)
+    import adbc_driver_postgresql.dbapi  # noqa: F401
+
     if name == "forecasts":
         import chronos  # noqa: F401
-    sys.stdout.write(json.dumps(measured(lambda: run(name, client, date.fromisoformat(day)))))
+    if name == IN_A_RUN:
+        run("forecasts", client, as_of_date)
+    stage_name = "inventory" if name == IN_A_RUN else name
+    sys.stdout.write(json.dumps(measured(lambda: run(stage_name, client, as_of_date))))

@@ -87,7 +87,7 @@ def measure(
     """Land a client, build its demand, and run a stage of it several times.
 
     Args:
-        stage: ``forecasts`` or ``inventory``.
+        stage: ``forecasts``, ``inventory`` or ``inventory-in-a-run``.
         models: of the client's policy.
         data: folder with a ``sales_train*`` of M5 and its ``calendar.csv``; None generates them.
         stores: to generate, of ``M5_ITEMS`` items each.
@@ -111,7 +111,8 @@ def measure(
         warehouse = locate_warehouse(load_settings())
         migrate(warehouse, lambda: build_views(warehouse))
         _land(warehouse, home, models, data or _generated(home, stores, days), report)
-        if stage == "inventory":
+        floor_of = stage.removesuffix("-in-a-run")
+        if floor_of == "inventory":
             report("forecasts")
             _in_a_process("one_stage", "forecasts")
         found = []
@@ -119,11 +120,11 @@ def measure(
             report(f"{stage}, round {number + 1} of {rounds}")
             with warehouse.transaction() as connection:
                 # the same inputs would be left standing
-                table = {"forecasts": "forecast_runs", "inventory": "inventory_runs"}[stage]
+                table = {"forecasts": "forecast_runs", "inventory": "inventory_runs"}[floor_of]
                 connection.execute(f"update analytics.{table} set input_digest = ''".encode())
             taken = _in_a_process("one_stage", stage)
             report(f"{stage}, floor {number + 1} of {rounds}")
-            floor = _in_a_process("planning_floors", stage)
+            floor = _in_a_process("planning_floors", floor_of)
             found.append(
                 Taken(
                     taken["own"],
