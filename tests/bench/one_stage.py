@@ -3,8 +3,8 @@
 Belongs here: what the stage takes of the processors, of memory and of the disk, printed as JSON. Does not
 belong here: the client (``planning``), what the same work takes at least (``planning_floors``).
 
-What every process takes before it does anything is done before the clock starts: importing Dagster, what reads
-the database and, for the forecast, torch.
+What every process takes before it does anything is done before the clock starts: importing Dagster, the
+database's driver and, for the forecast, torch.
 """
 
 from __future__ import annotations

@@ -277,7 +277,7 @@ def test_series_looked_at_in_blocks_are_forecast_like_all_at_once(
 def test_a_covariate_that_locations_share_is_not_copied_for_every_series() -> None:
     days, series = 1_000, 400
     panel = panel_of(*np.ones((series, days)))
-    shared = np.arange(days) % 2.0
+    shared = (np.arange(days) % 2).astype(np.float64)
     told = replace(panel, past_covariates={f"shared_{i}": (shared,) * series for i in range(5)})
 
     def peak(of: Panel) -> int:
