@@ -36,7 +36,7 @@ class Ahead(StrEnum):
     ANNOUNCED = "announced"
     """From plans, each from the day of its announcement on; past only where nothing is ever announced."""
     CALENDAR = "calendar"
-    """From the calendar, known for good; past only where the calendar does not reach the horizon."""
+    """From the calendar, known for good; left out where the calendar does not reach the horizon."""
     EXPECTED = "expected"
     """From a rule over the past."""
     HELD = "held"
@@ -91,7 +91,7 @@ class Facts:
 
 
 def with_covariates(panel: Panel, locations: Sequence[str], facts: Facts, horizon: int) -> Panel:
-    """The panel with every covariate that moves within at least one of its series.
+    """The panel with every covariate that moves within one of its series, but for calendars that end early.
 
     All values are finite. What is kept is one array per location, and per series the days on which something
     changes; an array of a series is made when it is asked for.
@@ -114,7 +114,7 @@ def with_covariates(panel: Panel, locations: Sequence[str], facts: Facts, horizo
         "price": _price(span, facts),
         **_of_locations(span, locations, facts.calendar),
     }
-    moving = {name: row for name in COVARIATES if (row := rows[name]).moves()}
+    moving = {name: row for name in COVARIATES if _tells(COVARIATES[name], row := rows[name])}
     return replace(
         panel,
         past_covariates={name: row.past for name, row in moving.items()},
@@ -162,6 +162,15 @@ class _Row:
             len(values) > 0 and bool((values != values[0]).any())
             for values in (np.concatenate(parts) for parts in zip(self.past, futures, strict=True))
         )
+
+
+def _tells(covariate: Covariate, row: _Row) -> bool:
+    """Whether a covariate is worth a row beside each series.
+
+    Promotions that nobody announced still say which days of the past were not like the others.
+    """
+    is_calendar_that_ends = row.future is None and covariate.ahead is Ahead.CALENDAR
+    return not is_calendar_that_ends and row.moves()
 
 
 @dataclass(frozen=True)
