@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecasting_lib.ragged import Derived, Ragged, joined, lengths_of, selected
+from forecasting_lib.ragged import Derived, FloatArray, Ragged, joined, lengths_of, selected
 from tests.forecasting_lib.models.panels import days_of_any_kind
 
 NAN = float("nan")
@@ -54,7 +54,7 @@ def test_parts_of_it_are_lists_and_selections_keep_their_size() -> None:
 def test_derived_arrays_are_made_only_when_they_are_asked_for() -> None:
     made: list[int] = []
 
-    def make(position: int) -> np.ndarray:
+    def make(position: int) -> FloatArray:
         made.append(position)
         return np.full(2, float(position))
 
