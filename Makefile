@@ -62,6 +62,8 @@ migration: setup  ## the tables' difference as a migration: make migration MESSA
 bench: setup  ## each stage beside the least the same work can cost, measured in the same run
 	$(BIN)/python -m tests.bench forecast
 	$(BIN)/python -m tests.bench landing
+	$(BIN)/python -m tests.bench forecasts
+	$(BIN)/python -m tests.bench inventory
 	$(BIN)/python -m tests.bench scoring
 	$(BIN)/python -m tests.bench stages
 	$(BIN)/python -m tests.bench large-model

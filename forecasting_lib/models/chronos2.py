@@ -21,6 +21,7 @@ from forecasting_lib.models.counts import counts_in_whole_units
 from forecasting_lib.models.weights import WeightsUnavailable, tensor_names
 from forecasting_lib.panel import MEDIAN_INDEX, QUANTILE_LEVELS, FloatArray, Forecast, Panel
 from forecasting_lib.quantile_grid import demand_grid, grid_mean
+from forecasting_lib.ragged import lengths_of
 
 Progress = Callable[[int, int], None]
 """Called with (series done, series in all) after every batch."""
@@ -78,12 +79,12 @@ class Chronos2:
             ValueError: a future covariate ends before the horizon does.
         """
         for covariate, arrays in panel.future_covariates.items():
-            if any(len(a) < horizon for a in arrays):
+            if (lengths_of(arrays) < horizon).any():
                 raise ValueError(
                     f"covariate {covariate!r} is not known for all {horizon} {panel.grain.periods} ahead"
                 )
         context = min(self.context_days, self._pipeline.model_context_length)
-        lengths = np.array([min(len(h), context) for h in panel.history], dtype=np.int64)
+        lengths = np.minimum(lengths_of(panel.history), context)
         known = np.array([not np.isnan(h[-context:]).all() for h in panel.history], dtype=np.bool_)
         by_length = [int(i) for i in np.argsort(lengths, kind="stable") if known[i]]
         step = max(1, self._batch_rows() // (1 + len(panel.past_covariates)))
@@ -168,7 +169,7 @@ def model_rows(
         float32 with NaN for what is not known; ``group_ids`` (rows,), one number per series.
     """
     rows_each = 1 + len(panel.past_covariates)
-    longest = max(min(len(panel.history[i]), context) for i in batch)
+    longest = int(min(lengths_of(panel.history)[np.array(batch, dtype=np.int64)].max(), context))
     past = np.full((len(batch), rows_each, longest), np.nan, dtype=np.float32)
     future = np.full((len(batch), rows_each, future_days), np.nan, dtype=np.float32)
     for row, arrays in enumerate((panel.history, *panel.past_covariates.values())):

@@ -206,6 +206,67 @@ def landing(
     out.print("The bar of a first delivery is 1.6 times.")
 
 
+_DATA = Annotated[
+    Path | None, typer.Option("--data", help="Folder with M5's sales and calendar; else they are generated.")
+]
+_STORES = Annotated[
+    int, typer.Option("--stores", min=1, help="Of 610 items; five are as large as one of M5's.")
+]
+_DAYS = Annotated[int, typer.Option("--days", min=120)]
+_ROUNDS = Annotated[int, typer.Option("--rounds", min=1, help="The one with the middle ratio counts.")]
+
+
+@app.command()
+def forecasts(
+    data: _DATA = None,
+    stores: _STORES = 5,
+    days: _DAYS = 437,
+    rounds: _ROUNDS = 3,
+    models: Annotated[str, typer.Option("--models", help="The client's policy, by comma.")] = "chronos2",
+) -> None:
+    """The forecast stage beside reading the demand, bare forward passes and one COPY of its rows."""
+    _planning("forecasts", models.split(","), data, stores, days, rounds)
+    out.print("The bar is 1.25 times.")
+
+
+@app.command()
+def inventory(
+    data: _DATA = None,
+    stores: _STORES = 5,
+    days: _DAYS = 437,
+    rounds: _ROUNDS = 3,
+    alone: Annotated[
+        bool, typer.Option("--alone", help="As inventory_only runs it, not behind a forecast.")
+    ] = False,
+) -> None:
+    """The inventory stage beside reading the demand, the engine alone and one COPY of its rows."""
+    stage = "inventory" if alone else "inventory-in-a-run"
+    _planning(stage, ["ma7"], data, stores, days, rounds)
+    out.print("The bar is 2 times.")
+
+
+def _planning(stage: str, models: list[str], data: Path | None, stores: int, days: int, rounds: int) -> None:
+    from tests.bench import planning as bench
+
+    # not a live display: runs send what is printed to their log
+    found = bench.measure(stage, models, data, stores, days, rounds, err.print)
+    middle, *_ = found.rounds
+    out.print(f"{found.series:,} series, {found.rows:,} rows of demand, {stage} with {', '.join(models)}")
+    table = Table("", *middle.floor, "processor seconds", "peak MiB", "MiB written", box=SIMPLE_HEAD)
+    table.add_row(
+        stage,
+        *[""] * len(middle.floor),
+        f"{middle.own:.2f} + {middle.server:.2f}",
+        f"{middle.peak_bytes / 2**20:,.0f}, {middle.before_bytes / 2**20:,.0f} before it",
+        f"{middle.written_bytes / 2**20:,.0f}",
+    )
+    parts = [f"{seconds:.2f}" for seconds in middle.floor.values()]
+    table.add_row("floor", *parts, f"{sum(middle.floor.values()):.2f}", "", "")
+    out.print(table)
+    ratios = ", ".join(f"{one.times:.2f}" for one in found.rounds)
+    out.print(f"{middle.times:.2f} times the floor; all rounds: {ratios}")
+
+
 @app.command()
 def demand(
     data: Annotated[
