@@ -94,7 +94,8 @@ def _problem_of_dagster(words: list[str]) -> str | None:
     from dagster._cli import create_dagster_cli
     from dagster._daemon.cli import create_dagster_daemon_cli
 
-    command: Any = create_dagster_cli() if words[0] == "dagster" else create_dagster_daemon_cli()
+    make: Any = create_dagster_cli if words[0] == "dagster" else create_dagster_daemon_cli
+    command = make()
     for number, word in enumerate(words[1:], start=1):
         options = {option for p in command.params for option in (*p.opts, *p.secondary_opts)}
         if word.startswith("-"):
