@@ -19,6 +19,7 @@ from orchestration.commands import (
     clients,
     deliveries,
     doctor,
+    execute,
     feeds,
     generate,
     guess,
@@ -114,6 +115,9 @@ for command, example in (
     (api.api, "forecaster api --host 127.0.0.1 --port 8000"),
 ):
     app.command(epilog=f"Example: {example}")(command)
+app.command("exec", epilog="Example: forecaster exec -- dagster-daemon run -w workspace.yaml")(
+    execute.execute
+)
 
 
 def _sentence(error: Exception) -> str:

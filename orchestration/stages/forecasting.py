@@ -28,6 +28,7 @@ from orchestration.stages.forecast_runs import ForecastRun, digest_of_inputs, pu
 from orchestration.stages.model_plans import PlannedModel, plan_models, run_models
 from orchestration.stages.pictures import picture_or_why_not
 from orchestration.stages.publishing import standing_run
+from orchestration.stages.ray_workers import workers_for
 from orchestration.table_assets import table_key, table_spec
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import analytics
@@ -80,7 +81,8 @@ def forecasts(
         context.log.info(f"Run {standing} was made from the same inputs; it stands.")
         yield from _report_standing(warehouse, client.client_id, history, plans, standing)
         return
-    outcomes = run_models(history, client, plans, context.log.info)
+    workers = workers_for(installation.settings, len(history.panel), context.log.warning)
+    outcomes = run_models(history, client, plans, context.log.info, workers)
     run = ForecastRun(client, history, outcomes, digest, context.run.run_id)
     problems = run_problems(run)
     yield dg.AssetCheckResult(

@@ -100,6 +100,53 @@ def _forecast(weights: Path, series: int, days: int, covariates: int, rounds: in
 
 
 @app.command()
+def workers(
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data", help="Directory with a sales_train*.csv of M5's layout, else made up.", file_okay=False
+        ),
+    ] = None,
+    weights: Annotated[
+        Path, typer.Option("--weights", help="Directory; without it the bundled model.")
+    ] = BUNDLED_WEIGHTS,
+    count: Annotated[int, typer.Option("--workers", min=1)] = 2,
+    threads: Annotated[
+        int | None,
+        typer.Option("--threads", min=1, help="Of this process, a worker has one; without it torch's."),
+    ] = None,
+    max_series: Annotated[int | None, typer.Option("--max-series", min=8)] = None,
+    kill: Annotated[bool, typer.Option("--kill", help="End one worker in the middle.")] = False,
+    rounds: Annotated[int, typer.Option("--rounds", min=1)] = 3,
+) -> None:
+    """One client's forecast in one process and by Ray workers on this machine; needs the extra 'ray'."""
+    import torch
+
+    from tests.bench import workers as bench
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    panel = (
+        read_m5(data, max_series=max_series).panel if data else forecasting.panel_of(max_series or 3_049, 419)
+    )
+    out.print(f"{len(panel)} series, {count} workers of a thread, {torch.get_num_threads()} in one process")
+    table = Table(
+        *("seconds in one process", "by the workers", "times", "their start", "same to the bit", "lost"),
+        box=SIMPLE_HEAD,
+    )
+    for one in bench.measure(Chronos2(weights, device="cpu"), panel, count, rounds, kill=kill):
+        table.add_row(
+            f"{one.alone_seconds:.1f}",
+            f"{one.shared_seconds:.1f}",
+            f"{one.alone_seconds / one.shared_seconds:.2f}",
+            f"{one.start_seconds:.1f}",
+            "yes" if one.is_same else "no",
+            str(one.lost),
+        )
+    out.print(table)
+
+
+@app.command()
 def outliers(
     data: Annotated[
         Path,
