@@ -175,9 +175,9 @@ def _land(
     report("demand")
     with open_instance(load_settings(), warehouse) as instance, output_sent_to(home / "runs.log"):
         sync_partitions(instance, [CLIENT])
-        outcome = run_job(warehouse, instance, find_job("quality_only"), CLIENT)
-        if not outcome.succeeded:
-            raise RuntimeError("; ".join(outcome.problems))
+        built = run_job(warehouse, instance, find_job("quality_only"), CLIENT)
+        if not built.succeeded:
+            raise RuntimeError("; ".join(built.problems))
 
 
 def _in_a_process(module: str, stage: str) -> dict[str, Any]:
