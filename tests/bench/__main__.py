@@ -116,7 +116,6 @@ def workers(
         typer.Option("--threads", min=1, help="Of this process, a worker has one; without it torch's."),
     ] = None,
     max_series: Annotated[int | None, typer.Option("--max-series", min=8)] = None,
-    kill: Annotated[bool, typer.Option("--kill", help="End one worker in the middle.")] = False,
     rounds: Annotated[int, typer.Option("--rounds", min=1)] = 3,
 ) -> None:
     """One client's forecast in one process and by Ray workers on this machine; needs the extra 'ray'."""
@@ -134,7 +133,7 @@ def workers(
         *("seconds in one process", "by the workers", "times", "their start", "same to the bit", "lost"),
         box=SIMPLE_HEAD,
     )
-    for one in bench.measure(Chronos2(weights, device="cpu"), panel, count, rounds, kill=kill):
+    for one in bench.measure(Chronos2(weights, device="cpu"), panel, count, rounds):
         table.add_row(
             f"{one.alone_seconds:.1f}",
             f"{one.shared_seconds:.1f}",

@@ -11,7 +11,6 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
-import psutil
 import ray
 
 from forecasting_lib.models.chronos2 import Chronos2
@@ -31,7 +30,7 @@ class Shared:
         shared_seconds: of the same by the workers, once they have the model.
         start_seconds: until they have answered their first batch; a run pays it once.
         is_same: every number is the same, to the bit.
-        lost: workers that were lost; one is where one was to be killed.
+        lost: workers that were lost on the way.
     """
 
     alone_seconds: float
@@ -41,7 +40,7 @@ class Shared:
     lost: int
 
 
-def measure(model: Chronos2, panel: Panel, workers: int, rounds: int, *, kill: bool) -> list[Shared]:
+def measure(model: Chronos2, panel: Panel, workers: int, rounds: int) -> list[Shared]:
     """Forecast a panel both ways in turn.
 
     Args:
@@ -49,24 +48,23 @@ def measure(model: Chronos2, panel: Panel, workers: int, rounds: int, *, kill: b
         panel: what to forecast.
         workers: how many share it.
         rounds: how often.
-        kill: end one worker in the middle of each round.
     """
     ray.init(num_cpus=workers, include_dashboard=False, configure_logging=False, log_to_driver=False)
     try:
         guarded_predict(model, panel.select(range(8)), HORIZON)
-        return [_round(model, panel, workers, kill=kill) for _ in range(rounds)]
+        return [_round(model, panel, workers) for _ in range(rounds)]
     finally:
         ray.shutdown()
 
 
-def _round(model: Chronos2, panel: Panel, workers: int, *, kill: bool) -> Shared:
+def _round(model: Chronos2, panel: Panel, workers: int) -> Shared:
     said: list[str] = []
-    clock = _Clock(RayWorkers(workers, said.append), kill_at=len(panel) // 2 if kill else None)
+    clock = _Clock(RayWorkers(workers, said.append))
     started = time.perf_counter()
     alone = guarded_predict(model, panel, HORIZON)
     alone_seconds = time.perf_counter() - started
     started = time.perf_counter()
-    shared = guarded_predict(replace(model, workers=clock, progress=clock.progress), panel, HORIZON)
+    shared = guarded_predict(replace(model, workers=clock), panel, HORIZON)
     all_seconds = time.perf_counter() - started
     return Shared(
         alone_seconds,
@@ -80,9 +78,8 @@ def _round(model: Chronos2, panel: Panel, workers: int, *, kill: bool) -> Shared
 class _Clock:
     """Workers that are timed until their first answer."""
 
-    def __init__(self, workers: RayWorkers, kill_at: int | None) -> None:
+    def __init__(self, workers: RayWorkers) -> None:
         self._workers = workers
-        self._kill_at = kill_at
         self.start_seconds = 0.0
 
     def answers(
@@ -94,14 +91,6 @@ class _Clock:
                 if number == 0:
                     self.start_seconds = time.perf_counter() - started
                 yield answer
-
-    def progress(self, done: int, _total: int) -> None:
-        if self._kill_at is not None and done >= self._kill_at:
-            self._kill_at = None
-            holders = [
-                p for p in psutil.Process().children(recursive=True) if "ray::Holder" in " ".join(p.cmdline())
-            ]
-            holders[0].kill()
 
 
 def _is_same(one: Forecast, other: Forecast) -> bool:
