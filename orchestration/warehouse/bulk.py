@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, LiteralString
 
 import polars as pl
@@ -17,6 +18,7 @@ import psycopg
 from psycopg import sql
 
 from orchestration.warehouse.asking import Place
+from orchestration.warehouse.kept import lent
 from orchestration.warehouse.server import Warehouse
 
 _SLICE_ROWS = 200_000
@@ -45,9 +47,23 @@ def read_frame(place: Place, query: str) -> pl.DataFrame:
             Cast numerics to ``float8``: Arrow carries PostgreSQL's numeric as text.
     """
     if isinstance(place, Warehouse):
-        return pl.read_database_uri(query, place.pipeline_url, engine="adbc")
+        from adbc_driver_postgresql import dbapi
+
+        connect = partial(dbapi.connect, autocommit=True)
+        with lent("adbc", place.pipeline_url, connect, _asked_for_one) as reading:
+            return _read(reading, query)
     with place.cursor() as cursor:
         return fetched(cursor.execute(query.encode()))
+
+
+def _read(connection: Any, query: str) -> pl.DataFrame:
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return pl.DataFrame(cursor.fetch_arrow())
+
+
+def _asked_for_one(connection: Any) -> None:
+    _read(connection, "select 1")
 
 
 def fetched(cursor: psycopg.Cursor[Any]) -> pl.DataFrame:
