@@ -18,6 +18,7 @@ from orchestration.stages.demand import DEMAND_ASSETS
 from orchestration.stages.forecasting import forecasts
 from orchestration.stages.ingestion import landing_files
 from orchestration.stages.inventory import inventory
+from orchestration.stages.lateness import client_is_on_time
 from orchestration.stages.quality import forecast_quality
 
 
@@ -32,6 +33,7 @@ def build_definitions(
     """
     return dg.Definitions(
         assets=[CLIENT_REGISTRY, landing_files, *DEMAND_ASSETS, forecast_quality, forecasts, inventory],
+        asset_checks=[client_is_on_time],
         jobs=JOBS,
         schedules=client_schedules(clients),
         sensors=SENSORS,
