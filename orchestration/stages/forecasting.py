@@ -5,6 +5,7 @@ Belongs here: the asset and what the UI shows of it. Does not belong here: how m
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import dagster as dg
@@ -19,6 +20,7 @@ from orchestration.stages.as_of import AsOf, chosen_as_of
 from orchestration.stages.demand import DEMAND_KEYS
 from orchestration.stages.forecast_runs import ForecastRun, digest_of_inputs, publish, run_problems
 from orchestration.stages.model_plans import PlannedModel, plan_models, run_models
+from orchestration.stages.model_turns import model_turn
 from orchestration.stages.pictures import picture_or_why_not
 from orchestration.stages.publishing import standing_run
 from orchestration.table_assets import table_key, table_spec
@@ -50,7 +52,6 @@ RESULTS_KEY = table_key(analytics.forecast_results)
             description="The client's first choice of model ran on its own weights.",
         ),
     ],
-    pool="chronos",
     retry_policy=DATABASE_RETRIES,
 )
 def forecasts(
@@ -76,7 +77,8 @@ def forecasts(
         context.log.info(f"Run {standing} was made from the same inputs; it stands.")
         yield from _report_standing(warehouse, client.client_id, history, plans, standing)
         return
-    outcomes = run_models(history, client, plans, context.log.info)
+    with model_turn(warehouse, context.log.info) if any(plan.weights for plan in plans) else nullcontext():
+        outcomes = run_models(history, client, plans, context.log.info)
     run = ForecastRun(client, history, outcomes, digest, context.run.run_id)
     problems = run_problems(run)
     yield dg.AssetCheckResult(
