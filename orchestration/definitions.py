@@ -11,6 +11,7 @@ from orchestration.clients import CLIENT_REGISTRY, Client
 from orchestration.jobs import JOBS
 from orchestration.resources import Installation
 from orchestration.running.instance import warn_of_temporary_instance
+from orchestration.running.run_processes import fork_runs
 from orchestration.schedules import client_schedules, registered_clients
 from orchestration.sensors import SENSORS
 from orchestration.settings import load_settings
@@ -45,8 +46,10 @@ def build_definitions(
 def defs() -> dg.Definitions:
     """What a code location loads, with the schedules of the clients there are.
 
-    The registry is read when this is called, not when the module is imported: a run needs no schedule.
+    The registry is read when this is called, not when the module is imported: a command line's run needs no
+    schedule. A code server loads it twice, to initialize and to serve it.
     """
+    fork_runs()
     settings = load_settings()
     warn_of_temporary_instance(settings)
     return build_definitions(registered_clients(settings))
