@@ -278,10 +278,41 @@ def small_clients(
     for one in found:
         table.add_row(one.what, f"{one.cost.own:.2f}", f"{one.cost.server:.2f}")
     out.print(table)
-    one_client, two_clients = (one.cost.processor for one in found[-2:])
+    nothing_new, one_client, two_clients = (one.cost.processor for one in found[-3:])
     out.print(
-        f"One more client in the same command takes {two_clients - one_client:.1f} seconds; a run of its own "
-        f"takes {2 * one_client - two_clients:.1f} beyond that."
+        f"A new day takes {one_client - nothing_new:.1f} seconds more than nothing new. One more client in "
+        f"the same command takes {two_clients - one_client:.1f}; a command of its own takes "
+        f"{2 * one_client - two_clients:.1f} beyond that."
+    )
+
+
+@app.command()
+def night(
+    clients: Annotated[int, typer.Option("--clients", min=1, help="Registered, each with a schedule.")] = 20,
+    items: Annotated[int, typer.Option("--items", min=1, help="In each of two locations.")] = 25,
+) -> None:
+    """Small clients whose schedules ask for a run in the same minute, worked off by their own service."""
+    from tests.bench import nights as bench
+
+    found = bench.measure(clients, items, err.print)
+    a_client = found.cost.processor / clients
+    last = max(run.ended for run in found.runs)
+    table = Table("", "", box=SIMPLE_HEAD)
+    for what, value in (
+        ("processor seconds a client, runs and service", f"{found.cost.service / clients:.2f}"),
+        ("the same of PostgreSQL", f"{found.cost.server / clients:.2f}"),
+        ("runs at once, at most", f"{found.at_once}"),
+        ("longest wait for a run's begin, seconds", f"{max(run.began for run in found.runs):.0f}"),
+        ("end of the last run, seconds", f"{last:.0f}"),
+        ("failed", f"{sum(not run.has_succeeded for run in found.runs)}"),
+        ("a first run, which loads the history", f"{found.first_loads.processor / clients:.2f}"),
+        ("a minute with nothing to do", f"{found.idle_a_minute:.2f}"),
+    ):
+        table.add_row(what, value)
+    out.print(table)
+    out.print(
+        f"200 clients at that rate take {200 * a_client:,.0f} processor seconds; the last run would end "
+        f"after {200 * last / clients / 60:.0f} minutes on this machine as it was."
     )
 
 
