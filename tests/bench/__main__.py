@@ -32,6 +32,13 @@ BUNDLED_WEIGHTS = Path(__file__).parents[2] / "data" / "models" / "chronos-2-sma
 out = Console(highlight=False, width=120)
 err = Console(stderr=True, highlight=False)
 
+_DATA = Annotated[
+    Path | None, typer.Option("--data", help="Folder with M5's sales and calendar; else they are generated.")
+]
+_SERIES = Annotated[int, typer.Option("--series", min=1, help="M5 has 30490, one of its stores 3049.")]
+_DAYS = Annotated[int, typer.Option("--days", min=120)]
+_ROUNDS = Annotated[int, typer.Option("--rounds", min=1, help="The one with the middle ratio counts.")]
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
 
@@ -218,15 +225,10 @@ def stages(
 @app.command()
 def landing(
     lines: Annotated[int, typer.Option("--lines", min=0, help="UCI's data set has 541,909.")] = 541_909,
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", help="Folder with M5's sales and calendar; else they are generated."),
-    ] = None,
-    series: Annotated[
-        int, typer.Option("--series", min=1, help="M5 has 30490, one of its stores 3049.")
-    ] = 3_049,
-    days: Annotated[int, typer.Option("--days", min=56)] = 437,
-    rounds: Annotated[int, typer.Option("--rounds", min=1, help="The one in the middle counts.")] = 3,
+    data: _DATA = None,
+    series: _SERIES = 3_049,
+    days: _DAYS = 437,
+    rounds: _ROUNDS = 3,
 ) -> None:
     """Files into staging, beside reading them and one COPY of their rows into a table without an index."""
     from tests.bench import landing as bench
@@ -252,33 +254,23 @@ def landing(
     out.print("The bar of a first delivery is 1.6 times.")
 
 
-_DATA = Annotated[
-    Path | None, typer.Option("--data", help="Folder with M5's sales and calendar; else they are generated.")
-]
-_STORES = Annotated[
-    int, typer.Option("--stores", min=1, help="Of 610 items; five are as large as one of M5's.")
-]
-_DAYS = Annotated[int, typer.Option("--days", min=120)]
-_ROUNDS = Annotated[int, typer.Option("--rounds", min=1, help="The one with the middle ratio counts.")]
-
-
 @app.command()
 def forecasts(
     data: _DATA = None,
-    stores: _STORES = 5,
+    series: _SERIES = 3_049,
     days: _DAYS = 437,
     rounds: _ROUNDS = 3,
     models: Annotated[str, typer.Option("--models", help="The client's policy, by comma.")] = "chronos2",
 ) -> None:
     """The forecast stage beside reading the demand, bare forward passes and one COPY of its rows."""
-    _planning("forecasts", models.split(","), data, stores, days, rounds)
+    _planning("forecasts", models.split(","), data, series, days, rounds)
     out.print("The bar is 1.25 times.")
 
 
 @app.command()
 def inventory(
     data: _DATA = None,
-    stores: _STORES = 5,
+    series: _SERIES = 3_049,
     days: _DAYS = 437,
     rounds: _ROUNDS = 3,
     alone: Annotated[
@@ -287,15 +279,15 @@ def inventory(
 ) -> None:
     """The inventory stage beside reading the demand, the engine alone and one COPY of its rows."""
     stage = "inventory" if alone else "inventory-in-a-run"
-    _planning(stage, ["ma7"], data, stores, days, rounds)
+    _planning(stage, ["ma7"], data, series, days, rounds)
     out.print("The bar is 2 times.")
 
 
-def _planning(stage: str, models: list[str], data: Path | None, stores: int, days: int, rounds: int) -> None:
+def _planning(stage: str, models: list[str], data: Path | None, series: int, days: int, rounds: int) -> None:
     from tests.bench import planning as bench
 
     # not a live display: runs send what is printed to their log
-    found = bench.measure(stage, models, data, stores, days, rounds, err.print)
+    found = bench.measure(stage, models, data, series, days, rounds, err.print)
     middle, *_ = found.rounds
     out.print(f"{found.series:,} series, {found.rows:,} rows of demand, {stage} with {', '.join(models)}")
     table = Table("", *middle.floor, "processor seconds", "peak MiB", "MiB written", box=SIMPLE_HEAD)
@@ -315,15 +307,10 @@ def _planning(stage: str, models: list[str], data: Path | None, stores: int, day
 
 @app.command()
 def demand(
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", help="Folder with M5's sales and calendar; else they are generated."),
-    ] = None,
-    series: Annotated[
-        int, typer.Option("--series", min=1, help="M5 has 30490, one of its stores 3049.")
-    ] = 3_049,
-    days: Annotated[int, typer.Option("--days", min=56)] = 437,
-    rounds: Annotated[int, typer.Option("--rounds", min=1, help="The one in the middle counts.")] = 3,
+    data: _DATA = None,
+    series: _SERIES = 3_049,
+    days: _DAYS = 437,
+    rounds: _ROUNDS = 3,
 ) -> None:
     """Demand of a first delivery and of a day more, beside reading the same rows and writing them."""
     from tests.bench import demand as bench
@@ -423,10 +410,41 @@ def small_clients(
     for one in found:
         table.add_row(one.what, f"{one.cost.own:.2f}", f"{one.cost.server:.2f}")
     out.print(table)
-    one_client, two_clients = (one.cost.processor for one in found[-2:])
+    nothing_new, one_client, two_clients = (one.cost.processor for one in found[-3:])
     out.print(
-        f"One more client in the same command takes {two_clients - one_client:.1f} seconds; a run of its own "
-        f"takes {2 * one_client - two_clients:.1f} beyond that."
+        f"A new day takes {one_client - nothing_new:.1f} seconds more than nothing new. One more client in "
+        f"the same command takes {two_clients - one_client:.1f}; a command of its own takes "
+        f"{2 * one_client - two_clients:.1f} beyond that."
+    )
+
+
+@app.command()
+def night(
+    clients: Annotated[int, typer.Option("--clients", min=1, help="Registered, each with a schedule.")] = 20,
+    items: Annotated[int, typer.Option("--items", min=1, help="In each of two locations.")] = 25,
+) -> None:
+    """Small clients whose schedules ask for a run in the same minute, worked off by their own service."""
+    from tests.bench import nights as bench
+
+    found = bench.measure(clients, items, err.print)
+    a_client = found.cost.processor / clients
+    last = max(run.ended for run in found.runs)
+    table = Table("", "", box=SIMPLE_HEAD)
+    for what, value in (
+        ("processor seconds a client, runs and service", f"{found.cost.service / clients:.2f}"),
+        ("the same of PostgreSQL", f"{found.cost.server / clients:.2f}"),
+        ("runs at once, at most", f"{found.at_once}"),
+        ("longest wait for a run's begin, seconds", f"{max(run.began for run in found.runs):.0f}"),
+        ("end of the last run, seconds", f"{last:.0f}"),
+        ("failed", f"{sum(not run.has_succeeded for run in found.runs)}"),
+        ("a first run, which loads the history", f"{found.first_loads.processor / clients:.2f}"),
+        ("a minute with nothing to do", f"{found.idle_a_minute:.2f}"),
+    ):
+        table.add_row(what, value)
+    out.print(table)
+    out.print(
+        f"200 clients at that rate take {200 * a_client:,.0f} processor seconds; the last run would end "
+        f"after {200 * last / clients / 60:.0f} minutes on this machine as it was."
     )
 
 
