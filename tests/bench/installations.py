@@ -83,7 +83,7 @@ def deliveries(items: int, days: int) -> Deliveries:
     data = generate_retailer(
         RetailerConfig(end_date=_LAST_DAY, days=_DAYS, n_items=items, n_locations=2)
     ).deliveries()
-    later = []
+    later: list[Frames] = []
     for _ in range(days):
         data, day = hold_back_retailer(data, 1)
         later.append(day)

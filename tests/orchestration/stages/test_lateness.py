@@ -9,8 +9,7 @@ from pathlib import Path
 import dagster as dg
 from dagster._core.event_api import PartitionKeyFilter
 
-from orchestration.clients import CLIENT_PARTITIONS, Client, update_client, validated
-from orchestration.resources import Installation
+from orchestration.clients import Client, update_client, validated
 from orchestration.running.runs import find_job, run_job
 from orchestration.settings import Settings
 from orchestration.stages.ingestion import ingest_files
@@ -19,7 +18,6 @@ from orchestration.stages.lateness import (
     PATIENCE,
     SALES_KEY,
     Due,
-    client_is_on_time,
     late_clients,
     late_runs,
     late_sales,
@@ -141,20 +139,3 @@ def test_the_check_of_each_client_has_an_answer_of_its_own(instance: dg.DagsterI
 
     assert latest("on_time") == (True, "Nothing is late.")
     assert latest("behind") == (False, "Nothing came.")
-
-
-def test_a_person_may_have_one_client_looked_at(instance: dg.DagsterInstance, new_client: NewClient) -> None:
-    client_id = new_client().client_id
-    instance.add_dynamic_partitions("clients", [client_id])
-    checks = dg.AssetSelection.checks(client_is_on_time)
-    look = dg.define_asset_job("look", checks, partitions_def=CLIENT_PARTITIONS)
-    definitions = dg.Definitions(
-        assets=[dg.AssetSpec(SALES_KEY, partitions_def=CLIENT_PARTITIONS)],
-        asset_checks=[client_is_on_time],
-        jobs=[look],
-        resources={"installation": Installation()},
-    )
-    job = definitions.resolve_job_def("look")
-    result = job.execute_in_process(instance=instance, partition_key=client_id)
-    [found] = result.get_asset_check_evaluations()
-    assert (found.check_name, found.passed, found.partition) == (ON_TIME, True, client_id)
