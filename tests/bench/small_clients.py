@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tests.bench.installations import ROOT, deliveries, installation, small_client
+from tests.bench.small_installations import ROOT, deliveries, installation, small_client
 from tests.bench.processor_time import Cost, cost_of, server_of
 from tests.conftest import deliver
 
