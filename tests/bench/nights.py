@@ -26,8 +26,8 @@ from orchestration.clients import CLIENT_TAG, update_client
 from orchestration.running.instance import open_instance
 from orchestration.running.service import Service, reload_definitions, running_service
 from orchestration.settings import Settings
-from tests.bench.small_installations import ROOT, deliveries, installation, small_client
 from tests.bench.processor_time import server_of, time_of
+from tests.bench.small_installations import ROOT, deliveries, installation, small_client
 from tests.conftest import deliver
 from tests.orchestration.test_sensors import free_port
 

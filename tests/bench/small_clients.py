@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tests.bench.small_installations import ROOT, deliveries, installation, small_client
 from tests.bench.processor_time import Cost, cost_of, server_of
+from tests.bench.small_installations import ROOT, deliveries, installation, small_client
 from tests.conftest import deliver
 
 _IMPORT = "import orchestration.definitions"
