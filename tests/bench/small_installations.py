@@ -6,7 +6,7 @@ Belongs here: its folder, its server, its clients and their files. Does not belo
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -35,7 +35,7 @@ class Deliveries:
     """What a small client delivers: its history, and the days after it, one at a time."""
 
     history: Frames
-    days: list[Frames]
+    days: Sequence[Frames]
 
 
 @contextmanager
