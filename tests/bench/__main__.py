@@ -25,6 +25,7 @@ from forecasting_lib.benchmark.outliers import PLACES, Effect, effect, sold_befo
 from forecasting_lib.models.chronos2 import CPU_BATCH_ROWS, Chronos2
 from forecasting_lib.pretraining.architecture import Architecture
 from tests.bench import forecasting
+from tests.bench.figures import grown, keep, kept_figures, usual_ratios
 from tests.bench.forecasting import HORIZON
 
 BUNDLED_WEIGHTS = Path(__file__).parents[2] / "data" / "models" / "chronos-2-small-demand"
@@ -43,8 +44,13 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
 
 @app.callback()
-def machine() -> None:
+def machine(
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="File to add the figures to, by command.", dir_okay=False)
+    ] = None,
+) -> None:
     """Say where the figures come from."""
+    kept_figures.file = json_file
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as orchestration does, which only 'stages' imports
     out.print(f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}")
 
@@ -92,6 +98,7 @@ def _forecast(weights: Path, series: int, days: int, covariates: int, rounds: in
         found = forecasting.measure(
             weights, panel, rounds, lambda done: status.update(f"round {done} of {rounds}")
         )
+    keep("forecast", found)
     table = Table("", "seconds", "series a second", "share of the floor", box=SIMPLE_HEAD)
     for name, seconds in (
         ("forward passes (floor)", found.floor_seconds),
@@ -200,6 +207,32 @@ def outliers(
 
 
 @app.command()
+def check() -> None:
+    """A minute of small sizes; fails where a stage takes twice what it usually does, beside its floor."""
+    from tests.bench import demand, landing, scoring
+
+    with err.status("starting PostgreSQL") as status:
+        # floors of a day more are hundredths of a second
+        first, _ = landing.measure_m5(None, 3_049, 120, 1, status.update)
+        built, _ = demand.measure(None, 3_049, 120, 1, status.update)
+        (scored,) = scoring.measure(3_049, [3], 3, status.update)
+    ratios = {
+        "landing of a first delivery": first.times,
+        "demand of a first delivery": built.times,
+        "scores of a landed day": scored.times,
+    }
+    keep("check", ratios)
+    usual = usual_ratios()
+    table = Table("", "times the floor", "usual", box=SIMPLE_HEAD)
+    for what, ratio in ratios.items():
+        table.add_row(what, f"{ratio:.1f}", f"{usual[what]:.1f}" if what in usual else "")
+    out.print(table)
+    if problems := grown(ratios, usual):
+        err.print(f"[red]{'; '.join(problems)}.[/]")
+        raise typer.Exit(1)
+
+
+@app.command()
 def stages(
     items: Annotated[int, typer.Option("--items", min=1, help="Items in each of two stores.")] = 500,
     days: Annotated[int, typer.Option("--days", min=120)] = 447,
@@ -209,6 +242,7 @@ def stages(
 
     with err.status("starting PostgreSQL") as status:
         found = database.measure(items, days, status.update)
+    keep("stages", found)
     table = Table("stage", "rows", "seconds", "floor", "seconds", "times the floor", box=SIMPLE_HEAD)
     for stage in found:
         table.add_row(
@@ -237,6 +271,7 @@ def landing(
         found = bench.measure_m5(data, series, days, rounds, status.update)
         if lines:
             found += bench.measure_invoices(lines, rounds, status.update)
+    keep("landing", found)
     table = Table(
         *("", "rows", "seconds", "floor", "processor, own and server", "floor", "times"), box=SIMPLE_HEAD
     )
@@ -288,6 +323,7 @@ def _planning(stage: str, models: list[str], data: Path | None, series: int, day
 
     # not a live display: runs send what is printed to their log
     found = bench.measure(stage, models, data, series, days, rounds, err.print)
+    keep(stage, found)
     middle, *_ = found.rounds
     out.print(f"{found.series:,} series, {found.rows:,} rows of demand, {stage} with {', '.join(models)}")
     table = Table("", *middle.floor, "processor seconds", "peak MiB", "MiB written", box=SIMPLE_HEAD)
@@ -317,6 +353,7 @@ def demand(
 
     with err.status("starting PostgreSQL") as status:
         first, day = bench.measure(data, series, days, rounds, status.update)
+    keep("demand", (first, day))
     table = Table(
         *("", "rows", "seconds", "processor, own and server", "floor", "times", "landing"), box=SIMPLE_HEAD
     )
@@ -349,6 +386,7 @@ def scoring(
 
     with err.status("starting PostgreSQL") as status:
         found = bench.measure(series, [int(number) for number in runs.split(",")], rounds, status.update)
+    keep("scoring", found)
     table = Table(
         *("live runs", "rows", "seconds", "processor, own and server", "floor", "times"), box=SIMPLE_HEAD
     )
@@ -377,6 +415,7 @@ def serving(
 
     # not a live display: runs send what is printed to their log
     found = bench.measure(items, requests, lambda _: None)
+    keep("serving", found.serving)
     out.print(f"{found.series:,} series, {requests:,} requests a row")
     table = Table(
         *("", "at once", "a second", "p95 ms", "without HTTP", "p95 ms", "share of it", "errors"),
@@ -406,6 +445,7 @@ def small_clients(
     from tests.bench import small_clients as bench
 
     found = bench.measure(clients, items, err.print)
+    keep("small-clients", found)
     table = Table("", "processor seconds", "of the server", box=SIMPLE_HEAD)
     for one in found:
         table.add_row(one.what, f"{one.cost.own:.2f}", f"{one.cost.server:.2f}")
@@ -427,6 +467,7 @@ def night(
     from tests.bench import nights as bench
 
     found = bench.measure(clients, items, err.print)
+    keep("night", found)
     a_client = found.cost.processor / clients
     last = max(run.ended for run in found.runs)
     table = Table("", "", box=SIMPLE_HEAD)
@@ -463,6 +504,7 @@ def neighbours(
 
     # not a live display: runs send what is printed to their log
     found = bench.measure(pairs, items, lambda _: None, by_url=by_url)
+    keep("neighbours", found)
     table = Table(
         "pair", "seconds beside an honest client", "beside one at its worst", "times", box=SIMPLE_HEAD
     )
