@@ -11,7 +11,6 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
-import ray
 
 from forecasting_lib.models.chronos2 import Chronos2
 from forecasting_lib.models.guards import guarded_predict
@@ -49,6 +48,8 @@ def measure(model: Chronos2, panel: Panel, workers: int, rounds: int) -> list[Sh
         workers: how many share it.
         rounds: how often.
     """
+    import ray  # of the extra of this name
+
     ray.init("local", num_cpus=workers, include_dashboard=False, configure_logging=False, log_to_driver=False)
     try:
         guarded_predict(model, panel.select(range(8)), HORIZON)
