@@ -26,6 +26,7 @@ import pytest
 
 from orchestration.running.service import HOST
 from orchestration.settings import RESOURCES, Settings, load_settings
+from orchestration.warehouse.locks import Purpose, lock_transaction
 from orchestration.warehouse.server import locate_warehouse
 from tests.orchestration.test_sensors import free_port
 
@@ -169,6 +170,13 @@ class Service:
             connection.execute("lock table staging.sales in access exclusive mode")
             yield
 
+    @contextmanager
+    def loading_of_held_up(self, client_id: str) -> Iterator[None]:
+        """Keep every load of one client from its end while the block lasts."""
+        with locate_warehouse(self.settings).transaction() as connection:
+            lock_transaction(connection, Purpose.LANDING, client_id)
+            yield
+
     def has_forecasts(self, client_id: str) -> None:
         """Every row of the delivered sales is staged, and the horizon of both items is forecast."""
         staged = self.sql("select count(*) from staging.sales where client_id = %s", client_id)
@@ -296,6 +304,44 @@ def test_files_clients_and_a_spoilt_row_come_while_the_service_runs(service: Ser
 
     assert "Stopped the UI" in service.forecaster("down")
     assert up.wait(PATIENCE_SECONDS) == 0
+    assert service.leaves_nothing_behind(), service.processes()
+
+
+def test_clients_that_hang_and_fail_hold_nobody_up_and_none_runs_twice_at_once(service: Service) -> None:
+    service.forecaster("migrate")
+    others = ("first", "second", "third", "fourth")
+    for client_id in ("failing", "hanging", *others):
+        service.forecaster("client", "add", client_id, "--name", client_id.title(), "--model", "ma7")
+    up = service.start("orchestration.cli", *service.up())
+    service.until("the definitions are loaded", lambda: service.skipped("new_files"))
+    products = "item_id,name\napples,Apples\npears,Pears\n"
+    with service.loading_of_held_up("hanging"):
+        service.deliver("hanging", "sales.csv", SALES)
+        service.until("it hangs", lambda: service.runs("hanging") == ["STARTED"])
+        service.deliver("failing", "sales.csv", "no,columns,of,ours\n1,2,3,4\n")
+        for client_id in others:
+            service.deliver(client_id, "sales.csv", SALES)
+        for client_id in others:
+            done = partial(lambda name: service.runs(name) == ["SUCCESS"], client_id)
+            service.until(f"the run of {client_id} has finished", done)
+        service.until("the other's has failed", lambda: service.runs("failing") == ["FAILURE"])
+        service.deliver("hanging", "products.csv", products)
+        service.until("its next run waits", lambda: service.runs("hanging") == ["QUEUED", "STARTED"])
+        service.deliver("first", "products.csv", products)
+        service.until("another goes by", lambda: service.runs("first") == ["SUCCESS", "SUCCESS"])
+        service.deliver("hanging", "suppliers.csv", "supplier_id,lead_time_days\norchard,7\n")
+        service.deliver("second", "products.csv", products)
+        service.until("the folders were looked at", lambda: service.runs("second") == ["SUCCESS", "SUCCESS"])
+        assert service.runs("hanging") == ["QUEUED", "STARTED"]
+    service.until("both have finished", lambda: service.runs("hanging") == ["SUCCESS", "SUCCESS"])
+    service.has_forecasts("hanging")
+    kinds = (
+        "select count(distinct kind) from ops.landing_files where client_id = 'hanging' and status = 'loaded'"
+    )
+    assert service.sql(kinds) == 3
+    up.send_signal(signal.SIGINT)
+    assert up.wait(PATIENCE_SECONDS) == 0
+    service.forecaster("down")
     assert service.leaves_nothing_behind(), service.processes()
 
 
