@@ -1,6 +1,6 @@
 """How often a client delivers is known of each of its feeds.
 
-Revision ID: 0023
+Revision ID: 0022
 Revises: 0021
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0023"
+revision = "0022"
 down_revision = "0021"
 
 STEPS = """

@@ -1,7 +1,7 @@
 """Demand is added up by month and found by day, so that a year is read without its days.
 
-Revision ID: 0025
-Revises: 0023
+Revision ID: 0023
+Revises: 0022
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0025"
-down_revision = "0023"
+revision = "0023"
+down_revision = "0022"
 
 _EXACT = ("demand_qty", "squared_demand_qty", "known_qty", "clipped_qty", "promoted_qty")
 _COUNTS = (
