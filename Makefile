@@ -63,6 +63,7 @@ bench: setup  ## each stage beside the least the same work can cost, measured in
 	$(BIN)/python -m tests.bench forecast
 	$(BIN)/python -m tests.bench landing
 	$(BIN)/python -m tests.bench scoring
+	$(BIN)/python -m tests.bench retention
 	$(BIN)/python -m tests.bench stages
 	$(BIN)/python -m tests.bench large-model
 	$(BIN)/python -m tests.bench serving
