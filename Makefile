@@ -55,6 +55,11 @@ format: setup  ## bring the code into shape
 lock: setup  ## constraints.txt anew from pyproject.toml: make lock OPTIONS='--upgrade-package polars'
 	CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --output-file constraints.txt $(OPTIONS) pyproject.toml
 	sed -i 's/^\(torch==[^+]*\)+.*/\1/' constraints.txt  # whether for a GPU or not is the machine's choice
+	$(BIN)/pip-compile --quiet --no-annotate --no-header --extra ray --extra k8s --constraint constraints.txt \
+		--output-file deploy/constraints.all pyproject.toml
+	grep --invert-match --line-regexp --fixed-strings --file constraints.txt deploy/constraints.all \
+		| grep --invert-match '^torch==' > deploy/constraints.txt
+	rm deploy/constraints.all
 
 migration: setup  ## the tables' difference as a migration: make migration MESSAGE="Returns have a reason"
 	$(BIN)/python -m orchestration.warehouse.new_migration "$(MESSAGE)"
@@ -62,6 +67,8 @@ migration: setup  ## the tables' difference as a migration: make migration MESSA
 bench: setup  ## each stage beside the least the same work can cost, measured in the same run
 	$(BIN)/python -m tests.bench forecast
 	$(BIN)/python -m tests.bench landing
+	$(BIN)/python -m tests.bench forecasts
+	$(BIN)/python -m tests.bench inventory
 	$(BIN)/python -m tests.bench scoring
 	$(BIN)/python -m tests.bench retention
 	$(BIN)/python -m tests.bench stages

@@ -11,7 +11,7 @@ normalises each row by itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
@@ -22,6 +22,7 @@ import polars as pl
 
 from forecasting_lib.grain import Grain
 from forecasting_lib.panel import FloatArray, Forecast, Panel
+from forecasting_lib.ragged import Derived
 
 IntArray = npt.NDArray[np.int64]
 
@@ -35,7 +36,7 @@ class Ahead(StrEnum):
     ANNOUNCED = "announced"
     """From plans, each from the day of its announcement on; past only where nothing is ever announced."""
     CALENDAR = "calendar"
-    """From the calendar, known for good; past only where the calendar does not reach the horizon."""
+    """From the calendar, known for good; left out where the calendar does not reach the horizon."""
     EXPECTED = "expected"
     """From a rule over the past."""
     HELD = "held"
@@ -90,9 +91,10 @@ class Facts:
 
 
 def with_covariates(panel: Panel, locations: Sequence[str], facts: Facts, horizon: int) -> Panel:
-    """The panel with every covariate that moves within at least one of its series.
+    """The panel with every covariate that moves within one of its series, but for calendars that end early.
 
-    All values are finite. Covariates of a location are views of one array, not copies per series.
+    All values are finite. What is kept is one array per location, and per series the days on which something
+    changes; an array of a series is made when it is asked for.
 
     Args:
         panel: of days; covariates it has are replaced.
@@ -112,7 +114,7 @@ def with_covariates(panel: Panel, locations: Sequence[str], facts: Facts, horizo
         "price": _price(span, facts),
         **_of_locations(span, locations, facts.calendar),
     }
-    moving = {name: row for name in COVARIATES if (row := rows[name]).moves()}
+    moving = {name: row for name in COVARIATES if _tells(COVARIATES[name], row := rows[name])}
     return replace(
         panel,
         past_covariates={name: row.past for name, row in moving.items()},
@@ -120,20 +122,55 @@ def with_covariates(panel: Panel, locations: Sequence[str], facts: Facts, horizo
     )
 
 
+def price_changes(panel: Panel, prices: Sequence[FloatArray]) -> pl.DataFrame:
+    """The days on which a price is another than on the day before, as :class:`Facts` holds them.
+
+    Args:
+        panel: whose series and days they are.
+        prices: of each series, aligned with its history; NaN where none is known.
+    """
+    numbers, positions, changed = [], [], []
+    for number, of_series in enumerate(prices):
+        before = np.concatenate([[np.nan], of_series[:-1]])
+        at = np.flatnonzero((of_series != before) & ~np.isnan(of_series))
+        numbers.append(np.full(len(at), number))
+        positions.append(at - len(of_series) + 1)
+        changed.append(of_series[at])
+    days = np.concatenate([np.empty(0, dtype=np.int64), *positions])
+    return pl.DataFrame(
+        {
+            "series_id": pl.Series(panel.series_ids, dtype=pl.String).gather(
+                np.concatenate([np.empty(0, dtype=np.int64), *numbers])
+            ),
+            "date": np.datetime64(panel.as_of_date, "D") + days,
+            "unit_price": np.concatenate([np.empty(0), *changed]),
+        }
+    )
+
+
 @dataclass(frozen=True)
 class _Row:
     """One covariate of every series: its past, aligned with the histories, and its days ahead if known."""
 
-    past: tuple[FloatArray, ...]
-    future: tuple[FloatArray, ...] | None
+    past: Sequence[FloatArray]
+    future: Sequence[FloatArray] | None
 
     def moves(self) -> bool:
         """Whether it takes two values within one series."""
-        futures = self.future or (np.empty(0),) * len(self.past)
+        futures = self.future if self.future is not None else (np.empty(0),) * len(self.past)
         return any(
             len(values) > 0 and bool((values != values[0]).any())
             for values in (np.concatenate(parts) for parts in zip(self.past, futures, strict=True))
         )
+
+
+def _tells(covariate: Covariate, row: _Row) -> bool:
+    """Whether a covariate is worth a row beside each series.
+
+    Promotions that nobody announced still say which days of the past were not like the others.
+    """
+    is_calendar_that_ends = row.future is None and covariate.ahead is Ahead.CALENDAR
+    return not is_calendar_that_ends and row.moves()
 
 
 @dataclass(frozen=True)
@@ -198,11 +235,15 @@ def _promotion(span: _Span, promotions: pl.DataFrame) -> _Row:
     depth = rows.select(
         pl.when(pl.col("discount_rate") > 0).then("discount_rate").otherwise(usual).cast(pl.Float64)
     ).to_series()
-    none = np.zeros(span.longest + span.horizon)
-    values = [none] * len(span.days)
-    for series, positions in _by_series(rows["series"]):
-        values[series] = none.copy()
-        values[series][rows["day"].to_numpy()[positions]] = depth.to_numpy()[positions]
+    day, depths_of = rows["day"].to_numpy(), depth.to_numpy()
+    promoted = _by_series(rows["series"])
+
+    def values(series: int) -> FloatArray:
+        of_series = np.zeros(span.longest + span.horizon)
+        if series in promoted:
+            of_series[day[promoted[series]]] = depths_of[promoted[series]]
+        return of_series
+
     announced = bool((promotions["known_date"] < promotions["date"]).any())
     return _row(span, values, known_ahead=announced)
 
@@ -211,16 +252,25 @@ def _price(span: _Span, facts: Facts) -> _Row:
     """The price outside promotions: what a promotion changed stays until the price changes again."""
     regular = span.located(facts.prices.join(facts.promotions, on=["series_id", "date"], how="anti"))
     day, price = regular["day"].to_numpy(), regular["unit_price"].cast(pl.Float64).to_numpy()
-    unknown = np.ones(span.longest + span.horizon)
-    values = [unknown] * len(span.days)
-    for series, positions in _by_series(regular["series"]):
-        since = np.maximum(day[positions], 0)
+    priced = _by_series(regular["series"])
+
+    def prices(series: int) -> FloatArray:
+        since = np.maximum(day[priced[series]], 0)
         since[0] = 0
         steps = np.diff(np.append(since, span.longest + span.horizon))
-        priced = np.repeat(price[positions], steps)
-        usual = float(np.median(span.split(priced, int(span.days[series]))[0])) if span.days[series] else 0.0
-        if np.isfinite(priced).all() and usual > 0:
-            values[series] = priced / usual
+        return np.repeat(price[priced[series]], steps)
+
+    usual = {
+        series: float(np.median(span.split(of_series, days)[0]))
+        for series in priced
+        if (days := int(span.days[series])) and np.isfinite(of_series := prices(series)).all()
+    }
+
+    def values(series: int) -> FloatArray:
+        if usual.get(series, 0.0) > 0:
+            return prices(series) / usual[series]
+        return np.ones(span.longest + span.horizon)
+
     return _row(span, values, known_ahead=True)
 
 
@@ -239,7 +289,7 @@ def _of_locations(span: _Span, locations: Sequence[str], calendar: pl.DataFrame)
 
     def shared(values: pl.Series, known_ahead: bool) -> _Row:
         matrix = values.cast(pl.Float64).to_numpy().reshape(len(wanted), len(days))
-        return _row(span, [matrix[number[location]] for location in locations], known_ahead=known_ahead)
+        return _row(span, lambda series: matrix[number[locations[series]]], known_ahead=known_ahead)
 
     closed = filled.select(pl.coalesce("is_closed", "is_expected_closed", pl.lit(False))).to_series()
     return {
@@ -377,16 +427,18 @@ def without_shut_days(forecast: Forecast, shut: npt.NDArray[np.bool_]) -> Foreca
     )
 
 
-def _row(span: _Span, values: Sequence[FloatArray], *, known_ahead: bool) -> _Row:
-    parts = [span.split(series, int(days)) for series, days in zip(values, span.days, strict=True)]
-    return _Row(
-        past=tuple(past for past, _ in parts),
-        future=tuple(future for _, future in parts) if known_ahead else None,
-    )
+def _row(span: _Span, values: Callable[[int], FloatArray], *, known_ahead: bool) -> _Row:
+    """A covariate of which ``values`` makes the whole span of a series."""
+    ahead = np.full(len(span.days), span.horizon)
+
+    def part(which: int) -> Callable[[int], FloatArray]:
+        return lambda series: span.split(values(series), int(span.days[series]))[which]
+
+    return _Row(Derived(span.days, part(0)), Derived(ahead, part(1)) if known_ahead else None)
 
 
-def _by_series(series: pl.Series) -> list[tuple[int, slice]]:
-    """Each series of a sorted column, with the slice of its rows."""
+def _by_series(series: pl.Series) -> dict[int, slice]:
+    """The slice of each series' rows in a sorted column."""
     numbers, starts = np.unique(series.to_numpy(), return_index=True)
     ends = np.append(starts, len(series))[1:]
-    return [(int(n), slice(int(a), int(b))) for n, a, b in zip(numbers, starts, ends, strict=True)]
+    return {int(n): slice(int(a), int(b)) for n, a, b in zip(numbers, starts, ends, strict=True)}

@@ -38,7 +38,8 @@ def demand_grid(quantiles: FloatArray) -> FloatArray:
         (..., 21), clipped at 0 and sorted over the levels; a new array. Sorting never raises the quantile
         loss (``docs/methods.md#order``).
     """
-    ordered = np.sort(np.maximum(quantiles, 0.0), axis=-1)
+    ordered = np.maximum(quantiles, 0.0)
+    ordered.sort(axis=-1)
     ordered += 0.0  # turns -0.0 into 0.0
     return ordered
 

@@ -19,7 +19,9 @@ from orchestration.commands import (
     clients,
     deliveries,
     doctor,
+    execute,
     feeds,
+    generate,
     guess,
     installation,
     keys,
@@ -94,6 +96,7 @@ app.add_typer(feeds.app, name="feed")
 app.add_typer(sources.app, name="source")
 app.add_typer(deliveries.app, name="delivery")
 app.add_typer(model.app, name="model")
+app.add_typer(generate.app, name="generate")
 app.add_typer(users.app, name="user")
 app.add_typer(keys.app, name="key")
 for command, example in (
@@ -114,6 +117,9 @@ for command, example in (
     (api.api, "forecaster api --host 127.0.0.1 --port 8000"),
 ):
     app.command(epilog=f"Example: {example}")(command)
+app.command("exec", epilog="Example: forecaster exec -- dagster-daemon run -w workspace.yaml")(
+    execute.execute
+)
 
 
 def _sentence(error: Exception) -> str:

@@ -79,12 +79,16 @@ def _long_enough(secret: SecretStr) -> SecretStr:
 
 SigningKey = Annotated[SecretStr, AfterValidator(_long_enough)]
 
+SECRET_FILES = Path("/run/secrets")
+"""Where containers are given secrets: a file named like its variable holds what the variable would."""
+
 
 class Settings(BaseSettings):
-    """The environment of one installation. Variables win over ``.env``, which wins over the defaults."""
+    """The environment of one installation: variables, else ``.env``, else secret files, else the defaults."""
 
     model_config = SettingsConfigDict(
         env_file=WORKPLACE / ".env",
+        secrets_dir=SECRET_FILES if SECRET_FILES.is_dir() else None,
         extra="ignore",
         env_ignore_empty=True,
         hide_input_in_errors=True,  # it may be a secret
@@ -126,6 +130,18 @@ class Settings(BaseSettings):
     keep_dagster_runs_days: int = Field(default=90, ge=1, le=3660, alias="FORECASTER_KEEP_DAGSTER_RUNS_DAYS")
     """Days for which Dagster's runs that have ended are kept, with their events and logs."""
 
+    run_launcher: Literal["local", "ray", "k8s"] = Field(default="local", alias="FORECASTER_RUN_LAUNCHER")
+    """Where runs work: beside the code server, or as jobs of a Ray or Kubernetes cluster."""
+
+    run_launcher_config: Path | None = Field(default=None, alias="FORECASTER_RUN_LAUNCHER_CONFIG")
+    """A YAML file with the launcher's own settings."""
+
+    runs_at_once: int = Field(default=4, ge=1, alias="FORECASTER_RUNS_AT_ONCE")
+    """How many runs go on at a time, whosever they are; the others wait in the queue."""
+
+    forecast_workers: int = Field(default=0, ge=0, alias="FORECASTER_FORECAST_WORKERS")
+    """Ray workers that share the forecast of one large client; 0 forecasts in the run's own process."""
+
     environment: Literal["development", "production"] = Field(default="development", alias="ENVIRONMENT")
     """Whether anybody but the developer depends on it; in production nothing is made up."""
 
@@ -166,9 +182,11 @@ def load_settings() -> Settings:
 
 
 def secret_named(name: str) -> SecretStr | None:
-    """What a reference of the registry stands for: the variable of the environment, else of ``.env``."""
-    of_the_file = dotenv_values(WORKPLACE / ".env")
-    value = os.environ.get(name) or of_the_file.get(name)
+    """What a reference of the registry stands for: the variable, else what ``.env`` or a secret file says."""
+    value = os.environ.get(name) or dotenv_values(WORKPLACE / ".env").get(name)
+    file = SECRET_FILES / name
+    if not value and file.is_file():
+        value = file.read_text(encoding="utf-8").strip()
     return SecretStr(value) if value else None
 
 

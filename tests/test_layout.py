@@ -41,7 +41,7 @@ ORCHESTRATION = (
 """Layers, the lowest first: a module imports from its own layer and from those below."""
 
 LIBRARY = (
-    {"grain"},
+    {"grain", "ragged"},
     {"panel"},
     {"accuracy", "covariates", "quantile_grid"},
     {"models", "inventory"},

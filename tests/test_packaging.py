@@ -11,8 +11,10 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, packages_distributions, requires, version
+from importlib.util import find_spec
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -22,11 +24,20 @@ PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 PROJECT = tomllib.loads(PYPROJECT)["project"]
 CONSTRAINTS = (ROOT / "constraints.txt").read_text(encoding="utf-8")
 
-ON_REQUEST = {"statsforecast", "paramiko"}
+ON_REQUEST = {"statsforecast", "paramiko", "ray"}
 """Of an extra, imported by the packages too, which say what to install where it is missing."""
 
 WITHOUT_A_PIN = re.compile(r"pip|setuptools|triton|(nvidia|cuda)-.*")
 """What every virtual environment has of its own, and what a torch for GPUs brings along."""
+
+
+SET_UP = tomllib.loads(PYPROJECT)["tool"]["pip-tools"]["extra"]
+"""The extras that 'make setup' installs and constraints.txt pins."""
+
+ENGINES = [extra for extra in PROJECT["optional-dependencies"] if extra not in SET_UP]
+"""Those of several machines, which nobody needs to work on the project: pinned in deploy/constraints.txt."""
+
+ENGINE_PINS = (ROOT / "deploy" / "constraints.txt").read_text(encoding="utf-8")
 
 
 def declared(*extras: str) -> dict[str, Requirement]:
@@ -35,15 +46,15 @@ def declared(*extras: str) -> dict[str, Requirement]:
     return {canonicalize_name(found.name): found for found in map(Requirement, texts)}
 
 
-def pins() -> dict[str, str]:
+def pins(constraints: str = CONSTRAINTS) -> dict[str, str]:
     return {
         canonicalize_name(name): pinned
-        for name, pinned in re.findall(r"^([\w.-]+)==(\S+)$", CONSTRAINTS, re.MULTILINE)
+        for name, pinned in re.findall(r"^([\w.-]+)==(\S+)$", constraints, re.MULTILINE)
     }
 
 
-EVERYTHING = declared(*PROJECT["optional-dependencies"])
-"""What the project may need, and so what is pinned."""
+EVERYTHING = declared(*SET_UP)
+"""What the project may need on one machine, and so what is pinned."""
 
 
 def imported(*folders: str) -> set[str]:
@@ -92,11 +103,11 @@ def test_what_the_packages_import_is_declared() -> None:
 
 
 def test_what_the_tests_import_is_declared() -> None:
-    assert imported("tests") - set(EVERYTHING) == set()
+    assert imported("tests") - set(declared(*SET_UP, *ENGINES)) == set()
 
 
 def test_what_is_declared_is_imported_or_says_what_it_serves() -> None:
-    unused = set(EVERYTHING) - imported(*sorted(OWN))
+    unused = set(declared(*SET_UP, *ENGINES)) - imported(*sorted(OWN))
     explained = re.findall(r'^ +"([\w.-]+)[^"\n]*",  # .{10}', PYPROJECT, re.MULTILINE)
     assert unused
     assert unused <= set(explained)
@@ -118,8 +129,33 @@ def test_the_pinned_versions_are_the_ones_that_the_tests_run_with() -> None:
     assert installed == pins()
 
 
-def test_the_pins_name_no_place_to_fetch_from() -> None:
-    lines = [line for line in CONSTRAINTS.splitlines() if line and not line.lstrip().startswith("#")]
+def test_what_make_setup_installs_is_what_is_pinned() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert re.findall(r"-e '\.\[([\w,]+)\]'", makefile) == [",".join(SET_UP)]
+    assert set(ENGINES) == {"ray", "k8s"}
+
+
+def test_the_engines_are_pinned_within_their_bounds_beside_the_pins_of_everybody() -> None:
+    beside = pins(ENGINE_PINS)
+    assert not set(beside) & set(pins())
+    for name, requirement in declared(*ENGINES).items():
+        if name not in EVERYTHING:
+            assert requirement.specifier.contains(beside.get(name) or pins()[name]), requirement
+
+
+@pytest.mark.skipif(
+    find_spec("dagster_ray") is None or find_spec("dagster_k8s") is None, reason="not installed"
+)
+def test_the_engines_fit_the_pins_of_everybody() -> None:
+    needed = {name for name in needed_by(declared(*ENGINES)) if not WITHOUT_A_PIN.fullmatch(name)}
+    assert needed <= set(pins()) | set(pins(ENGINE_PINS))
+    assert set(pins(ENGINE_PINS)) <= needed
+    assert {name: version(name).partition("+")[0] for name in pins(ENGINE_PINS)} == pins(ENGINE_PINS)
+
+
+@pytest.mark.parametrize("constraints", [CONSTRAINTS, ENGINE_PINS], ids=["everybody", "engines"])
+def test_the_pins_name_no_place_to_fetch_from(constraints: str) -> None:
+    lines = [line for line in constraints.splitlines() if line and not line.lstrip().startswith("#")]
     assert lines
     assert [line for line in lines if not re.fullmatch(r"[a-z0-9.-]+==[a-z0-9.]+", line)] == []
-    assert re.findall(r"--|://|@|/\w+/", CONSTRAINTS) == []
+    assert re.findall(r"--|://|@|/\w+/", constraints) == []

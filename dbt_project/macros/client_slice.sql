@@ -8,6 +8,7 @@
     for a lock that waits for every reader of the table, of whichever client, and has all later ones wait.
 
     by_day: the rows of days that stand stay as they are.
+    by_month: the rows of months all of whose days stand stay as they are.
     noted_by: macro (fresh, standing) whose query gives the first days whose demand follows from what differs.
 -#}
 
@@ -31,6 +32,7 @@
         delete from {{ this }}
         where {{ is_client() }}
         {%- if config.get("by_day") %} and {{ is_to_be_built() }}{% endif %}
+        {%- if config.get("by_month") %} and {{ is_month_to_be_built("month") }}{% endif %}
     {%- endcall %}
     {% call statement("main") -%}
         insert into {{ this }} ({{ columns }})

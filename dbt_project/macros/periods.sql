@@ -19,6 +19,11 @@
     ({{ first_date }}::timestamp + {{ one_period(grain) }})::date - 1
 {%- endmacro %}
 
+{#- First day of the calendar month that holds a day. -#}
+{% macro month_of(date) -%}
+    {{ period_start(date, "'month'") }}
+{%- endmacro %}
+
 {#- The day after which the periods of the last year begin: 365 days, 52 weeks or 12 months of them. -#}
 {% macro year_before(last_date, grain) -%}
     case when {{ grain }} = 'month' then ({{ last_date }} - interval '1 year')::date else {{ last_date }} - 365 end

@@ -30,6 +30,11 @@
     {% if is_increment() %}{{ date }} > {{ standing_until() }}{% else %}true{% endif %}
 {%- endmacro %}
 
+{#- Whether a day is in a month with days that a model builds. -#}
+{% macro is_month_to_be_built(date) -%}
+    {% if is_increment() %}{{ date }} >= {{ month_of("(" ~ standing_until() ~ " + 1)") }}{% else %}true{% endif %}
+{%- endmacro %}
+
 {#- Whether a date is one of the days that stand; in increments only. -#}
 {% macro is_standing(date) -%}
     {{ date }} <= {{ standing_until() }}

@@ -4,11 +4,13 @@ Belongs here: pure functions that return frames. Does not belong here: files, cl
 """
 
 from forecasting_lib.demo.hold_back import hold_back_m5, hold_back_retailer, purchase_orders_as_known
-from forecasting_lib.demo.m5_layout import M5Config, M5Data, generate_m5_layout
+from forecasting_lib.demo.m5_layout import MOST_ITEMS, SNAP_DAYS, M5Config, M5Data, generate_m5_layout
 from forecasting_lib.demo.m5_stock import generate_m5_stock
 from forecasting_lib.demo.retailer import RetailerConfig, RetailerData, generate_retailer
 
 __all__ = [
+    "MOST_ITEMS",
+    "SNAP_DAYS",
     "M5Config",
     "M5Data",
     "RetailerConfig",

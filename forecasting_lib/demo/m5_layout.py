@@ -76,6 +76,10 @@ _DEPARTMENTS = (
 )
 
 
+MOST_ITEMS = _ITEMS_PER_DEPARTMENT * len(_DEPARTMENTS)
+"""Items that ids in M5's style have room for."""
+
+
 @dataclass(frozen=True)
 class M5Config:
     """Size and seed of the synthetic M5 client.
@@ -98,11 +102,10 @@ class M5Config:
     seed: int = 20
 
     def __post_init__(self) -> None:
-        most = _ITEMS_PER_DEPARTMENT * len(_DEPARTMENTS)
         if self.days < 56:
             raise ValueError(f"days is {self.days}; a history needs at least 56 days")
-        if not 1 <= self.n_items <= most:
-            raise ValueError(f"n_items is {self.n_items}; item ids in M5's style allow 1 to {most}")
+        if not 1 <= self.n_items <= MOST_ITEMS:
+            raise ValueError(f"n_items is {self.n_items}; item ids in M5's style allow 1 to {MOST_ITEMS}")
         if not self.stores or len(set(self.stores)) != len(self.stores):
             raise ValueError("stores must be at least one id, each once")
         foreign = [store for store in self.stores if store.split("_")[0] not in SNAP_DAYS]

@@ -8,8 +8,9 @@ torch and chronos take seconds to import, so both are imported when a model is f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,8 +20,10 @@ import numpy.typing as npt
 
 from forecasting_lib.models.counts import counts_in_whole_units
 from forecasting_lib.models.weights import WeightsUnavailable, tensor_names
+from forecasting_lib.models.workers import THIS_PROCESS, Answer, Workers
 from forecasting_lib.panel import MEDIAN_INDEX, QUANTILE_LEVELS, FloatArray, Forecast, Panel
 from forecasting_lib.quantile_grid import demand_grid, grid_mean
+from forecasting_lib.ragged import lengths_of
 
 Progress = Callable[[int, int], None]
 """Called with (series done, series in all) after every batch."""
@@ -49,6 +52,7 @@ class Chronos2:
         device: a torch device, ``cpu`` or ``cuda``; None takes a GPU where there is one.
         progress: told after every batch how far the forecast is.
         in_whole_units: False leaves the quantiles of counts between the counts, as the model answers.
+        workers: who makes the forward passes; the numbers are the same whoever does.
 
     Raises:
         WeightsUnavailable: at the first forecast, where the directory does not load as Chronos-2.
@@ -60,12 +64,18 @@ class Chronos2:
     device: str | None = None
     progress: Progress | None = None
     in_whole_units: bool = True
+    workers: Workers = THIS_PROCESS
     name: ClassVar[str] = "chronos2"
     uses_covariates: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         if self.context_days < 1 or (self.batch_rows is not None and self.batch_rows < 1):
             raise ValueError("context_days and batch_rows must be at least 1")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickled for a worker: the settings, which load the weights there, and nobody to tell or to ask."""
+        kept = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**kept, "progress": None, "workers": THIS_PROCESS}
 
     @cached_property
     def _pipeline(self) -> Any:
@@ -78,21 +88,24 @@ class Chronos2:
             ValueError: a future covariate ends before the horizon does.
         """
         for covariate, arrays in panel.future_covariates.items():
-            if any(len(a) < horizon for a in arrays):
+            if (lengths_of(arrays) < horizon).any():
                 raise ValueError(
                     f"covariate {covariate!r} is not known for all {horizon} {panel.grain.periods} ahead"
                 )
-        context = min(self.context_days, self._pipeline.model_context_length)
-        lengths = np.array([min(len(h), context) for h in panel.history], dtype=np.int64)
+        context = self._context()
+        lengths = np.minimum(lengths_of(panel.history), context)
         known = np.array([not np.isnan(h[-context:]).all() for h in panel.history], dtype=np.bool_)
         by_length = [int(i) for i in np.argsort(lengths, kind="stable") if known[i]]
         step = max(1, self._batch_rows() // (1 + len(panel.past_covariates)))
+        batches = [by_length[start : start + step] for start in range(0, len(by_length), step)]
         grid = np.full((len(panel), horizon, len(QUANTILE_LEVELS)), np.nan)
-        for start in range(0, len(by_length), step):
-            batch = by_length[start : start + step]
-            grid[batch] = self._predict_batch(panel, batch, context, horizon)
-            if self.progress is not None:
-                self.progress(start + len(batch), len(by_length))
+        done = 0
+        with closing(self.workers.answers(self, _shown(panel, batches, context), horizon)) as answers:
+            for batch, answer in zip(batches, answers, strict=True):
+                grid[batch] = answer
+                done += len(batch)
+                if self.progress is not None:
+                    self.progress(done, len(by_length))
         quantiles = demand_grid(grid)
         forecast = Forecast(
             series_ids=panel.series_ids,
@@ -105,42 +118,41 @@ class Chronos2:
         )
         return counts_in_whole_units(forecast, panel) if self.in_whole_units else forecast
 
+    def _context(self) -> int:
+        return min(self.context_days, int(self._pipeline.model_context_length))
+
     def _batch_rows(self) -> int:
         if self.batch_rows is not None:
             return self.batch_rows
         return CUDA_BATCH_ROWS if self._pipeline.model.device.type == "cuda" else CPU_BATCH_ROWS
 
-    def _predict_batch(
-        self, panel: Panel, batch: list[int], context: int, horizon: int
-    ) -> npt.NDArray[np.float32]:
+    def answer(self, batch: Panel, horizon: int) -> Answer:
         """(len(batch), horizon, 21), as the model gives them: possibly negative or crossing.
 
         One pass of the model answers whatever its weights were made for. The library's own call costs a
         tenth more than the pass with small weights, and is kept for what it adds: horizons that need
         several passes, and weights with other levels than the grid's.
         """
-        levels = tuple(self._pipeline.quantiles)
+        context, levels = self._context(), tuple(self._pipeline.quantiles)
         if horizon <= self._pipeline.model_prediction_length and levels == QUANTILE_LEVELS:
-            return self._one_pass(panel, batch, context, horizon)
+            return self._one_pass(batch, context, horizon)
         predictions, _ = self._pipeline.predict_quantiles(
-            _inputs(panel, batch, context, horizon),
+            _inputs(batch, context, horizon),
             prediction_length=horizon,
             quantile_levels=list(QUANTILE_LEVELS),
-            batch_size=len(batch) * (1 + len(panel.past_covariates)),
+            batch_size=len(batch) * (1 + len(batch.past_covariates)),
             context_length=context,
             cross_learning=False,
         )
         return np.stack([p[0].numpy() for p in predictions])
 
-    def _one_pass(
-        self, panel: Panel, batch: list[int], context: int, horizon: int
-    ) -> npt.NDArray[np.float32]:
+    def _one_pass(self, batch: Panel, context: int, horizon: int) -> Answer:
         """The model's answer from arrays built here, with the rows, padding and groups the library makes."""
         import torch
 
         patch_days = self._pipeline.model_output_patch_size
         patches = -(-horizon // patch_days)
-        rows = model_rows(panel, batch, context, horizon, patches * patch_days)
+        rows = model_rows(batch, range(len(batch)), context, horizon, patches * patch_days)
         tensors = {
             name: torch.from_numpy(array).to(self._pipeline.model.device) for name, array in rows.items()
         }
@@ -168,7 +180,7 @@ def model_rows(
         float32 with NaN for what is not known; ``group_ids`` (rows,), one number per series.
     """
     rows_each = 1 + len(panel.past_covariates)
-    longest = max(min(len(panel.history[i]), context) for i in batch)
+    longest = int(min(lengths_of(panel.history)[np.array(batch, dtype=np.int64)].max(), context))
     past = np.full((len(batch), rows_each, longest), np.nan, dtype=np.float32)
     future = np.full((len(batch), rows_each, future_days), np.nan, dtype=np.float32)
     for row, arrays in enumerate((panel.history, *panel.past_covariates.values())):
@@ -186,7 +198,22 @@ def model_rows(
     }
 
 
-def _inputs(panel: Panel, batch: list[int], context: int, horizon: int) -> list[dict[str, Any]]:
+def _shown(panel: Panel, batches: Sequence[Sequence[int]], context: int) -> Iterator[Panel]:
+    """The batches as panels, with no more of the past than the model looks at."""
+
+    def recent(arrays: tuple[FloatArray, ...]) -> tuple[FloatArray, ...]:
+        return tuple(array[-context:] for array in arrays)
+
+    for positions in batches:
+        batch = panel.select(positions)
+        yield replace(
+            batch,
+            history=recent(batch.history),
+            past_covariates={name: recent(arrays) for name, arrays in batch.past_covariates.items()},
+        )
+
+
+def _inputs(panel: Panel, context: int, horizon: int) -> list[dict[str, Any]]:
     """One dict per series in the form the library's call takes."""
 
     def recent(values: FloatArray) -> npt.NDArray[np.float32]:
@@ -200,7 +227,7 @@ def _inputs(panel: Panel, batch: list[int], context: int, horizon: int) -> list[
                 k: v[i][:horizon].astype(np.float32) for k, v in panel.future_covariates.items()
             },
         }
-        for i in batch
+        for i in range(len(panel))
     ]
 
 

@@ -15,6 +15,9 @@ import numpy.typing as npt
 from forecasting_lib.panel import MEDIAN_INDEX, Forecast, Panel
 from forecasting_lib.quantile_grid import whole_units
 
+_SERIES_PER_BLOCK = 2048
+"""Bounds what is made beside the forecast: 10 MB of four weeks."""
+
 
 def counts_in_whole_units(forecast: Forecast, panel: Panel) -> Forecast:
     """The forecast with whole quantiles and medians where the history is in whole units; means stay.
@@ -31,7 +34,10 @@ def counts_in_whole_units(forecast: Forecast, panel: Panel) -> Forecast:
         dtype=np.bool_,
     )
     quantiles = forecast.quantiles.copy()
-    quantiles[counts] = whole_units(quantiles[counts])
+    counted = np.flatnonzero(counts)
+    for start in range(0, len(counted), _SERIES_PER_BLOCK):
+        block = counted[start : start + _SERIES_PER_BLOCK]
+        quantiles[block] = whole_units(quantiles[block])
     point = np.where(counts[:, None], quantiles[:, :, MEDIAN_INDEX], forecast.point)
     return replace(forecast, point=point, quantiles=quantiles)
 

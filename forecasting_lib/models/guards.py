@@ -11,7 +11,7 @@ period's demand, for every period and every level; of a series whose model faile
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 
 import numpy as np
@@ -23,6 +23,7 @@ from forecasting_lib.models.naive import MovingAverage
 from forecasting_lib.models.tails import Supported, supported, within_reach
 from forecasting_lib.panel import QUANTILE_LEVELS, FloatArray, Forecast, Panel
 from forecasting_lib.quantile_grid import demand_grid
+from forecasting_lib.ragged import Derived, Ragged, joined, lengths_of
 
 IntArray = npt.NDArray[np.int64]
 
@@ -37,6 +38,10 @@ FALLBACK_WINDOWS: Mapping[Grain, int] = {Grain.DAY: 7, Grain.WEEK: 8, Grain.MONT
 
 LARGEST_DEMAND = float(np.finfo(np.float32).max)
 """Models work in single precision; a larger number is not demand and is masked like an infinity."""
+
+
+_SERIES_PER_BLOCK = 1024
+"""Looked at together: 16 MB of histories of five years."""
 
 
 class Reason(StrEnum):
@@ -154,15 +159,13 @@ class _Histories:
     """What the guards know of each of the n series; arrays have shape (n,).
 
     Attributes:
-        cleaned: the histories with infinities masked and negative periods at 0.
-        periods: their lengths.
+        periods: the histories' lengths.
         first_sale: position of the first positive period, -1 where there is none.
         observed: number of observed periods.
         observed_since_sale: number of observed periods from the first positive one on.
         highest: the highest period, in units; 0 where nothing was sold.
     """
 
-    cleaned: tuple[FloatArray, ...]
     periods: IntArray
     first_sale: IntArray
     observed: IntArray
@@ -171,22 +174,28 @@ class _Histories:
 
     @classmethod
     def of(cls, panel: Panel) -> _Histories:
-        periods = np.array([len(h) for h in panel.history], dtype=np.int64)
+        starts = range(0, max(len(panel), 1), _SERIES_PER_BLOCK)
+        blocks = [cls._of_block(panel.history[start : start + _SERIES_PER_BLOCK]) for start in starts]
+        return cls(
+            **{f.name: np.concatenate([getattr(block, f.name) for block in blocks]) for f in fields(cls)}
+        )
+
+    @classmethod
+    def _of_block(cls, histories: Sequence[FloatArray]) -> _Histories:
+        periods = lengths_of(histories)
         ends = np.cumsum(periods)
         starts = ends - periods
-        demand = _masked(panel.history)
-        np.maximum(demand, 0.0, out=demand)
+        demand = _cleaned(np.concatenate([np.empty(0), *histories]))
 
         sales = np.append(np.flatnonzero(demand > 0), len(demand))
         first = sales[np.searchsorted(sales, starts)]
         sold = first < ends
         seen_before = np.append(0, np.cumsum(~np.isnan(demand)))
-        highest = np.zeros(len(panel))
+        highest = np.zeros(len(periods))
         filled = periods > 0
         if filled.any():
             highest[filled] = np.nan_to_num(np.fmax.reduceat(demand, starts[filled]))
         return cls(
-            cleaned=_split(demand, periods),
             periods=periods,
             first_sale=np.where(sold, first - starts, -1),
             observed=seen_before[ends] - seen_before[starts],
@@ -210,21 +219,24 @@ class _Histories:
 
 def _visible(panel: Panel, histories: _Histories, rows: IntArray) -> Panel:
     """The panel a model is shown: these series from their first sale on, covariates without infinities."""
+    periods = histories.periods[rows] - histories.first_sale[rows]
+    row: list[int] = rows.tolist()
+    first: list[int] = histories.first_sale[rows].tolist()
 
-    def since_sale(arrays: Sequence[FloatArray]) -> tuple[FloatArray, ...]:
-        return tuple(arrays[row][histories.first_sale[row] :] for row in rows)
+    def since_sale(arrays: Sequence[FloatArray]) -> Derived:
+        return Derived(periods, lambda i: _masked(arrays[row[i]])[first[i] :])
 
-    def cleaned(arrays: tuple[FloatArray, ...]) -> tuple[FloatArray, ...]:
-        return _split(_masked(arrays), np.array([len(a) for a in arrays], dtype=np.int64))
+    def ahead(arrays: Sequence[FloatArray]) -> Derived:
+        return Derived(lengths_of(arrays)[rows], lambda i: _masked(arrays[row[i]]))
 
     return Panel(
-        series_ids=tuple(panel.series_ids[row] for row in rows),
+        series_ids=tuple(panel.series_ids[i] for i in row),
         as_of_date=panel.as_of_date,
-        history=since_sale(histories.cleaned),
-        past_covariates={k: since_sale(cleaned(v)) for k, v in panel.past_covariates.items()},
-        future_covariates={
-            k: cleaned(tuple(v[row] for row in rows)) for k, v in panel.future_covariates.items()
-        },
+        history=Ragged.of(
+            (_cleaned(panel.history[i])[start:] for i, start in zip(row, first, strict=True)), periods
+        ),
+        past_covariates={name: since_sale(arrays) for name, arrays in panel.past_covariates.items()},
+        future_covariates={name: ahead(arrays) for name, arrays in panel.future_covariates.items()},
         grain=panel.grain,
     )
 
@@ -265,9 +277,11 @@ def _followed_by(panel: Panel, again: Panel) -> Panel:
     return replace(
         panel,
         series_ids=(*panel.series_ids, *(f"{series_id}\0unguarded" for series_id in again.series_ids)),
-        history=(*panel.history, *again.history),
-        past_covariates={k: (*v, *again.past_covariates[k]) for k, v in panel.past_covariates.items()},
-        future_covariates={k: (*v, *again.future_covariates[k]) for k, v in panel.future_covariates.items()},
+        history=joined(panel.history, again.history),
+        past_covariates={k: joined(v, again.past_covariates[k]) for k, v in panel.past_covariates.items()},
+        future_covariates={
+            k: joined(v, again.future_covariates[k]) for k, v in panel.future_covariates.items()
+        },
     )
 
 
@@ -293,13 +307,11 @@ def _all_finite(forecast: Forecast) -> npt.NDArray[np.bool_]:
     return np.asarray(finite.all(axis=1) & np.isfinite(forecast.quantiles).all(axis=(1, 2)))
 
 
-def _masked(arrays: Sequence[FloatArray]) -> FloatArray:
-    """All arrays end to end, with NaN in the place of what single precision cannot hold."""
-    flat = np.concatenate([np.empty(0), *arrays])
-    flat[np.abs(flat) > LARGEST_DEMAND] = np.nan
-    return flat
+def _cleaned(history: FloatArray) -> FloatArray:
+    """A history with infinities masked and negative periods at 0."""
+    return np.maximum(_masked(history), 0.0)
 
 
-def _split(flat: FloatArray, lengths: IntArray) -> tuple[FloatArray, ...]:
-    """The inverse of laying arrays of these lengths end to end."""
-    return tuple(np.split(flat, np.cumsum(lengths)[:-1])) if len(lengths) else ()
+def _masked(numbers: FloatArray) -> FloatArray:
+    """The numbers, with NaN in the place of what single precision cannot hold."""
+    return np.where(np.abs(numbers) > LARGEST_DEMAND, np.nan, numbers)

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from forecasting_lib.grain import Grain
 from forecasting_lib.panel import FloatArray, Forecast, Panel
 from forecasting_lib.quantile_grid import grid_mean
+from forecasting_lib.ragged import Ragged, lengths_of
 
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
@@ -100,7 +101,7 @@ def supported(panel: Panel) -> Supported:
         panel: histories from their first positive period on, without infinities and nothing negative.
     """
     year = YEARS[panel.grain]
-    shown = list(panel.history)
+    smaller: dict[int, FloatArray] = {}
     clipped = np.zeros(len(panel), dtype=np.bool_)
     ceiling = np.full(len(panel), np.inf)
     for i, history in enumerate(panel.history):
@@ -108,11 +109,20 @@ def supported(panel: Panel) -> Supported:
             continue
         events = {name: panel.past_covariates[name][i] for name in EVENTS if name in panel.past_covariates}
         cleaned, clipped[i] = without_unsupported_days(history, events, year)
-        shown[i] = cleaned
+        if clipped[i]:
+            smaller[i] = cleaned
         recent = cleaned[-year.length :]
         if np.count_nonzero(recent > 0) >= SUPPORTING_DAYS:
             ceiling[i] = REACH * np.nanmax(recent)
-    return Supported(replace(panel, history=tuple(shown)), clipped, ceiling)
+    if smaller:
+        panel = replace(
+            panel,
+            history=Ragged.of(
+                (smaller.get(i, history) for i, history in enumerate(panel.history)),
+                lengths_of(panel.history),
+            ),
+        )
+    return Supported(panel, clipped, ceiling)
 
 
 def without_unsupported_days(

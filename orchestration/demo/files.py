@@ -20,6 +20,8 @@ from typing import Literal
 import polars as pl
 
 from forecasting_lib.demo import (
+    MOST_ITEMS,
+    SNAP_DAYS,
     M5Config,
     M5Data,
     RetailerConfig,
@@ -94,6 +96,35 @@ def prepare_m5(settings: Settings, m5_dir: Path | None, today: date, *, shift_da
         if prices is not None:
             shutil.copyfile(prices, draft / "first" / prices.name)
     return True
+
+
+def write_m5(folder: Path, series: int, days: int, last_day: date) -> None:
+    """Write generated sales, calendar and prices of M5's layout, of any size.
+
+    Args:
+        folder: is made.
+        series: items in stores; the last store may have fewer items than the others.
+        days: columns of sales.
+        last_day: of the sales.
+
+    Raises:
+        DemoError: the folder is there already.
+        ValueError: there are too few days.
+    """
+    if folder.exists():
+        raise DemoError(f"{folder} is there already; name a new folder, or remove it first.")
+    states = len(SNAP_DAYS)
+    per_store = min(series, MOST_ITEMS)
+    stores = tuple(
+        f"{list(SNAP_DAYS)[number % states]}_{number // states + 1}"
+        for number in range(-(-series // per_store))
+    )
+    data = generate_m5_layout(M5Config(last_day, days, per_store, stores))
+    kept = data.sales_train_evaluation.head(series)
+    prices = data.sell_prices.join(kept, on=["store_id", "item_id"], how="semi", maintain_order="left")
+    with _complete_or_absent(folder) as draft:
+        for name, frame in M5Data(kept, data.calendar, prices).deliveries().items():
+            frame.write_csv(draft / f"{name}.csv")
 
 
 def deliver(settings: Settings, client_id: str, part: Part) -> list[Path]:

@@ -6,18 +6,19 @@ as of a date: nothing after it leaves the database.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from forecasting_lib.covariates import price_changes
 from forecasting_lib.grain import Grain
 from forecasting_lib.panel import QUANTILE_COLUMNS, FloatArray, Forecast, Panel
 from orchestration.errors import UserError
 from orchestration.landing.known_files import newest_delivery
-from orchestration.warehouse.bulk import read_frame, render
+from orchestration.warehouse.bulk import read_frame, render, snapshot
 from orchestration.warehouse.server import Warehouse
 
 SERIES_COLUMNS = ("item_id", "location_id")
@@ -39,6 +40,8 @@ class DemandHistory:
         input_watermark: highest file_id among the deliveries that were visible; None without any.
         shut_ahead: (n, horizon), the periods in which a series cannot sell: its location is expected to be
             closed, or its item has left as planned. None where nobody asked.
+        prices: ``series_id, date, unit_price``, one row per series and period of a new price. None where
+            nobody asked.
     """
 
     panel: Panel
@@ -46,6 +49,7 @@ class DemandHistory:
     ended: pl.DataFrame
     input_watermark: int | None
     shut_ahead: npt.NDArray[np.bool_] | None = None
+    prices: pl.DataFrame | None = None
 
 
 def demand_grain(warehouse: Warehouse, client_id: str) -> Grain:
@@ -67,55 +71,84 @@ def last_demand_day(warehouse: Warehouse, client_id: str) -> date | None:
     return day if isinstance(day, date) else None
 
 
-def read_history(warehouse: Warehouse, client_id: str, as_of_date: date) -> DemandHistory:
+def read_history(
+    warehouse: Warehouse, client_id: str, as_of_date: date, *, prices: bool = False
+) -> DemandHistory:
     """Read the histories of all series that were listed by the as-of date.
+
+    The demand comes in parts and is never there as one frame.
+
+    Args:
+        warehouse: where to read.
+        client_id: whose.
+        as_of_date: nothing after it is read.
+        prices: whether to read the prices of days, too.
 
     Raises:
         ValueError: no period of the client's grain ends on the as-of date.
     """
     grain = demand_grain(warehouse, client_id)
-    listed = read_frame(
-        warehouse,
-        render(
-            """
-            select
-                series.item_id,
-                series.location_id,
-                coalesce(item.end_date <= {as_of}::date, false) as has_ended
-            from analytics.dim_series as series
-            left join analytics.dim_item as item
-                on item.client_id = series.client_id and item.item_id = series.item_id
-            where series.client_id = {c} and series.listed_date <= {as_of}::date
-            order by series.item_id collate "C", series.location_id collate "C"
-            """,
-            c=client_id,
-            as_of=as_of_date,
-        ),
-    )
-    keys = with_series_ids(listed.filter(~pl.col("has_ended")).select(SERIES_COLUMNS))
-    demand = read_frame(
-        warehouse,
-        render(
-            """
-            select item_id, location_id, date, case when not is_masked then demand_qty::float8 end as target
-            from analytics.ts_demand
-            where client_id = {c} and date <= {as_of}::date
-            """,
-            c=client_id,
-            as_of=as_of_date,
-        ),
-    )
-    sold = Panel.from_frame(
-        demand.join(keys, on=SERIES_COLUMNS).select("series_id", "date", "target"), as_of_date, grain=grain
-    )
+    prices = prices and grain is Grain.DAY
+    values = {"c": client_id, "as_of": as_of_date}
+    with snapshot(warehouse) as seen:
+        listed = seen.frame(
+            render(f'{_LISTED} order by series.item_id collate "C", series.location_id collate "C"', **values)
+        )
+        keys = with_series_ids(listed.filter(~pl.col("has_ended")).select(SERIES_COLUMNS))
+        panel = Panel.from_parts(
+            seen.parts(render(_DEMAND_AND_PRICES if prices else _DEMAND, **values)),
+            keys["series_id"].to_list(),
+            as_of_date,
+            covariates=("unit_price",) if prices else (),
+            grain=grain,
+        )
     with warehouse.transaction() as connection:
         input_watermark = newest_delivery(connection, client_id)
     return DemandHistory(
-        panel=_with_unsold(sold, keys["series_id"].to_list()),
+        panel=replace(panel, past_covariates={}),
         keys=keys,
         ended=listed.filter("has_ended").select(SERIES_COLUMNS),
         input_watermark=input_watermark,
+        prices=price_changes(panel, panel.past_covariates["unit_price"]) if prices else None,
     )
+
+
+_LISTED = """
+    select
+        series.item_id,
+        series.location_id,
+        coalesce(item.end_date <= {as_of}::date, false) as has_ended
+    from analytics.dim_series as series
+    left join analytics.dim_item as item
+        on item.client_id = series.client_id and item.item_id = series.item_id
+    where series.client_id = {c} and series.listed_date <= {as_of}::date
+"""
+
+_DEMAND = f"""
+    with listed as ({_LISTED}),
+
+    numbered as (
+        select
+            item_id,
+            location_id,
+            (row_number() over (order by item_id collate "C", location_id collate "C") - 1)::int4
+            as series_number
+        from listed
+        where not has_ended
+    )
+
+    select
+        numbered.series_number,
+        demand.date,
+        case when not demand.is_masked then demand.demand_qty::float8 end as target
+    from analytics.ts_demand as demand
+    inner join numbered
+        on demand.item_id = numbered.item_id and demand.location_id = numbered.location_id
+    where demand.client_id = {{c}} and demand.date <= {{as_of}}::date
+"""
+"""The demand of the series in use, each under its number: their names would be most of what is sent."""
+
+_DEMAND_AND_PRICES = _DEMAND.replace("as target", "as target, demand.unit_price::float8 as unit_price")
 
 
 def current_champion(warehouse: Warehouse, client_id: str, as_of_date: date) -> tuple[str, str] | None:
@@ -153,13 +186,12 @@ def read_forecast(
             select item_id, location_id, date, lag_days, point_qty, mean_qty, {", ".join(QUANTILE_COLUMNS)}
             from analytics.forecast_results
             where client_id = {{c}} and run_id = {{run}}::uuid and model = {{model}}
-            order by item_id collate "C", location_id collate "C", date
             """,
             c=client_id,
             run=run_id,
             model=model,
         ),
-    )
+    ).sort(*SERIES_COLUMNS, "date")
     runs = read_frame(
         warehouse,
         render(
@@ -204,16 +236,4 @@ def with_series_ids(keys: pl.DataFrame) -> pl.DataFrame:
     """Number the series: identifiers that sort like the rows, whatever characters an item id holds."""
     return keys.with_row_index("series_number").select(
         pl.col("series_number").cast(pl.String).str.zfill(8).alias("series_id"), *SERIES_COLUMNS
-    )
-
-
-def _with_unsold(panel: Panel, series_ids: list[str]) -> Panel:
-    """The panel of all listed series: those that never sold have an empty history."""
-    position = {series_id: i for i, series_id in enumerate(panel.series_ids)}
-    nothing = np.empty(0)
-    return Panel(
-        series_ids=tuple(series_ids),
-        as_of_date=panel.as_of_date,
-        history=tuple(panel.history[position[s]] if s in position else nothing for s in series_ids),
-        grain=panel.grain,
     )

@@ -37,7 +37,7 @@ def history_as_known(
     Args:
         warehouse: where to read.
         client_id: whose.
-        history: demand up to the as-of date.
+        history: demand up to the as-of date, for covariates with its prices.
         horizon: periods ahead.
         covariates: whether to read them too; without, only the days on which a series cannot sell.
 
@@ -59,15 +59,17 @@ def history_as_known(
     closed = closed_ahead(calendar, locations, as_of_date, horizon)
     panel = history.panel
     if covariates:
-        facts = _read_facts(warehouse, client_id, history.keys, as_of_date, calendar)
+        facts = _read_facts(warehouse, client_id, history, calendar)
         panel = with_covariates(panel, locations, facts, horizon)
     return replace(history, panel=panel, shut_ahead=closed | gone)
 
 
 def _read_facts(
-    warehouse: Warehouse, client_id: str, keys: pl.DataFrame, as_of_date: date, calendar: pl.DataFrame
+    warehouse: Warehouse, client_id: str, history: DemandHistory, calendar: pl.DataFrame
 ) -> Facts:
-    """The calendar beside the promotions and prices of these series, as known on a day."""
+    """The calendar beside the promotions and prices of these series, as known on the history's last day."""
+    if history.prices is None:
+        raise ValueError("the history was read without prices; read them with it")
     promotions = read_frame(
         warehouse,
         render(
@@ -83,34 +85,13 @@ def _read_facts(
             group by item_id, location_id, date
             """,
             c=client_id,
-            as_of=as_of_date,
-        ),
-    )
-    prices = read_frame(
-        warehouse,
-        render(
-            """
-            select item_id, location_id, date, unit_price::float8 as unit_price
-            from (
-                select
-                    item_id,
-                    location_id,
-                    date,
-                    unit_price,
-                    lag(unit_price) over (partition by item_id, location_id order by date) as price_before
-                from analytics.ts_demand_daily
-                where client_id = {c} and date <= {as_of}::date
-            ) as priced
-            where unit_price is distinct from price_before and unit_price is not null
-            """,
-            c=client_id,
-            as_of=as_of_date,
+            as_of=history.panel.as_of_date,
         ),
     )
     return Facts(
         calendar=calendar,
-        promotions=_of_series(promotions, keys),
-        prices=_of_series(prices, keys),
+        promotions=_of_series(promotions, history.keys),
+        prices=history.prices,
     )
 
 

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from string import Template
 
 import dagster as dg
+import yaml
 from sqlalchemy import make_url
 
 from orchestration.clients import registered_ids, sync_partitions
+from orchestration.running.launchers import launcher_section
 from orchestration.settings import Settings, dagster_environment
 from orchestration.warehouse.server import Warehouse
 
@@ -28,10 +31,13 @@ _RULES = Path(__file__).with_name("dagster.yaml")
 
 
 def render_instance_config(settings: Settings, warehouse: Warehouse) -> str:
-    """The text of ``dagster.yaml``.
+    """The text of ``dagster.yaml``: the storage, the rules, and the engine for runs where one is chosen.
 
     A URL with a password is named by its variable instead of written out: Dagster passes this
     configuration to its child processes as an argument, where any user of the machine could read it.
+
+    Raises:
+        LauncherError: the engine cannot be used as it is.
     """
     url = warehouse.instance_storage_url
     has_password = bool(make_url(url).password)
@@ -41,21 +47,28 @@ def render_instance_config(settings: Settings, warehouse: Warehouse) -> str:
         artifacts_dir=json.dumps(str(home / "storage")),
         compute_logs_dir=json.dumps(str(home / "compute_logs")),
     )
-    return storage + _RULES.read_text()
+    rules = yaml.safe_load(_RULES.read_text())
+    rules["concurrency"]["runs"]["max_concurrent_runs"] = settings.runs_at_once
+    return storage + yaml.safe_dump({**rules, **launcher_section(settings)}, sort_keys=False)
 
 
 def write_instance_config(settings: Settings, warehouse: Warehouse) -> bool:
-    """Bring ``dagster.yaml`` up to date, readable by its owner only; False where it was."""
+    """Bring ``dagster.yaml`` up to date, readable by its owner only; False where it was.
+
+    Raises:
+        LauncherError: the engine for runs cannot be used as it is.
+    """
     path = settings.dagster_home / "dagster.yaml"
     content = render_instance_config(settings, warehouse)
     if path.exists() and path.read_bytes() == content.encode():
         return False
     settings.made_home()
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".yaml.part")
-    draft.touch(mode=0o600)
-    draft.write_text(content)
-    draft.replace(path)
+    # a name of its own: processes on several machines may share the folder and begin at once
+    number, draft = tempfile.mkstemp(dir=settings.dagster_home, prefix="dagster.yaml.")
+    os.close(number)
+    Path(draft).write_text(content)
+    Path(draft).replace(path)
     return True
 
 

@@ -40,8 +40,15 @@ def guarded_ui(context: WorkspaceProcessContext, port: int, names: Iterable[str]
     return Guard(create_app_from_workspace_process_context(context), allowed_hosts(port, names))
 
 
-def main(port: int, workspace: Path) -> None:
-    """Serve the UI on the loopback until the process is interrupted."""
+def main(port: int, workspace: Path, host: str = HOST) -> None:
+    """Serve the UI until the process is interrupted.
+
+    Args:
+        port: of the UI.
+        workspace: the file that says where the definitions are served.
+        host: address to listen at: another than the loopback's where a proxy on another machine, or in
+            another container, is all that reaches it.
+    """
     names = load_settings().ui_hosts
     target = WorkspaceFileTarget([str(workspace)])
     with DagsterInstance.get() as instance:
@@ -49,7 +56,7 @@ def main(port: int, workspace: Path) -> None:
         with WorkspaceProcessContext(instance, target, version=__version__) as context:
             uvicorn.run(
                 guarded_ui(context, port, names),
-                host=HOST,
+                host=host,
                 port=port,
                 log_level="warning",
                 timeout_graceful_shutdown=_GOODBYE_SECONDS,
@@ -57,4 +64,4 @@ def main(port: int, workspace: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), Path(sys.argv[2]))
+    main(int(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:4])

@@ -117,7 +117,7 @@ def read_held_out(warehouse: Warehouse, client: Client, cut: date | None) -> Hel
     ahead = (last - cut).days
     if ahead < 1:
         raise FinetuneError(f"No day lies after the cut {cut}: demand is known up to {last}.")
-    known = read_history(warehouse, client.client_id, cut)
+    known = read_history(warehouse, client.client_id, cut, prices=True)
     known = history_as_known(warehouse, client.client_id, known, horizon, covariates=True)
     whole = read_history(warehouse, client.client_id, last)
     position = {key: row for row, key in enumerate(whole.keys.select(SERIES_COLUMNS).iter_rows())}

@@ -12,7 +12,14 @@ import dagster as dg
 from forecasting_lib.panel import Forecast
 from orchestration.clients import CLIENT_PARTITIONS, get_client
 from orchestration.foreign_text import markdown
-from orchestration.reading.histories import DemandHistory, current_champion, read_forecast, read_history
+from orchestration.reading.handed_on import hand_on
+from orchestration.reading.histories import (
+    DemandHistory,
+    current_champion,
+    demand_grain,
+    read_forecast,
+    read_history,
+)
 from orchestration.reading.known_facts import history_as_known
 from orchestration.resources import DATABASE_RETRIES, Installation
 from orchestration.stages.as_of import AsOf, chosen_as_of
@@ -21,6 +28,7 @@ from orchestration.stages.forecast_runs import ForecastRun, digest_of_inputs, pu
 from orchestration.stages.model_plans import PlannedModel, plan_models, run_models
 from orchestration.stages.pictures import picture_or_why_not
 from orchestration.stages.publishing import standing_run
+from orchestration.stages.ray_workers import workers_for
 from orchestration.table_assets import table_key, table_spec
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import analytics
@@ -60,15 +68,12 @@ def forecasts(
     warehouse = installation.warehouse
     client = get_client(warehouse, context.partition_key)
     as_of_date = chosen_as_of(warehouse, client.client_id, config.as_of_date)
-    seen = read_history(warehouse, client.client_id, as_of_date)
-    grain = seen.panel.grain
+    grain = demand_grain(warehouse, client.client_id)
     plans = plan_models(client, installation.settings, grain)
+    covariates = any(plan.uses_covariates for plan in plans)
+    seen = read_history(warehouse, client.client_id, as_of_date, prices=covariates)
     history = history_as_known(
-        warehouse,
-        client.client_id,
-        seen,
-        client.horizon(grain),
-        covariates=any(plan.uses_covariates for plan in plans),
+        warehouse, client.client_id, seen, client.horizon(grain), covariates=covariates
     )
     digest = digest_of_inputs(client, history, plans)
     standing = standing_run(warehouse, analytics.forecast_runs, client.client_id, as_of_date, digest)
@@ -76,7 +81,8 @@ def forecasts(
         context.log.info(f"Run {standing} was made from the same inputs; it stands.")
         yield from _report_standing(warehouse, client.client_id, history, plans, standing)
         return
-    outcomes = run_models(history, client, plans, context.log.info)
+    workers = workers_for(installation.settings, len(history.panel), context.log.warning)
+    outcomes = run_models(history, client, plans, context.log.info, workers)
     run = ForecastRun(client, history, outcomes, digest, context.run.run_id)
     problems = run_problems(run)
     yield dg.AssetCheckResult(
@@ -88,6 +94,8 @@ def forecasts(
     if problems:
         raise dg.Failure(f"Nothing was published: {problems}", allow_retries=False)
     publish(warehouse, run)
+    if (lead := run.champion) is not None and lead.forecast is not None:
+        hand_on((run.run_id, lead.model), lead.forecast, history)
     yield from _report(run)
 
 
@@ -135,6 +143,7 @@ def _report_standing(
     champion = current_champion(warehouse, client_id, history.panel.as_of_date)
     assert champion is not None, "a standing run has a leading model"
     forecast, _ = read_forecast(warehouse, client_id, *champion)
+    hand_on(champion, forecast, history)
     unchanged = {
         "run_id": run_id,
         "champion": champion[1],

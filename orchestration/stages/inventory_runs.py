@@ -19,6 +19,7 @@ from psycopg.types.json import Jsonb
 from forecasting_lib.inventory import Flag, InventoryPlan, InventoryPolicy, demand_profile
 from forecasting_lib.panel import Forecast
 from orchestration.clients import Client
+from orchestration.reading.handed_on import taken_over
 from orchestration.reading.histories import SERIES_COLUMNS, read_forecast, read_history
 from orchestration.reading.supply import DecisionsRead, read_supply
 from orchestration.stages.plan_changes import compared, lines_before
@@ -75,9 +76,14 @@ class InventoryInputs:
 
 
 def read_inputs(warehouse: Warehouse, client: Client, champion: tuple[str, str]) -> InventoryInputs:
-    """Read what a plan needs, as of the forecast's date."""
-    forecast, keys = read_forecast(warehouse, client.client_id, *champion)
-    history = read_history(warehouse, client.client_id, forecast.as_of_date)
+    """Read what a plan needs, as of the forecast's date, but for what the forecast stage has read."""
+    published = taken_over(champion)
+    if published is None:
+        forecast, keys = read_forecast(warehouse, client.client_id, *champion)
+        history = read_history(warehouse, client.client_id, forecast.as_of_date)
+    else:
+        forecast, history = published.forecast, published.history
+        keys = history.keys
     supply = read_supply(warehouse, client, keys, forecast.as_of_date, forecast.grain)
     profile = (
         demand_profile(history.panel, forecast.horizon)

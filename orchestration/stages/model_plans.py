@@ -17,6 +17,7 @@ from forecasting_lib.models.guards import guarded_predict
 from forecasting_lib.models.interface import Forecaster
 from forecasting_lib.models.registry import create_model, model_entry, unfit_because
 from forecasting_lib.models.weights import ResolvedWeights, WeightsUnavailable
+from forecasting_lib.models.workers import THIS_PROCESS, Workers
 from forecasting_lib.panel import Forecast, Panel
 from orchestration.clients import Client
 from orchestration.reading.histories import DemandHistory
@@ -96,9 +97,13 @@ def _plan(client: Client, settings: Settings, model: str, grain: Grain) -> Plann
 
 
 def run_models(
-    history: DemandHistory, client: Client, plans: Sequence[PlannedModel], log: Callable[[str], None]
+    history: DemandHistory,
+    client: Client,
+    plans: Sequence[PlannedModel],
+    log: Callable[[str], None],
+    workers: Workers = THIS_PROCESS,
 ) -> list[ModelOutcome]:
-    """Ask every planned model that can run."""
+    """Ask every planned model that can run; one with weights is answered by the workers."""
     outcomes = []
     grain, horizon = history.panel.grain, client.horizon(history.panel.grain)
     for plan in plans:
@@ -106,7 +111,7 @@ def run_models(
             log(f"{plan.model} is skipped: {plan.skipped_because}")
             outcomes.append(ModelOutcome(plan))
             continue
-        options = {"progress": _progress(plan.model, log)} if plan.weights else {}
+        options = {"progress": _progress(plan.model, log), "workers": workers} if plan.weights else {}
         started = time.monotonic()
         forecast = guarded_predict(plan.forecaster(**options), panel_for(plan, history.panel), horizon)
         if history.shut_ahead is not None:

@@ -51,7 +51,7 @@ def forecast_picture(panel: Panel, forecast: Forecast, titles: dict[str, str], *
     """
     from matplotlib.figure import Figure
 
-    busiest = np.argsort(-forecast.mean.sum(axis=1), kind="stable")[:count]
+    busiest = np.argsort(-forecast.mean.sum(axis=1), kind="stable")[:count].tolist()
     figure = Figure(figsize=(9, 2.1 * max(len(busiest), 1)), layout="constrained")
     for place, row in enumerate(busiest, start=1):
         axes = figure.add_subplot(len(busiest), 1, place)

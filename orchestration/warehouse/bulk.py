@@ -9,7 +9,10 @@ by one ``insert ... select``, which is also where keys are resolved.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any, LiteralString
 
 import polars as pl
@@ -48,6 +51,38 @@ def read_frame(place: Place, query: str) -> pl.DataFrame:
         return pl.read_database_uri(query, place.pipeline_url, engine="adbc")
     with place.cursor() as cursor:
         return fetched(cursor.execute(query.encode()))
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Results of several queries as of one moment, whatever is written meanwhile.
+
+    Attributes:
+        cursor: of an ADBC connection within a transaction.
+    """
+
+    cursor: Any
+
+    def frame(self, query: str) -> pl.DataFrame:
+        """The result of a query as a frame; the query as for :func:`read_frame`."""
+        self.cursor.execute(query)
+        return pl.DataFrame(self.cursor.fetch_arrow())
+
+    def parts(self, query: str) -> Iterator[pl.DataFrame]:
+        """The result of a query as the server sends it, some megabytes at a time."""
+        self.cursor.execute(query)
+        for batch in self.cursor.fetch_record_batch():
+            yield pl.DataFrame(batch)
+
+
+@contextmanager
+def snapshot(warehouse: Warehouse) -> Iterator[Snapshot]:
+    """Read as the pipeline's role, everything as of the moment of the first query."""
+    from adbc_driver_postgresql import dbapi
+
+    with dbapi.connect(warehouse.pipeline_url) as connection, connection.cursor() as cursor:
+        cursor.execute("set transaction isolation level repeatable read, read only")
+        yield Snapshot(cursor)
 
 
 def fetched(cursor: psycopg.Cursor[Any]) -> pl.DataFrame:
@@ -119,12 +154,22 @@ def append_to_temporary(connection: psycopg.Connection[Any], name: str, frame: p
 
 def copy_into(connection: psycopg.Connection[Any], table: sql.Identifier, frame: pl.DataFrame) -> None:
     """COPY a frame into a table without row-level security."""
+    _copy(connection, table, frame.columns, [frame])
+
+
+def _copy(
+    connection: psycopg.Connection[Any],
+    table: sql.Identifier,
+    columns: Sequence[str],
+    frames: Iterable[pl.DataFrame],
+) -> None:
     statement = sql.SQL("copy {} ({}) from stdin (format csv)").format(
-        table, sql.SQL(", ").join(map(sql.Identifier, frame.columns))
+        table, sql.SQL(", ").join(map(sql.Identifier, columns))
     )
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for chunk in _csv_chunks(frame):
-            copy.write(chunk)
+        for frame in frames:
+            for chunk in _csv_chunks(frame):
+                copy.write(chunk)
 
 
 def insert_frame(connection: psycopg.Connection[Any], table: str, frame: pl.DataFrame) -> int:
@@ -135,14 +180,37 @@ def insert_frame(connection: psycopg.Connection[Any], table: str, frame: pl.Data
         table: schema-qualified name.
         frame: its columns are a subset of the table's.
     """
-    if frame.is_empty():
+    return insert_frames(connection, table, [frame])
+
+
+def insert_frames(
+    connection: psycopg.Connection[Any],
+    table: str,
+    frames: Iterable[pl.DataFrame],
+    same: Mapping[str, object] | None = None,
+) -> int:
+    """Append frames to a tenant table, each written before the next is asked for; returns the rows written.
+
+    Args:
+        connection: inside a transaction, which everything is in.
+        table: schema-qualified name.
+        frames: all with the same columns, a subset of the table's.
+        same: columns that have one value in every row, with it.
+    """
+    filled = (frame for frame in frames if not frame.is_empty())
+    first = next(filled, None)
+    if first is None:
         return 0
     temporary = f"load_{table.replace('.', '_')}"
-    copy_to_temporary(connection, temporary, table, frame)
-    columns = sql.SQL(", ").join(map(sql.Identifier, frame.columns))
+    create_temporary(connection, temporary, table, first.columns)
+    _copy(connection, sql.Identifier(temporary), first.columns, chain([first], filled))
+    same = same or {}
     written = connection.execute(
         sql.SQL("insert into {} ({}) select {} from {}").format(
-            sql.Identifier(*table.split(".")), columns, columns, sql.Identifier(temporary)
+            sql.Identifier(*table.split(".")),
+            sql.SQL(", ").join(map(sql.Identifier, [*same, *first.columns])),
+            sql.SQL(", ").join([*map(sql.Literal, same.values()), *map(sql.Identifier, first.columns)]),
+            sql.Identifier(temporary),
         )
     ).rowcount
     connection.execute(sql.SQL("drop table {}").format(sql.Identifier(temporary)))

@@ -100,6 +100,52 @@ def _forecast(weights: Path, series: int, days: int, covariates: int, rounds: in
 
 
 @app.command()
+def workers(
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data", help="Directory with a sales_train*.csv of M5's layout, else made up.", file_okay=False
+        ),
+    ] = None,
+    weights: Annotated[
+        Path, typer.Option("--weights", help="Directory; without it the bundled model.")
+    ] = BUNDLED_WEIGHTS,
+    count: Annotated[int, typer.Option("--workers", min=1)] = 2,
+    threads: Annotated[
+        int | None,
+        typer.Option("--threads", min=1, help="Of this process, a worker has one; without it torch's."),
+    ] = None,
+    max_series: Annotated[int | None, typer.Option("--max-series", min=8)] = None,
+    rounds: Annotated[int, typer.Option("--rounds", min=1)] = 3,
+) -> None:
+    """One client's forecast in one process and by Ray workers on this machine; needs the extra 'ray'."""
+    import torch
+
+    from tests.bench import workers as bench
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    panel = (
+        read_m5(data, max_series=max_series).panel if data else forecasting.panel_of(max_series or 3_049, 419)
+    )
+    out.print(f"{len(panel)} series, {count} workers of a thread, {torch.get_num_threads()} in one process")
+    table = Table(
+        *("seconds in one process", "by the workers", "times", "their start", "same to the bit", "lost"),
+        box=SIMPLE_HEAD,
+    )
+    for one in bench.measure(Chronos2(weights, device="cpu"), panel, count, rounds):
+        table.add_row(
+            f"{one.alone_seconds:.1f}",
+            f"{one.shared_seconds:.1f}",
+            f"{one.alone_seconds / one.shared_seconds:.2f}",
+            f"{one.start_seconds:.1f}",
+            "yes" if one.is_same else "no",
+            str(one.lost),
+        )
+    out.print(table)
+
+
+@app.command()
 def outliers(
     data: Annotated[
         Path,
@@ -176,9 +222,9 @@ def landing(
         Path | None,
         typer.Option("--data", help="Folder with M5's sales and calendar; else they are generated."),
     ] = None,
-    stores: Annotated[
-        int, typer.Option("--stores", min=1, help="Of 610 items; five are as large as one of M5's.")
-    ] = 5,
+    series: Annotated[
+        int, typer.Option("--series", min=1, help="M5 has 30490, one of its stores 3049.")
+    ] = 3_049,
     days: Annotated[int, typer.Option("--days", min=56)] = 437,
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="The one in the middle counts.")] = 3,
 ) -> None:
@@ -186,7 +232,7 @@ def landing(
     from tests.bench import landing as bench
 
     with err.status("starting PostgreSQL") as status:
-        found = bench.measure_m5(data, stores, days, rounds, status.update)
+        found = bench.measure_m5(data, series, days, rounds, status.update)
         if lines:
             found += bench.measure_invoices(lines, rounds, status.update)
     table = Table(
@@ -204,6 +250,105 @@ def landing(
         )
     out.print(table)
     out.print("The bar of a first delivery is 1.6 times.")
+
+
+_DATA = Annotated[
+    Path | None, typer.Option("--data", help="Folder with M5's sales and calendar; else they are generated.")
+]
+_STORES = Annotated[
+    int, typer.Option("--stores", min=1, help="Of 610 items; five are as large as one of M5's.")
+]
+_DAYS = Annotated[int, typer.Option("--days", min=120)]
+_ROUNDS = Annotated[int, typer.Option("--rounds", min=1, help="The one with the middle ratio counts.")]
+
+
+@app.command()
+def forecasts(
+    data: _DATA = None,
+    stores: _STORES = 5,
+    days: _DAYS = 437,
+    rounds: _ROUNDS = 3,
+    models: Annotated[str, typer.Option("--models", help="The client's policy, by comma.")] = "chronos2",
+) -> None:
+    """The forecast stage beside reading the demand, bare forward passes and one COPY of its rows."""
+    _planning("forecasts", models.split(","), data, stores, days, rounds)
+    out.print("The bar is 1.25 times.")
+
+
+@app.command()
+def inventory(
+    data: _DATA = None,
+    stores: _STORES = 5,
+    days: _DAYS = 437,
+    rounds: _ROUNDS = 3,
+    alone: Annotated[
+        bool, typer.Option("--alone", help="As inventory_only runs it, not behind a forecast.")
+    ] = False,
+) -> None:
+    """The inventory stage beside reading the demand, the engine alone and one COPY of its rows."""
+    stage = "inventory" if alone else "inventory-in-a-run"
+    _planning(stage, ["ma7"], data, stores, days, rounds)
+    out.print("The bar is 2 times.")
+
+
+def _planning(stage: str, models: list[str], data: Path | None, stores: int, days: int, rounds: int) -> None:
+    from tests.bench import planning as bench
+
+    # not a live display: runs send what is printed to their log
+    found = bench.measure(stage, models, data, stores, days, rounds, err.print)
+    middle, *_ = found.rounds
+    out.print(f"{found.series:,} series, {found.rows:,} rows of demand, {stage} with {', '.join(models)}")
+    table = Table("", *middle.floor, "processor seconds", "peak MiB", "MiB written", box=SIMPLE_HEAD)
+    table.add_row(
+        stage,
+        *[""] * len(middle.floor),
+        f"{middle.own:.2f} + {middle.server:.2f}",
+        f"{middle.peak_bytes / 2**20:,.0f}, {middle.before_bytes / 2**20:,.0f} before it",
+        f"{middle.written_bytes / 2**20:,.0f}",
+    )
+    parts = [f"{seconds:.2f}" for seconds in middle.floor.values()]
+    table.add_row("floor", *parts, f"{sum(middle.floor.values()):.2f}", "", "")
+    out.print(table)
+    ratios = ", ".join(f"{one.times:.2f}" for one in found.rounds)
+    out.print(f"{middle.times:.2f} times the floor; all rounds: {ratios}")
+
+
+@app.command()
+def demand(
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Folder with M5's sales and calendar; else they are generated."),
+    ] = None,
+    series: Annotated[
+        int, typer.Option("--series", min=1, help="M5 has 30490, one of its stores 3049.")
+    ] = 3_049,
+    days: Annotated[int, typer.Option("--days", min=56)] = 437,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="The one in the middle counts.")] = 3,
+) -> None:
+    """Demand of a first delivery and of a day more, beside reading the same rows and writing them."""
+    from tests.bench import demand as bench
+
+    with err.status("starting PostgreSQL") as status:
+        first, day = bench.measure(data, series, days, rounds, status.update)
+    table = Table(
+        *("", "rows", "seconds", "processor, own and server", "floor", "times", "landing"), box=SIMPLE_HEAD
+    )
+    for one in (first, day):
+        table.add_row(
+            one.what,
+            f"{one.rows:,}",
+            f"{one.demand.wall:.2f}",
+            f"{one.demand.own:.2f} + {one.demand.server:.2f}",
+            f"{one.floor.processor:.2f}",
+            f"{one.times:.1f}",
+            f"{one.landing.processor:.2f}",
+        )
+    out.print(table)
+    out.print("The bar of a first delivery is 2.5 times.")
+    share = day.processor / first.processor
+    out.print(
+        f"Landing and demand of a day more take {share:.1%} of the first's; the bar is 5 %, with scores."
+    )
 
 
 @app.command()

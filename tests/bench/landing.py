@@ -1,34 +1,26 @@
 """Files into staging, beside reading the same files and one COPY into a table without an index.
 
-Belongs here: a shop's invoice lines in the shape of UCI's "Online Retail", stores in M5's layout, the loads,
-and their floors. Does not belong here: the stages behind it (``stages``), reading the processor time
-(``processor_time``).
+Belongs here: a shop's invoice lines in the shape of UCI's "Online Retail", the loads, and their floors. Does
+not belong here: files of M5's layout (``m5_files``), the stages behind it (``demand``, ``stages``), reading
+the processor time (``processor_time``).
 """
 
 from __future__ import annotations
 
 import io
-import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-import psutil
 
-from forecasting_lib.demo import M5Config, generate_m5_layout
-from orchestration.clients import Client, add_client, validated
-from orchestration.settings import load_settings
-from orchestration.stages.dbt import build_views
-from orchestration.stages.ingestion import ingest_files
-from orchestration.warehouse.embedded import start_embedded, throw_away_folder
-from orchestration.warehouse.migrate import migrate
-from orchestration.warehouse.server import Warehouse, locate_warehouse
-from tests.bench.processor_time import Cost, cost_of, server_of
+from orchestration.clients import add_client, validated
+from orchestration.warehouse.server import Warehouse
+from tests.bench.installation import Installation, land, thrown_away
+from tests.bench.m5_files import m5_files, m5_rows
+from tests.bench.processor_time import Cost, cost_of
 
 COLUMNS = {
     "date": "InvoiceDate",
@@ -38,11 +30,6 @@ COLUMNS = {
     "order_id": "InvoiceNo",
     "location_id": "Country",
 }
-M5_ITEMS = 610
-"""Items of a generated store; five such stores have the series of one of M5's."""
-
-LAST_DAY = date(2016, 5, 22)
-
 _SLICE_ROWS = 200_000
 
 
@@ -100,7 +87,8 @@ def measure_invoices(lines: int, rounds: int, report: Callable[[str], None]) -> 
         rounds: of which the one with the middle ratio counts.
         report: told what is going on.
     """
-    with _installation(report) as (home, warehouse, server):
+    with thrown_away(report) as installation:
+        home, warehouse = installation.home, installation.warehouse
         report("making files")
         frame = invoice_lines(lines)
         first, again = home / "sales_1.csv", home / "sales_2.csv"
@@ -111,55 +99,37 @@ def measure_invoices(lines: int, rounds: int, report: Callable[[str], None]) -> 
             ("the same again and a line", lines + 1, [again], partial(_copy_invoices, warehouse, again)),
         ]
         till = {"till": {"kind": "sales", "columns": COLUMNS, "lines": "transactions"}}
-        return _measure(warehouse, server, cases, till, rounds, report)
+        return _measure(installation, cases, till, rounds, report)
 
 
 def measure_m5(
-    data: Path | None, stores: int, days: int, rounds: int, report: Callable[[str], None]
+    data: Path | None, series: int, days: int, rounds: int, report: Callable[[str], None]
 ) -> list[Landing]:
     """Load files of M5's layout as a client's first delivery, and sales of one day more as its second.
 
     Args:
         data: folder with a ``sales_train*`` of M5, as CSV or compressed by gzip, and its ``calendar.csv``;
             None generates them.
-        stores: to generate, of ``M5_ITEMS`` items each.
+        series: to generate.
         days: to generate.
         rounds: of which the one with the middle ratio counts.
         report: told what is going on.
     """
-    with _installation(report) as (home, warehouse, server):
+    with thrown_away(report) as installation:
+        warehouse = installation.warehouse
         report("making files")
-        if data is None:
-            data = home / "m5"
-            data.mkdir()
-            config = M5Config(LAST_DAY, days, M5_ITEMS, tuple(f"CA_{n + 1}" for n in range(stores)))
-            for name, frame in generate_m5_layout(config).deliveries().items():
-                frame.write_csv(data / f"{name}.csv")
-        sales, calendar, day = next(data.glob("sales_train*")), data / "calendar.csv", home / "sales_day.csv"
-        of_last = m5_rows(sales, calendar).filter(pl.col("date") == pl.col("date").max())
-        of_last.with_columns(pl.col("date") + timedelta(days=1)).write_csv(day)
-        rows = m5_rows(sales, calendar).height
+        files = m5_files(installation.home, data, series, days)
+        floor = partial(_copy_m5, warehouse, files.sales, files.calendar)
+        [day] = files.day
         cases: list[Case] = [
-            ("M5, first delivery", rows, [calendar, sales], partial(_copy_m5, warehouse, sales, calendar)),
-            ("M5, a day more", of_last.height, [day], partial(_copy_day, warehouse, day)),
+            ("M5, first delivery", m5_rows(files.sales, files.calendar).height, files.first, floor),
+            ("M5, a day more", pl.read_csv(day).height, files.day, partial(_copy_day, warehouse, day)),
         ]
-        return _measure(warehouse, server, cases, {}, rounds, report)
-
-
-@contextmanager
-def _installation(report: Callable[[str], None]) -> Iterator[tuple[Path, Warehouse, psutil.Process]]:
-    """A folder, a warehouse with its tables on a server of its own, and that server's process."""
-    with throw_away_folder() as home:
-        os.environ.update({"DATABASE_URL": start_embedded(home / "postgres"), "FORECASTER_HOME": str(home)})
-        warehouse = locate_warehouse(load_settings())
-        report("making tables")
-        migrate(warehouse, lambda: build_views(warehouse))
-        yield home, warehouse, server_of(home)
+        return _measure(installation, cases, {}, rounds, report)
 
 
 def _measure(
-    warehouse: Warehouse,
-    server: psutil.Process,
+    installation: Installation,
     cases: list[Case],
     feeds: Mapping[str, object],
     rounds: int,
@@ -169,35 +139,13 @@ def _measure(
     found: dict[str, list[Landing]] = {}
     for number in range(rounds):
         client = validated(client_id=f"bench_{number}", name="Bench", country="US", feeds=feeds)
-        add_client(warehouse, client)
+        add_client(installation.warehouse, client)
         for what, rows, files, floor in cases:
             report(f"round {number + 1} of {rounds}: {what}")
-            least = cost_of(server, floor)
-            load = cost_of(server, partial(_load, warehouse, client, files))
+            least = cost_of(installation.server, floor)
+            load = cost_of(installation.server, partial(land, installation.warehouse, client, files))
             found.setdefault(what, []).append(Landing(what, rows, load, least))
     return [sorted(costs, key=lambda one: one.times)[len(costs) // 2] for costs in found.values()]
-
-
-def _load(warehouse: Warehouse, client: Client, files: list[Path]) -> None:
-    for outcome in ingest_files(warehouse, client, files):
-        if outcome.status != "loaded":
-            raise RuntimeError(f"{outcome.path} was not loaded: {outcome.message}")
-
-
-def m5_rows(sales: Path, calendar: Path) -> pl.DataFrame:
-    """M5's wide sales as rows of staging, one for each line and day."""
-    wide = pl.read_csv(sales)
-    dates = pl.read_csv(calendar, try_parse_dates=True).select("d", "date")
-    return (
-        wide.unpivot(
-            on=[name for name in wide.columns if name.startswith("d_")],
-            index=["item_id", "store_id"],
-            variable_name="d",
-            value_name="units_sold",
-        )
-        .join(dates, on="d", how="left", maintain_order="left")
-        .select("item_id", "date", "units_sold", location_id="store_id")
-    )
 
 
 def _copy_invoices(warehouse: Warehouse, path: Path) -> None:

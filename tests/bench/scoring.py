@@ -6,24 +6,19 @@ stages before it (``stages``), what a processor costs (``landing``).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
 
-import psutil
 import psycopg
 
 from forecasting_lib.panel import QUANTILE_COLUMNS
 from orchestration.clients import add_client, validated
-from orchestration.settings import load_settings
-from orchestration.stages.dbt import build_views
 from orchestration.stages.scoring import score_due_runs
-from orchestration.warehouse.embedded import start_embedded, throw_away_folder
-from orchestration.warehouse.migrate import migrate
-from orchestration.warehouse.server import Warehouse, locate_warehouse
-from tests.bench.processor_time import Cost, cost_of, server_of
+from orchestration.warehouse.server import Warehouse
+from tests.bench.installation import Installation, thrown_away
+from tests.bench.processor_time import Cost, cost_of
 
 MODELS = ("chronos2", "ma7", "seasonal_naive")
 HORIZON = 28
@@ -57,23 +52,19 @@ def measure(series: int, live_runs: list[int], rounds: int, report: Callable[[st
     Returns:
         The round with the median ratio of each number of live runs.
     """
-    with throw_away_folder() as home:
-        os.environ.update({"DATABASE_URL": start_embedded(home / "postgres"), "FORECASTER_HOME": str(home)})
-        warehouse = locate_warehouse(load_settings())
-        report("making tables")
-        migrate(warehouse, lambda: build_views(warehouse))
-        server = server_of(home)
+    with thrown_away(report) as installation:
         found = []
         for runs in live_runs:
             of_these = []
             for number in range(rounds):
                 report(f"{runs} live runs, round {number + 1} of {rounds}")
-                of_these.append(_round(warehouse, server, f"bench_{runs}_{number}", series, runs))
+                of_these.append(_round(installation, f"bench_{runs}_{number}", series, runs))
             found.append(sorted(of_these, key=lambda one: one.times)[rounds // 2])
     return found
 
 
-def _round(warehouse: Warehouse, server: psutil.Process, client_id: str, series: int, runs: int) -> Scored:
+def _round(installation: Installation, client_id: str, series: int, runs: int) -> Scored:
+    warehouse, server = installation.warehouse, installation.server
     add_client(warehouse, validated(client_id=client_id, name="Bench"))
     with warehouse.connect_admin() as connection:
         _fill(connection, client_id, series, runs)

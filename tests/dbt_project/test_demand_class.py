@@ -20,7 +20,10 @@ from orchestration.stages.dbt import PROJECT_DIR
 from orchestration.warehouse.formulas import render_formulas
 from orchestration.warehouse.server import Warehouse
 
-FORMULAS = '{% from "demand_class.sql" import average_demand_interval, demand_class, squared_variation %}'
+FORMULAS = (
+    '{% from "demand_class.sql" '
+    "import average_demand_interval, demand_class, squared_variation, sums_of_demand %}"
+)
 
 
 def measured(warehouse: Warehouse, history: np.ndarray[Any, np.dtype[np.float64]]) -> tuple[Any, ...]:
@@ -29,9 +32,15 @@ def measured(warehouse: Warehouse, history: np.ndarray[Any, np.dtype[np.float64]
     query = render_formulas(
         FORMULAS
         + """
-        with series as (
+        with months as (
+            select {{ sums_of_demand() }}
+            from unnest(%s::numeric[], %s::boolean[]) with ordinality as day (demand_qty, is_masked, place)
+            group by place / 30
+        ),
+
+        series as (
             select {{ average_demand_interval() }} as adi, {{ squared_variation() }} as cv2
-            from unnest(%s::numeric[], %s::boolean[]) as day (demand_qty, is_masked)
+            from months
         )
 
         select adi, cv2, {{ demand_class("adi", "cv2") }} from series

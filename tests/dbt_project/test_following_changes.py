@@ -37,6 +37,7 @@ STAGING = (
 )
 MARTS = (
     *("analytics.ts_demand_daily", "analytics.ts_demand_periods", "analytics.promoted_days"),
+    "analytics.demand_by_month",
     *("analytics.location_calendar", "analytics.dim_item", "analytics.dim_location", "analytics.dim_series"),
     *("staging.series", "staging.location_sales"),
 )

@@ -272,10 +272,12 @@ def test_a_sum_of_estimates_does_not_depend_on_the_order_of_rows(
     client_id = f"summed_{'down' if newest_first else 'up'}"
     add_client(warehouse, validated(client_id=client_id, name="Summed"))
     series = {"client_id": client_id, "item_id": "tea", "location_id": "north"}
-    days = [(date(2024, 3, day), value) for day, value in enumerate(lost, start=1)]
+    numbered = list(enumerate(lost, start=1))
     with warehouse.transaction() as connection:
-        for day, value in reversed(days) if newest_first else days:
+        for number, value in reversed(numbered) if newest_first else numbered:
+            day, month = date(2024, 3, number), date(2023, 6 + number, 1)
             _insert(connection, "ts_demand_daily", **series, date=day, is_masked=True, lost_sales_qty=value)
+            _insert(connection, "demand_by_month", **series, month=month, lost_sales_qty=value)
         first = {"first_sale_date": date(2024, 3, 1), "history_days": len(lost)}
         _insert(connection, "dim_series", **series, **first)
         row = connection.execute(

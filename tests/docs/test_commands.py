@@ -34,6 +34,8 @@ def mistake(line: str) -> str | None:
     command: Any = get_command(app)
     for word in shlex.split(line, comments=True)[1:]:
         options = {option for p in command.params for option in (*p.opts, *p.secondary_opts)}
+        if word == "--":  # of another program
+            break
         if word.startswith("-"):
             if word.split("=")[0] not in options | {"--help", "-h"}:
                 return f"{line}: {command.name} has no option {word}"

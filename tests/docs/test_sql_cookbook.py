@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -11,7 +12,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from orchestration.clients import Client
+from forecasting_lib.panel import QUANTILE_COLUMNS
+from orchestration.clients import Client, add_client, remove_client, validated
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tenancy import set_client_password
 from tests.docs.pages import ROOT, code_blocks, inline_code, prose
@@ -51,6 +53,62 @@ each_recipe = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: reci
 Connection = psycopg.Connection[Any]
 
 PASSWORD = "a planner's own"
+
+DEMAND = """
+    insert into analytics.ts_demand_daily (
+        client_id, item_id, location_id, date, demand_qty, net_sold_qty, clipped_qty,
+        is_promotion, is_holiday, is_closed, is_stocked_out, is_masked, lost_sales_qty
+    )
+    select
+        %(client)s, 'item ' || item, 'main', date '2024-01-01' + day, item %% 7, item %% 7, 0,
+        false, false, false, is_stocked_out, is_stocked_out, case when is_stocked_out then 2 end
+    from generate_series(1, 2500) as item
+    cross join generate_series(0, 399) as day
+    cross join lateral (select (item + day) %% 50 = 0 as is_stocked_out) as shelf
+    """
+
+MONTHS = """
+    insert into analytics.demand_by_month (
+        client_id, item_id, location_id, month, n_periods, n_days, known_periods, demand_periods, demand_qty,
+        squared_demand_qty, known_qty, clipped_qty, masked_days, closed_days, stocked_out_days,
+        promoted_periods, promoted_qty
+    )
+    select
+        client_id, item_id, location_id, date_trunc('month', date)::date, count(*), count(*), count(*),
+        count(*), sum(demand_qty), sum(demand_qty ^ 2), sum(demand_qty), 0, 0, 0, 0, 0, 0
+    from analytics.ts_demand_daily
+    where client_id = %(client)s
+    group by 1, 2, 3, 4
+    """
+
+SERIES = """
+    insert into analytics.dim_series (
+        client_id, item_id, location_id, listed_date, first_sale_date, history_days, demand_days,
+        demand_class
+    )
+    select %(client)s, 'item ' || item, 'main', '2024-01-01', '2024-01-01', 400, 343, 'smooth'
+    from generate_series(1, 2500) as item
+    """
+
+FORECAST_RUN = """
+    insert into analytics.forecast_runs (
+        client_id, run_id, model, as_of_date, horizon_days, status, is_current, is_champion, reason,
+        code_version, input_digest, n_series, dagster_run_id
+    )
+    values (
+        %(client)s, %(run)s, 'ma7', '2025-01-20', 28, 'published', true, true, '', '', '', 2500, ''
+    )
+    """
+
+FORECAST = """
+    insert into analytics.forecast_results (
+        client_id, run_id, model, item_id, location_id, date, lag_days, point_qty, mean_qty, {columns}
+    )
+    select
+        %(client)s, %(run)s, 'ma7', 'item ' || item, 'main', date '2025-01-20' + lag, lag, 1, 1, {grid}
+    from generate_series(1, 2500) as item
+    cross join generate_series(1, 28) as lag
+    """
 
 
 def logged_in(warehouse: Warehouse, client: Client) -> Connection:
@@ -139,43 +197,48 @@ def test_a_client_without_data_gets_empty_answers_and_no_one_elses(
             assert rows == [], recipe.question
 
 
-@pytest.mark.slow
-def test_what_empty_shelves_cost_is_found_without_reading_every_day(
-    warehouse: Warehouse, new_client: Callable[..., Client]
-) -> None:
-    """Among a million days of which one in fifty was stocked out."""
-    client = new_client()
+@pytest.fixture(scope="module")
+def million_days(warehouse: Warehouse) -> Iterator[tuple[str, Connection]]:
+    """A client's session and its partition of a million days, with a forecast of which 14 days are known."""
+    client = validated(client_id="cookbook_of_a_million", name="A million")
+    add_client(warehouse, client)
     with warehouse.transaction() as connection:
-        connection.execute(
-            """
-            insert into analytics.ts_demand_daily (
-                client_id, item_id, location_id, date, demand_qty, net_sold_qty, clipped_qty,
-                is_promotion, is_holiday, is_closed, is_stocked_out, is_masked, lost_sales_qty
-            )
-            select
-                %(client)s, 'item ' || item, 'main', date '2024-01-01' + day, item %% 7, item %% 7, 0,
-                false, false, false, is_stocked_out, is_stocked_out, case when is_stocked_out then 2 end
-            from generate_series(1, 2500) as item
-            cross join generate_series(0, 399) as day
-            cross join lateral (select (item + day) %% 50 = 0 as is_stocked_out) as shelf
-            """,
-            {"client": client.client_id},
-        )
-        connection.execute(
-            """
-            insert into analytics.dim_series (
-                client_id, item_id, location_id, listed_date, first_sale_date, history_days, demand_days,
-                demand_class
-            )
-            select
-                %s, 'item ' || item, 'main', '2024-01-01', '2024-01-01', 400, 343, 'smooth'
-            from generate_series(1, 2500) as item
-            """,
-            (client.client_id,),
-        )
-        connection.execute(f"analyze analytics.ts_demand_daily__{client.client_id}".encode())
-    recipe = next(recipe for recipe in RECIPES if recipe.question == "What did empty shelves cost?")
-    with logged_in(warehouse, client) as connection:
-        plan = "\n".join(line for (line,) in connection.execute(f"explain {recipe.query}".encode()))
-    assert f"Seq Scan on ts_demand_daily__{client.client_id}" not in plan, plan
-    assert "ts_demand_daily__" in plan
+        values = {"client": client.client_id, "run": str(uuid.uuid4())}
+        connection.execute(DEMAND.encode(), values)
+        connection.execute(MONTHS.encode(), values)
+        connection.execute(SERIES.encode(), values)
+        connection.execute(FORECAST_RUN.encode(), values)
+        grid = ", ".join(["1"] * len(QUANTILE_COLUMNS))
+        connection.execute(FORECAST.format(columns=", ".join(QUANTILE_COLUMNS), grid=grid).encode(), values)
+    with warehouse.connect_admin(autocommit=True) as connection:
+        connection.execute("vacuum analyze")
+    with logged_in(warehouse, client) as session:
+        yield f"ts_demand_daily__{client.client_id}", session
+    remove_client(warehouse, client.client_id)
+
+
+@pytest.mark.slow
+@each_recipe
+def test_no_question_reads_every_day(recipe: Recipe, million_days: tuple[str, Connection]) -> None:
+    partition, session = million_days
+    plan = "\n".join(line for (line,) in session.execute(f"explain {recipe.query}".encode()))
+    assert f"Seq Scan on {partition}" not in plan, plan
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "question",
+    [
+        "What did empty shelves cost?",
+        "Which forecasts got worse this month?",
+        "How sure is the forecast of one item?",
+        "What did we believe on a past day?",
+    ],
+)
+def test_days_that_a_question_needs_are_looked_up(
+    question: str, million_days: tuple[str, Connection]
+) -> None:
+    partition, session = million_days
+    recipe = next(recipe for recipe in RECIPES if recipe.question == question)
+    plan = "\n".join(line for (line,) in session.execute(f"explain {recipe.query}".encode()))
+    assert re.search(rf"Scan using \S+ on {partition}|Bitmap Heap Scan on {partition}", plan), plan

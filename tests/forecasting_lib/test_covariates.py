@@ -162,11 +162,10 @@ def test_covariates_of_weeks_are_refused() -> None:
         with_covariates(weeks, ["north"], NOTHING, HORIZON)
 
 
-def test_a_calendar_that_ends_early_is_past_only() -> None:
+def test_a_calendar_that_ends_early_is_left_out() -> None:
     held = pl.col("date") == day(-2)
     panel = encoded(replace(NOTHING, calendar=calendar(ahead=HORIZON - 1, is_holiday=held)))
-    assert "holiday" in panel.past_covariates
-    assert "holiday" not in panel.future_covariates
+    assert "holiday" not in panel.past_covariates
 
 
 def test_snap_days_count_where_they_mean_something() -> None:
@@ -176,11 +175,10 @@ def test_snap_days_count_where_they_mean_something() -> None:
     assert not panel.future_covariates["snap"][1].any()
 
 
-def test_snap_days_not_known_for_the_whole_horizon_are_past_only() -> None:
+def test_snap_days_not_known_for_the_whole_horizon_are_left_out() -> None:
     allowed = pl.when(pl.col("date") <= day(3)).then(pl.col("date").dt.day() >= 29)
     panel = encoded(replace(NOTHING, calendar=calendar(is_snap=allowed)))
-    assert "snap" in panel.past_covariates
-    assert "snap" not in panel.future_covariates
+    assert "snap" not in panel.past_covariates
 
 
 def test_a_weekday_always_closed_of_late_is_expected_to_be() -> None:
@@ -243,7 +241,7 @@ def test_all_values_are_finite_and_as_long_as_asked() -> None:
             prices([("a", -3, 0.0), ("a", -2, 0.0), ("b", -9, 4.0), ("b", -1, 0.0)]),
         )
     )
-    assert set(panel.past_covariates) == {"promotion", "price", "holiday", "snap"}
+    assert set(panel.past_covariates) == {"promotion", "price"}
     for arrays in panel.past_covariates.values():
         assert all(np.isfinite(values).all() for values in arrays)
     for arrays in panel.future_covariates.values():

@@ -11,11 +11,12 @@ LIBRARY = Path(__file__).parents[2] / "forecasting_lib"
 
 MAY_IMPORT = {
     "grain": set[str](),
-    "panel": {"grain"},
+    "ragged": set[str](),
+    "panel": {"grain", "ragged"},
     "quantile_grid": {"panel"},
-    "covariates": {"grain", "panel"},
+    "covariates": {"grain", "ragged", "panel"},
     "accuracy": {"grain", "panel"},
-    "models": {"grain", "panel", "quantile_grid"},
+    "models": {"grain", "ragged", "panel", "quantile_grid"},
     "inventory": {"grain", "panel", "quantile_grid"},
     "finetuning": {"grain", "panel", "accuracy", "models"},
     "pretraining": {"panel", "accuracy"},

@@ -225,3 +225,74 @@ def test_guards_and_models_keep_the_grain_and_a_month_is_dated_by_its_first_day(
     frame = guarded_predict(SeasonalNaive(), panel, 3).to_frame()
     assert frame["date"].to_list() == [date(2024, 2, 1), date(2024, 3, 1), date(2024, 4, 1)]
     assert frame["lag_days"].to_list() == [29, 60, 90]
+
+
+def numbered(frame: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+    """A frame with the numbers of its series in the place of their ids, and the ids."""
+    ids = sorted(frame["series_id"].unique())
+    numbers = pl.Series(ids).to_frame("series_id").with_row_index("series_number")
+    return frame.join(numbers, on="series_id").drop("series_id"), ids
+
+
+@pytest.mark.parametrize("rows", [1, 2, 7, 1_000])
+@pytest.mark.parametrize("grain", [Grain.DAY, Grain.WEEK])
+def test_a_panel_of_parts_is_that_of_the_whole_frame(rows: int, grain: Grain) -> None:
+    rng = np.random.default_rng(rows)
+    as_of = date(2024, 3, 31)
+    lengths = {"a": 5, "b": 1, "c": 23, "d": 12}
+    frame = pl.concat(
+        pl.DataFrame(
+            {
+                "series_id": [series] * n,
+                "date": [grain.shift(as_of, i + 1 - n) for i in range(n)],
+                "target": pl.Series(np.where(rng.random(n) < 0.2, np.nan, rng.poisson(3.0, n) + share)),
+                "price": pl.Series(np.where(rng.random(n) < 0.2, np.nan, rng.uniform(1, 2, n))),
+            }
+        )
+        for (series, n), share in zip(lengths.items(), (0.0, 0.5, 0.0, 0.1), strict=True)
+    ).with_columns(pl.col("target", "price").fill_nan(None))
+    whole = Panel.from_frame(frame, as_of, covariates=["price"], grain=grain)
+    shuffled, ids = numbered(frame.sample(fraction=1.0, shuffle=True, seed=rows))
+    panel = Panel.from_parts(shuffled.iter_slices(rows), ids, as_of, covariates=["price"], grain=grain)
+    assert panel.series_ids == whole.series_ids
+    for found, expected in (
+        (panel.history, whole.history),
+        (panel.past_covariates["price"], whole.past_covariates["price"]),
+    ):
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_a_series_without_a_row_in_any_part_has_an_empty_history() -> None:
+    frame, _ = numbered(history_frame(a=[4.0, 5.0]))
+    panel = Panel.from_parts([frame], ["a", "unsold"], AS_OF)
+    assert [history.tolist() for history in panel.history] == [[4.0, 5.0], []]
+    assert len(Panel.from_parts([], [], AS_OF)) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda rows: rows.filter(pl.col("date") != date(2024, 3, 30)), "2 series have missing or repeated"),
+        (lambda rows: rows.filter(pl.col("date") != AS_OF), "for example 'a'; fill the calendar first"),
+        (lambda rows: pl.concat([rows, rows.tail(1)]), "1 series have missing .* for example 'b'"),
+        (lambda rows: rows.with_columns(pl.col("date") + timedelta(days=1)), "must not see them"),
+    ],
+)
+def test_parts_with_gaps_or_later_days_are_refused(change: Any, problem: str) -> None:
+    frame, ids = numbered(history_frame(a=[4.0, 5.0, 6.0], b=[1.0, 2.0, 3.0]))
+    with pytest.raises(ValueError, match=problem):
+        Panel.from_parts(change(frame).iter_slices(2), ids, AS_OF)
+
+
+def test_parts_of_weeks_are_dated_by_their_mondays() -> None:
+    frame = pl.DataFrame({"series_number": [0], "date": [AS_OF], "target": [1.0]})
+    with pytest.raises(ValueError, match="is not the first day of a week"):
+        Panel.from_parts([frame], ["a"], AS_OF, grain=Grain.WEEK)
+
+
+def test_part_of_a_forecast_has_the_rows_of_the_whole() -> None:
+    panel = Panel.from_frame(history_frame(a=[4.0, 5.0], b=[1.0, 2.0], c=[3.0, 8.0]), AS_OF)
+    forecast = guarded_predict(MovingAverage(), panel, 3)
+    blocks = [forecast.to_frame(slice(start, start + 2)) for start in (0, 2)]
+    assert pl.concat(blocks).equals(forecast.to_frame())

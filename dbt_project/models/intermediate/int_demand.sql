@@ -8,7 +8,11 @@
         "netted_qty",
         "written_off_qty",
         "unit_price",
+        "is_promotion",
+        "is_closed",
+        "is_stocked_out",
         "is_masked",
+        "lost_sales_qty",
     ],
     condition=is_client()
 ) }}

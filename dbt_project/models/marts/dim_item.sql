@@ -18,22 +18,30 @@ last_priced as (
 
     select
         item_id,
-        max(date) as date
-    from {{ ref('int_demand') }}
-    where unit_price is not null
-    group by item_id
+        location_id,
+        max(last_priced_date) as date,
+        max(max(last_priced_date)) over (partition by item_id) as last_date
+    from {{ ref('demand_by_month') }}
+    where {{ is_client() }}
+    group by item_id, location_id
 
 ),
 
 last_paid as (
 
     select
-        demand.client_id,
-        demand.item_id,
-        avg(demand.unit_price) as unit_price
-    from {{ ref('int_demand') }} as demand
-    inner join last_priced on demand.item_id = last_priced.item_id and demand.date = last_priced.date
-    group by demand.client_id, demand.item_id
+        '{{ var("client_id") }}' as client_id,
+        item_id,
+        avg((
+            select demand.unit_price
+            from {{ ref('int_demand') }} as demand
+            where demand.item_id = last_priced.item_id
+                and demand.location_id = last_priced.location_id
+                and demand.date = last_priced.date
+        )) as unit_price
+    from last_priced
+    where date = last_date
+    group by item_id
 
 )
 

@@ -14,21 +14,29 @@ delivered as (
 measured as (
 
     select
-        demand.item_id,
-        demand.location_id,
-        min(demand.date) filter (where {{ has_moved() }}) as first_sale_date,
-        max(demand.date) filter (where demand_qty > 0) as last_sale_date,
-        count(*) filter (where demand_qty > 0) as demand_days,
+        item_id,
+        location_id,
+        min(first_sale_date) as first_sale_date,
+        max(last_sale_date) as last_sale_date,
+        sum(demand_periods)::bigint as demand_days,
         -- exact sums, cast at the end: a sum of float8 depends on the order of the rows
-        (avg(demand_qty) filter (where not is_masked))::float8 as mean_demand_qty,
+        (sum(known_qty) / nullif(sum(known_periods), 0))::float8 as mean_demand_qty,
         {{ average_demand_interval() }} as adi,
-        {{ squared_variation() }} as cv2,
-        sum(demand_qty * unit_price) filter (
-            where demand.date > {{ year_before("client.last_demand_date", "client.grain") }}
-        ) as revenue_365d_value
-    from {{ ref('int_demand') }} as demand
-    cross join client
-    group by demand.item_id, demand.location_id
+        {{ squared_variation() }} as cv2
+    from {{ ref('demand_by_month') }}
+    where {{ is_client() }}
+    group by item_id, location_id
+
+),
+
+earned as (
+
+    select
+        item_id,
+        location_id,
+        sum(revenue_value) as revenue_365d_value
+    from {{ ref('int_last_year') }}
+    group by item_id, location_id
 
 )
 
@@ -46,7 +54,8 @@ select
     measured.adi,
     measured.cv2,
     {{ demand_class("measured.adi", "measured.cv2") }} as demand_class,
-    measured.revenue_365d_value
+    earned.revenue_365d_value
 from delivered
 cross join client
 left join measured using (item_id, location_id)
+left join earned using (item_id, location_id)

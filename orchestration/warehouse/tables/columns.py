@@ -126,6 +126,11 @@ def book(name: str, comment: str, *, nullable: bool = True) -> Column[Any]:
     return Column(name, BOOK_QUANTITY, nullable=nullable, comment=comment)
 
 
+def total(name: str, comment: str, *, nullable: bool = True) -> Column[Any]:
+    """A sum of exact quantities or values, exact to all its digits."""
+    return Column(name, Numeric, nullable=nullable, comment=comment)
+
+
 def model(name: str, comment: str, *, nullable: bool = True) -> Column[float]:
     """A number a model computed: double precision."""
     return Column(name, Double, nullable=nullable, comment=comment)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from forecasting_lib.grain import Grain
+from forecasting_lib.models import guards
 from forecasting_lib.models.guards import (
     CAP_FACTOR,
     LARGEST_DEMAND,
@@ -24,6 +26,7 @@ from forecasting_lib.models.interface import Forecaster
 from forecasting_lib.models.naive import MovingAverage, SeasonalNaive
 from forecasting_lib.models.recent_quantiles import RecentQuantiles
 from forecasting_lib.panel import FloatArray, Forecast, Panel
+from forecasting_lib.ragged import Ragged, lengths_of
 from tests.forecasting_lib.models.panels import (
     days_of_any_kind,
     panel_of,
@@ -248,3 +251,40 @@ def test_an_answer_of_another_grain_is_refused() -> None:
 
     with pytest.raises(ValueError, match="over 1 months"):
         guarded_predict(OfDays(), replace(panel_of([1.0, 2.0]), grain=Grain.MONTH), 1)
+
+
+@pytest.mark.parametrize("series_per_block", [1, 3, 4, 100])
+def test_series_looked_at_in_blocks_are_forecast_like_all_at_once(
+    series_per_block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = random_panel(9, seed=5)
+    odd: list[list[float]] = [[], [NAN], [0.0, 0.0], [0.0, 2.0], [INF, -3.0, 1.0, 4.0]]
+    struck = np.r_[np.full(60, 2.0), 90_000.0, np.full(20, 2.0)]
+    panel = panel_of(*drawn.history, *odd, struck)
+    model = RecentQuantiles()
+    whole, notes = guarded_predict(model, panel, 4), history_notes(panel)
+    monkeypatch.setattr(guards, "_SERIES_PER_BLOCK", series_per_block)
+    kept = replace(panel, history=Ragged.of(panel.history, lengths_of(panel.history)))
+    for same in (panel, kept):
+        found = guarded_predict(model, same, 4)
+        for name in ("point", "mean", "quantiles", "raw_mean"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(whole, name))
+        assert (found.reasons, found.notes) == (whole.reasons, whole.notes)
+        assert history_notes(same) == notes
+    assert Note.TAIL_SHRUNK in (whole.notes or ())
+
+
+def test_a_covariate_that_locations_share_is_not_copied_for_every_series() -> None:
+    days, series = 1_000, 400
+    panel = panel_of(*np.ones((series, days)))
+    shared = (np.arange(days) % 2).astype(np.float64)
+    told = replace(panel, past_covariates={f"shared_{i}": (shared,) * series for i in range(5)})
+
+    def peak(of: Panel) -> int:
+        tracemalloc.start()
+        guarded_predict(MovingAverage(), of, 1)
+        _, highest = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return highest
+
+    assert peak(told) < 1.2 * peak(panel)

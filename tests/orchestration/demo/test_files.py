@@ -16,6 +16,7 @@ from orchestration.demo.files import (
     demo_dir,
     prepare_m5,
     prepare_retailer,
+    write_m5,
 )
 from orchestration.demo.m5_files import weeks_shift
 from orchestration.settings import Settings, load_settings
@@ -147,3 +148,19 @@ def test_delivering_leaves_no_partial_file_and_touches_nothing_the_second_time(
     assert snapshot(landing) == before
     assert len(deliver(installation, M5_ID, "later")) == 2
     assert delivered_in_full(installation, M5_ID)
+
+
+def test_m5_of_any_size_has_exactly_the_series_and_days_asked_for(tmp_path: Path) -> None:
+    write_m5(tmp_path / "large", 700, 60, date(2016, 5, 22))
+    sales, calendar, prices = (
+        pl.read_csv(tmp_path / "large" / f"{name}.csv", try_parse_dates=True)
+        for name in ("sales_train_evaluation", "calendar", "sell_prices")
+    )
+    assert sales.height == 700 == sales.select("item_id", "store_id").n_unique()
+    assert sales["store_id"].unique(maintain_order=True).to_list() == ["CA_1", "TX_1"]
+    days = [name for name in sales.columns if name.startswith("d_")]
+    assert len(days) == 60
+    assert calendar.filter(pl.col("d") == days[-1])["date"].to_list() == [date(2016, 5, 22)]
+    assert prices.join(sales, on=["item_id", "store_id"], how="anti").is_empty()
+    with pytest.raises(DemoError, match="is there already"):
+        write_m5(tmp_path / "large", 700, 60, date(2016, 5, 22))

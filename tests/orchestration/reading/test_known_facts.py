@@ -108,7 +108,7 @@ def runs(
 
 
 def _panel(warehouse: Warehouse, client: Client) -> Panel:
-    history = read_history(warehouse, client.client_id, AS_OF)
+    history = read_history(warehouse, client.client_id, AS_OF, prices=True)
     return history_as_known(
         warehouse, client.client_id, history, client.horizon(Grain.DAY), covariates=True
     ).panel
@@ -216,7 +216,7 @@ def test_a_run_says_which_covariates_it_used_and_a_model_without_says_so(
 def test_covariates_are_read_as_of_any_day(warehouse: Warehouse, runs: Runs) -> None:
     """As of the last day everything the spiked days brought is there."""
     last = SMALL_RETAILER.end_date
-    history = read_history(warehouse, runs.client.client_id, last)
+    history = read_history(warehouse, runs.client.client_id, last, prices=True)
     panel = history_as_known(warehouse, runs.client.client_id, history, 28, covariates=True).panel
     position = history.keys.with_row_index().filter(item_id=ITEM)["index"][0]
     promoted = panel.past_covariates["promotion"][position]

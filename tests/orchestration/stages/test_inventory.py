@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, LiteralString
 
 import dagster as dg
@@ -13,19 +13,24 @@ from orchestration.clients import Client
 from orchestration.reading.histories import current_champion, last_demand_day
 from orchestration.resources import Installation
 from orchestration.stages import inventory as stage
+from orchestration.stages import inventory_runs
+from orchestration.stages.forecasting import forecasts
 from orchestration.stages.inventory_runs import read_inputs, read_summary
 from orchestration.stages.publishing import standing_run
 from orchestration.warehouse.bulk import read_frame, render
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import analytics
+from tests.orchestration.fingerprints import IDENTITY, fingerprints
 
 
-def materialize(client_id: str) -> tuple[Mapping[str, Mapping[str, Any]], list[tuple[str, bool, Any]]]:
+def materialize(
+    client_id: str, assets: Sequence[dg.AssetsDefinition] = (stage.inventory,)
+) -> tuple[Mapping[str, Mapping[str, Any]], list[tuple[str, bool, Any]]]:
     """Run the stage; returns the metadata of each table and the checks."""
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions("clients", [client_id])
         result = dg.materialize(
-            [stage.inventory],
+            assets,
             instance=instance,
             partition_key=client_id,
             resources={"installation": Installation()},
@@ -99,3 +104,26 @@ def test_the_summary_of_a_plan_is_that_of_its_rows(warehouse: Warehouse, replann
     assert summary.order_value == pytest.approx(lines["order_value"].sum())
     assert summary.projection_rows == rows("stock_projection").height
     assert summary.lead_time_rows == rows("lead_time_demand").height
+
+
+def test_a_plan_after_its_forecast_in_one_run_is_the_same_without_reading_the_history_again(
+    warehouse: Warehouse, replanned: Client
+) -> None:
+    client_id = replanned.client_id
+
+    def planned_anew(assets: Sequence[dg.AssetsDefinition]) -> dict[str, tuple[int, str]]:
+        with warehouse.transaction() as connection:
+            connection.execute(
+                "update analytics.inventory_runs set input_digest = '' where client_id = %s", (client_id,)
+            )
+        before = current_runs(warehouse, client_id)
+        materialize(client_id, assets)
+        assert len(current_runs(warehouse, client_id)) == len(before) + 1
+        return fingerprints(warehouse, client_id, ignore=IDENTITY, current_only=True)
+
+    read_again = planned_anew([stage.inventory])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(inventory_runs, "read_history")
+        patch.delattr(inventory_runs, "read_forecast")
+        handed_on = planned_anew([forecasts, stage.inventory])
+    assert handed_on == read_again

@@ -13,6 +13,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import make_url
 
 from forecasting_lib.inventory import FLAG_VOCABULARY
+from orchestration.clients import add_client, validated
+from orchestration.stages.dbt import build_client, build_views
 from orchestration.warehouse import migrate
 from orchestration.warehouse.comments import describe, undescribed_tables
 from orchestration.warehouse.first_rows import lacks_partition
@@ -66,6 +68,48 @@ def test_sales_of_all_clients_are_kept_when_they_are_partitioned(fresh: Warehous
         assert [lacks_partition(connection, "sales", f"shop_{number}") for number in range(3)] == [
             *(False, False, True)
         ]
+
+
+@pytest.mark.slow
+def test_months_that_a_migration_adds_up_are_those_of_a_build(fresh: Warehouse) -> None:
+    migrate.migrate(fresh, lambda: build_views(fresh))
+    client = validated(client_id="upgraded", name="Upgraded")
+    add_client(fresh, client)
+    with fresh.transaction() as connection:
+        connection.execute(
+            """
+            insert into analytics.ts_demand_daily (
+                client_id, item_id, location_id, date, demand_qty, net_sold_qty, clipped_qty, sold_qty,
+                returned_qty, netted_qty, written_off_qty, unit_price, is_promotion, is_holiday, is_closed,
+                is_stocked_out, is_masked, lost_sales_qty
+            )
+            select
+                'upgraded', 'item ' || item, 'main', date '2024-01-10' + day, sold, sold - 1, 1, sold, 1, 1,
+                0, nullif(day % 5, 0) * 1.25, day % 7 = 0, false, day % 11 = 0, day % 13 = 0,
+                day % 11 = 0 or day % 13 = 0, case when day % 13 = 0 then sqrt(day) end
+            from generate_series(1, 3) as item
+            cross join generate_series(0, 99) as day
+            cross join lateral (select (item * day) % 4 as sold) as sales
+            """
+        )
+    assert [result.status for result in build_client(fresh, "upgraded", ["demand_by_month"])] == ["success"]
+
+    def months() -> list[tuple[object, ...]]:
+        with fresh.transaction() as connection:
+            return connection.execute(
+                "select to_jsonb(months) from analytics.demand_by_month as months order by item_id, month"
+            ).fetchall()
+
+    built = months()
+    [migration] = (migrate.SCRIPTS / "versions").glob("*_demand_by_month.py")
+    for direction, target in (
+        (command.downgrade, f"{migration.name[:4]}-1"),
+        (command.upgrade, "head"),
+    ):
+        with fresh.engine.begin() as migrating:
+            direction(migrate.alembic_config(migrating, migrate.SCRIPTS), target)
+    assert months() == built
+    assert len(built) == 12
 
 
 def test_migrating_again_changes_nothing(warehouse: Warehouse) -> None:

@@ -7,6 +7,7 @@ from orchestration.warehouse.tables.analytics.decisions import (
     plan_decisions,
 )
 from orchestration.warehouse.tables.analytics.demand import (
+    demand_by_month,
     dim_item,
     dim_location,
     dim_series,
@@ -38,6 +39,7 @@ __all__ = [
     "PARTITIONED",
     "approved_orders",
     "decision_ends",
+    "demand_by_month",
     "dim_client",
     "dim_item",
     "dim_location",

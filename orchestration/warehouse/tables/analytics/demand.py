@@ -16,6 +16,7 @@ from orchestration.warehouse.tables.columns import (
     one_of,
     only,
     series_key,
+    total,
     whole,
     words,
     yes_no,
@@ -55,6 +56,7 @@ ts_demand_daily = Table(
         "Estimate of demand lost to a stock-out: mean of the same weekday over the eight weeks before.",
     ),
     CheckConstraint("demand_qty >= 0", name="demand"),
+    Index("ix_ts_demand_daily_date", "date"),
     Index(
         "ix_ts_demand_daily_stocked_out",
         "client_id",
@@ -97,6 +99,40 @@ ts_demand_periods = Table(
     schema="analytics",
     comment="One row per client, item, location and week or month, of clients planned in these; without gaps"
     " from first sale to last complete period.",
+)
+
+demand_by_month = Table(
+    "demand_by_month",
+    metadata,
+    client_key(),
+    *series_key(),
+    key("month", "First day of the calendar month.", Date),
+    whole(
+        "n_periods", "Days with demand history, or weeks or months that begin in this one.", nullable=False
+    ),
+    whole("n_days", "Days that these hold.", nullable=False),
+    day("first_sale_date", "First day of the first period with net sales other than zero."),
+    day("last_sale_date", "First day of the last period with demand."),
+    whole("known_periods", "Periods that are not masked.", nullable=False),
+    whole("demand_periods", "Periods with demand.", nullable=False),
+    total("demand_qty", "Units demanded and served.", nullable=False),
+    total("squared_demand_qty", "Sum of the periods' squared demand.", nullable=False),
+    total("known_qty", "Units demanded in periods that are not masked.", nullable=False),
+    total("sold_qty", "Units sold, before returns."),
+    total("returned_qty", "Units that came back, whatever became of them."),
+    total("netted_qty", "Returned units taken off these sales."),
+    total("clipped_qty", "What clipping the periods at zero added.", nullable=False),
+    total("written_off_qty", "Units written off; no part of demand."),
+    day("last_priced_date", "First day of the last period with a price."),
+    total("revenue_value", "Demand times price, client currency; NULL without a price."),
+    whole("masked_days", "Days of periods that are closed or stocked out.", nullable=False),
+    whole("closed_days", "Days of periods on which the location was closed.", nullable=False),
+    whole("stocked_out_days", "Days of periods that were stocked out.", nullable=False),
+    whole("promoted_periods", "Periods with a promotion that are not masked.", nullable=False),
+    total("promoted_qty", "Units demanded in these.", nullable=False),
+    model("lost_sales_qty", "Estimate of demand lost to stock-outs; NULL without any."),
+    schema="analytics",
+    comment="One row per client, item, location and calendar month: what its periods of demand add up to.",
 )
 
 dim_item = Table(

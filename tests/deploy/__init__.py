@@ -1,0 +1,1 @@
+"""What ``deploy/`` names exists: commands, files, variables, ports. No container is started."""
