@@ -1,7 +1,5 @@
 """Dagster's runs that ended long ago go, with their events; the latest of each asset and client stays."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

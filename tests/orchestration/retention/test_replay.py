@@ -166,13 +166,15 @@ class Replay:
         at = {
             "as_of_date": str(self.last_day),
             "published_at": f"{self.last_day + timedelta(days=1)} 0{number}:00Z",
+            "is_current": True,
+            # those that are copied may have been thinned, but for the rows of the decisions
+            "thinned_at": None,
+            "projection_thinned_at": None,
         }
         for table in OF_FORECASTS:
-            self._copy(
-                connection, table, self.forecast_run, {"run_id": forecast_run, "is_current": True, **at}
-            )
+            self._copy(connection, table, self.forecast_run, {"run_id": forecast_run, **at})
         # the decisions of the first night are no news to any later plan
-        changes = {"run_id": plan_run, "forecast_run_id": forecast_run, "is_current": True, **at}
+        changes = {"run_id": plan_run, "forecast_run_id": forecast_run, **at}
         changes["decisions_read_at"] = "2100-01-01"
         for table in OF_PLANS:
             self._copy(connection, table, self.plan_run, changes)

@@ -35,8 +35,10 @@ from tests.orchestration.api.shops import LAST_DAY, as_writer, materialize
 from tests.orchestration.retention.stores import HORIZON, ITEMS, RUN_TABLES, Store, open_store, today
 
 DAYS = [LAST_DAY - timedelta(days=days) for days in (21, 14, 7, 0)]
-ROWS_OF_A_FORECAST = len(ITEMS) * HORIZON * 2
-"""Of two models."""
+MODELS = 3
+"""The client's two, and the one that is run behind every policy."""
+
+ROWS_OF_A_FORECAST = len(ITEMS) * HORIZON * MODELS
 
 _numbers = itertools.count(1)
 
@@ -82,8 +84,8 @@ def test_what_is_past_its_use_goes_and_orders_and_accuracy_stay(store: Store) ->
         ("plans", "keep_plans_days"): 2,
         ("plans", "keep_superseded_days"): 1,
     }
-    assert done.stays["forecasts", "the latest in use"] == 2
-    assert done.stays["forecasts", "the latest whose days are all known, which reports show"] == 2
+    assert done.stays["forecasts", "the latest in use"] == MODELS
+    assert done.stays["forecasts", "the latest whose days are all known, which reports show"] == MODELS
     assert done.rows_by_table["analytics.forecast_results"] == 3 * ROWS_OF_A_FORECAST - 2 * HORIZON
     assert thinned_forecasts(store) == [(DAYS[0], True), (DAYS[1], False), (DAYS[1], True)]
     assert {item: store.record_behind(item) for item in behind} == behind
