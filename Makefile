@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 CODE := orchestration forecasting_lib tests setup.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test bars coverage lint format lock migration bench evaluate-model clean
+.PHONY: help setup demo up down test bars coverage lint format lock migration bench bench-full bench-check evaluate-model clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -64,18 +64,36 @@ lock: setup  ## constraints.txt anew from pyproject.toml: make lock OPTIONS='--u
 migration: setup  ## the tables' difference as a migration: make migration MESSAGE="Returns have a reason"
 	$(BIN)/python -m orchestration.warehouse.new_migration "$(MESSAGE)"
 
-bench: setup  ## each stage beside the least the same work can cost, measured in the same run
-	$(BIN)/python -m tests.bench forecast
-	$(BIN)/python -m tests.bench landing
-	$(BIN)/python -m tests.bench forecasts
-	$(BIN)/python -m tests.bench inventory
-	$(BIN)/python -m tests.bench scoring
-	$(BIN)/python -m tests.bench retention
-	$(BIN)/python -m tests.bench stages
-	$(BIN)/python -m tests.bench large-model
-	$(BIN)/python -m tests.bench serving
-	$(BIN)/python -m tests.bench neighbours
-	$(BIN)/python -m tests.bench small-clients
+FIGURES ?= .local/bench.json
+FULL_M5 ?= .local/m5_full
+MEASURE = $(BIN)/python -m tests.bench --json $(FIGURES)
+
+bench: setup  ## each stage beside the least the same work can cost, measured in the same run; figures as JSON, too
+	@mkdir -p $(dir $(FIGURES))
+	$(MEASURE) forecast
+	$(MEASURE) landing
+	$(MEASURE) demand
+	$(MEASURE) forecasts
+	$(MEASURE) inventory
+	$(MEASURE) scoring
+	$(MEASURE) retention
+	$(MEASURE) stages
+	$(MEASURE) large-model
+	$(MEASURE) serving
+	$(MEASURE) neighbours
+	$(MEASURE) small-clients
+	$(MEASURE) night
+
+bench-full: setup  ## the same on a generated M5 of full size, 59 million rows: hours
+	@mkdir -p $(dir $(FIGURES))
+	test -d $(FULL_M5) || $(BIN)/forecaster generate m5 $(FULL_M5) --series 30490 --days 1941
+	$(MEASURE) landing --data $(FULL_M5) --rounds 1 --lines 0
+	$(MEASURE) demand --data $(FULL_M5) --rounds 1
+	$(MEASURE) forecasts --data $(FULL_M5) --rounds 1
+	$(MEASURE) inventory --data $(FULL_M5) --rounds 1
+
+bench-check: setup  ## a minute of small sizes; fails where a stage takes twice what is usual
+	$(BIN)/python -m tests.bench check
 
 evaluate-model: setup  ## the model beside its baselines on M5-format files: make evaluate-model DATA=m5/
 	$(BIN)/forecaster model evaluate --data $(DATA)

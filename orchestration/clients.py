@@ -30,7 +30,6 @@ from orchestration.warehouse import tenancy
 from orchestration.warehouse.client_facts import publish_clients
 from orchestration.warehouse.ddl import change_structure
 from orchestration.warehouse.locks import OF_A_CLIENT, ignore, lock_transaction, provide
-from orchestration.warehouse.migrate import require_current
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import ops
 
@@ -135,6 +134,8 @@ def add_client(warehouse: Warehouse, client: Client, *, on_wait: Callable[[str],
         WarehouseError: the tables are not those of this version.
         LockedError: a migration or an open transaction stood in the way for too long.
     """
+    from orchestration.warehouse.migrate import require_current  # alembic, which no other command needs
+
     require_current(warehouse)
     _refuse_contradictions(client)
     with warehouse.connect_admin() as connection:
@@ -291,6 +292,12 @@ def clients_in_flight(instance: dg.DagsterInstance) -> set[str]:
     """The clients with a run that is queued or in progress."""
     unfinished = instance.get_runs(dg.RunsFilter(statuses=_UNFINISHED))
     return {run.tags[CLIENT_TAG] for run in unfinished if CLIENT_TAG in run.tags}
+
+
+def clients_waiting(instance: dg.DagsterInstance, job_name: str, **tags: str) -> set[str]:
+    """The clients with a run of a job, and with these tags, that has yet to begin."""
+    queued = dg.RunsFilter(job_name=job_name, tags=tags, statuses=[dg.DagsterRunStatus.QUEUED])
+    return {run.tags[CLIENT_TAG] for run in instance.get_runs(queued) if CLIENT_TAG in run.tags}
 
 
 def partition_changes(

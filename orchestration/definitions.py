@@ -11,6 +11,7 @@ from orchestration.clients import CLIENT_REGISTRY, Client
 from orchestration.jobs import JOBS, retention_job
 from orchestration.resources import Installation
 from orchestration.running.instance import warn_of_temporary_instance
+from orchestration.running.run_processes import fork_runs
 from orchestration.schedules import client_schedules, registered_clients, retention_schedule
 from orchestration.sensors import SENSORS
 from orchestration.settings import load_settings
@@ -18,6 +19,7 @@ from orchestration.stages.demand import DEMAND_ASSETS
 from orchestration.stages.forecasting import forecasts
 from orchestration.stages.ingestion import landing_files
 from orchestration.stages.inventory import inventory
+from orchestration.stages.lateness import client_is_on_time
 from orchestration.stages.quality import forecast_quality
 
 
@@ -32,6 +34,7 @@ def build_definitions(
     """
     return dg.Definitions(
         assets=[CLIENT_REGISTRY, landing_files, *DEMAND_ASSETS, forecast_quality, forecasts, inventory],
+        asset_checks=[client_is_on_time],
         jobs=[*JOBS, retention_job],
         schedules=[*client_schedules(clients), retention_schedule],
         sensors=SENSORS,
@@ -43,8 +46,10 @@ def build_definitions(
 def defs() -> dg.Definitions:
     """What a code location loads, with the schedules of the clients there are.
 
-    The registry is read when this is called, not when the module is imported: a run needs no schedule.
+    The registry is read when this is called, not when the module is imported: a command line's run needs no
+    schedule. A code server loads it twice, to initialize and to serve it.
     """
+    fork_runs()
     settings = load_settings()
     warn_of_temporary_instance(settings)
     return build_definitions(registered_clients(settings))

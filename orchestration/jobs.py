@@ -12,6 +12,7 @@ import dagster as dg
 
 from orchestration.clients import CLIENT_PARTITIONS, CLIENT_TAG
 from orchestration.stages.finetuning import tune_weights
+from orchestration.stages.lateness import client_is_on_time
 from orchestration.stages.pulling import pull_from_sources
 from orchestration.stages.retention import thin_out
 
@@ -25,7 +26,8 @@ FOR_ONE_CLIENT = dg.PartitionedConfig(
 def _job(name: str, selection: dg.AssetSelection, description: str) -> dg.UnresolvedAssetJobDefinition:
     return dg.define_asset_job(
         name,
-        selection=selection,
+        # whether a client is late is looked at whether or not it runs
+        selection=selection - dg.AssetSelection.checks(client_is_on_time),
         description=description,
         config=FOR_ONE_CLIENT,
         executor_def=dg.in_process_executor,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import select
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from weakref import WeakSet
 
@@ -13,6 +16,7 @@ from sqlalchemy.pool import QueuePool
 
 from orchestration.settings import Settings, load_settings
 from orchestration.warehouse.embedded import embedded_data_dir
+from orchestration.warehouse.kept import connections_kept
 from orchestration.warehouse.priority import keep_clients_behind
 from orchestration.warehouse.server import Warehouse, locate_warehouse
 
@@ -31,6 +35,15 @@ class Installation(dg.ConfigurableResource):  # type: ignore[type-arg]
     @cached_property
     def warehouse(self) -> Warehouse:
         return locate_warehouse(self.settings)
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Installation]:
+        """For a run: its connections to the warehouse are kept until it ends."""
+        with (
+            nullcontext() if context.run is None else connections_kept(),
+            super().yield_for_execution(context) as installation,
+        ):
+            yield installation
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Before a run: it keeps a connection to Dagster's storage, and clients' sessions give way to it."""
@@ -63,9 +76,16 @@ def keep_connections(instance: dg.DagsterInstance) -> None:
 
 @event.listens_for(QueuePool, "checkout")
 def _still_there(connection: psycopg2.extensions.connection, _record: object, _proxy: object) -> None:
-    """Before a kept connection is used again: one whose server has restarted since is replaced."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("select 1")
-    except psycopg2.Error as error:
-        raise DisconnectionError from error
+    """Before a kept connection is used again: one whose server has gone since is replaced.
+
+    A session that ends says so or closes its socket, and one that is asked nothing says next to nothing else.
+    To look whether there is something to read costs nothing; to ask costs as much as the question to come.
+    """
+    if connection.closed:
+        raise DisconnectionError
+    if select.select([connection], [], [], 0)[0]:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("select 1")
+        except psycopg2.Error as error:
+            raise DisconnectionError from error

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
+from dagster._core.storage.tags import SCHEDULE_NAME_TAG
 
-from orchestration.clients import CLIENT_TAG, Client, read_registry
+from orchestration.clients import CLIENT_TAG, Client, clients_waiting, read_registry
 from orchestration.jobs import client_pipeline, pull_job, retention_job
 from orchestration.settings import Settings
 from orchestration.stages.pulling import pull_from_sources
@@ -71,7 +72,8 @@ def _schedule(client: Client) -> dg.ScheduleDefinition:
         tags={CLIENT_TAG: client_id},
     )
     def pipeline_schedule(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        yield _request(context, client_id)
+        waiting = clients_waiting(context.instance, client_pipeline.name, **{CLIENT_TAG: client_id})
+        yield _request(context, client_id, is_waiting=bool(waiting))
 
     return pipeline_schedule
 
@@ -79,9 +81,10 @@ def _schedule(client: Client) -> dg.ScheduleDefinition:
 def _source_schedule(client: Client, source: str, cron: str) -> dg.ScheduleDefinition:
     """Two underscores, which no source has, keep ``a`` of ``b_c`` apart from ``a_b`` of ``c``."""
     client_id = client.client_id
+    name = f"{client_id}__{source}_pull"
 
     @dg.schedule(
-        name=f"{client_id}__{source}_pull",
+        name=name,
         job=pull_job,
         cron_schedule=cron,
         execution_timezone=client.timezone,
@@ -91,15 +94,25 @@ def _source_schedule(client: Client, source: str, cron: str) -> dg.ScheduleDefin
     )
     def pull_schedule(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         config = {"ops": {pull_from_sources.name: {"config": {"sources": [source]}}}}
-        yield _request(context, client_id, config)
+        waiting = clients_waiting(context.instance, pull_job.name, **{SCHEDULE_NAME_TAG: name})
+        yield _request(context, client_id, config, is_waiting=bool(waiting))
 
     return pull_schedule
 
 
 def _request(
-    context: dg.ScheduleEvaluationContext, client_id: str, config: Mapping[str, Any] | None = None
+    context: dg.ScheduleEvaluationContext,
+    client_id: str,
+    config: Mapping[str, Any] | None = None,
+    *,
+    is_waiting: bool,
 ) -> dg.RunRequest | dg.SkipReason:
-    """A run without a key: a constant key would run once, ever."""
+    """A run without a key: a constant key would run once, ever.
+
+    One that has yet to begin does what another would: a schedule that is faster than its runs has no queue.
+    """
     if client_id not in context.instance.get_dynamic_partitions("clients"):
         return dg.SkipReason(f"{client_id} is no longer registered; reload the code location.")
+    if is_waiting:
+        return dg.SkipReason(f"A run of {client_id} that does the same is waiting already.")
     return dg.RunRequest(partition_key=client_id, run_config=config, tags={CLIENT_TAG: client_id})

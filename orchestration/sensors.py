@@ -22,6 +22,7 @@ from orchestration.clients import (
     CLIENT_PARTITIONS,
     CLIENT_TAG,
     clients_in_flight,
+    clients_waiting,
     partition_changes,
     read_registry,
     registered_ids,
@@ -32,6 +33,7 @@ from orchestration.landing.discovery import settled
 from orchestration.landing.folder import scan
 from orchestration.resources import Installation
 from orchestration.running.problems import problem_of
+from orchestration.stages import lateness
 from orchestration.warehouse.server import WarehouseError
 
 _WEBHOOK_SECONDS = 8.0
@@ -100,6 +102,9 @@ def new_files(
     # What a client has delivered meanwhile is news once its entry is mended; the rest stays seen.
     states |= {problem.client_id: None for problem in registry.problems}
     due, cursor = clients_with_news(states, json.loads(context.cursor or "{}"))
+    # asked after the folders were looked at: a run that has yet to begin finds all that is in them
+    waiting = clients_waiting(context.instance, client_pipeline.name) if due else set()
+    due = [client_id for client_id in due if client_id not in waiting]
     return dg.SensorResult(
         run_requests=[dg.RunRequest(partition_key=c, tags={CLIENT_TAG: c}) for c in due],
         skip_reason=None if due else " ".join(idle),
@@ -208,6 +213,29 @@ def requested_runs(
     )
 
 
+@dg.sensor(
+    minimum_interval_seconds=600,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Says of each client whether its sales and its scheduled runs are on time.",
+)
+def late_clients(
+    context: dg.SensorEvaluationContext, installation: Installation
+) -> dg.SensorResult | dg.SkipReason:
+    """The check ``client_is_on_time`` of each client, written where its answer is another than the last."""
+    if reason := _cannot_look(installation):
+        return reason
+    late = lateness.late_clients(installation.warehouse, context.instance)
+    clients = context.instance.get_dynamic_partitions("clients")
+    found = {client_id: late.get(client_id, []) for client_id in clients}
+    seen = json.loads(context.cursor or "{}")
+    changed = [client_id for client_id in clients if seen.get(client_id) != found[client_id]]
+    return dg.SensorResult(
+        asset_events=[lateness.on_time_evaluation(client_id, found[client_id]) for client_id in changed],
+        skip_reason=f"{len(late)} of {len(clients)} clients are late.",
+        cursor=json.dumps(found, sort_keys=True),
+    )
+
+
 def _turn_of(instance: dg.DagsterInstance, request: run_requests.RunRequest) -> run_requests.Turn | None:
     """What became of a request's run, the last one where it was tried again; None where it has none."""
     runs = instance.get_runs(dg.RunsFilter(tags={run_requests.REQUEST_TAG: str(request.request_id)}), limit=1)
@@ -273,4 +301,4 @@ def _post(url: str, body: Mapping[str, str | None], seconds: float) -> str | Non
     return None
 
 
-SENSORS = (new_files, client_registry, run_failures, requested_runs)
+SENSORS = (new_files, client_registry, run_failures, requested_runs, late_clients)

@@ -201,7 +201,7 @@ def model_rows(
 def _shown(panel: Panel, batches: Sequence[Sequence[int]], context: int) -> Iterator[Panel]:
     """The batches as panels, with no more of the past than the model looks at."""
 
-    def recent(arrays: tuple[FloatArray, ...]) -> tuple[FloatArray, ...]:
+    def recent(arrays: Sequence[FloatArray]) -> tuple[FloatArray, ...]:
         return tuple(array[-context:] for array in arrays)
 
     for positions in batches:

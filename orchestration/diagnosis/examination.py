@@ -28,15 +28,18 @@ def examine(settings: Settings) -> Iterator[Finding]:
     found: list[Warehouse] = []
     yield from looked_at("the database server", lambda: _located(settings, found))
     for warehouse in found:
-        yield from _with_server(settings, warehouse)
+        yield from _with_server(settings, warehouse, with_deliveries=True)
 
 
 def needs_a_look(settings: Settings, warehouse: Warehouse) -> list[Finding]:
-    """The problems and warnings of an installation whose server answers; weights are not looked for."""
+    """The problems and warnings of an installation whose server answers.
+
+    Weights are not looked for, and who asks shows by itself which client has delivered late.
+    """
     findings = [
         *looked_at("the files of the installation", lambda: machine.examine_machine(settings)),
         *looked_at("what earlier processes left", lambda: state.examine_files(settings)),
-        *_with_server(settings, warehouse),
+        *_with_server(settings, warehouse, with_deliveries=False),
     ]
     return [finding for finding in findings if finding.level is not Level.OK]
 
@@ -73,7 +76,7 @@ def _located(settings: Settings, found: list[Warehouse]) -> list[Finding]:
     return []
 
 
-def _with_server(settings: Settings, warehouse: Warehouse) -> Iterator[Finding]:
+def _with_server(settings: Settings, warehouse: Warehouse, *, with_deliveries: bool) -> Iterator[Finding]:
     gathered: list[ServerFacts] = []
 
     def ask() -> list[Finding]:
@@ -84,3 +87,6 @@ def _with_server(settings: Settings, warehouse: Warehouse) -> Iterator[Finding]:
     yield from looked_at("the database server", ask)
     if any(facts.revision == facts.newest_revision for facts in gathered):
         yield from looked_at("Dagster's runs", lambda: state.examine_runs(settings, warehouse))
+        yield from looked_at("the schedules", lambda: state.examine_schedules(settings, warehouse))
+        if with_deliveries:
+            yield from looked_at("the deliveries", lambda: state.examine_deliveries(warehouse))

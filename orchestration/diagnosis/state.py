@@ -7,7 +7,7 @@ here: the database server's own state (``server``) and files' modes (``machine``
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -134,6 +134,44 @@ def judge_runs(runs: Iterable[UnfinishedRun], *, ui_is_running: bool) -> Iterato
         else:
             going_on += 1
     yield ok(f"{going_on} run(s) in progress")
+
+
+def examine_schedules(settings: Settings, warehouse: Warehouse) -> list[Finding]:
+    """Runs that schedules asked for and that have not come to a good end."""
+    from orchestration.running.instance import open_instance
+    from orchestration.stages.lateness import late_runs
+
+    with open_instance(settings, warehouse) as instance:
+        return list(judge_lateness(late_runs(warehouse, instance)))
+
+
+def judge_lateness(late: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
+    """A warning for each client that is late.
+
+    Args:
+        late: client -> what is, a sentence each.
+    """
+    for client_id, sentences in late.items():
+        yield warning(
+            f"{client_id} is late: {' '.join(sentences).rstrip('.')}",
+            f"see its last run in the UI, or type 'forecaster run --client {client_id}'",
+        )
+    if not late:
+        yield ok("every scheduled run has come to a good end")
+
+
+def examine_deliveries(warehouse: Warehouse) -> list[Finding]:
+    """Sales that are older than the rhythm of their feed lets expect."""
+    from orchestration.stages.lateness import late_sales
+
+    found = [
+        warning(
+            f"{client_id} has delivered late: {sentence.rstrip('.')}",
+            "deliver the sales since then, or see whether the feed still runs",
+        )
+        for client_id, sentence in late_sales(warehouse).items()
+    ]
+    return found or [ok("every client's sales are as recent as usual")]
 
 
 def examine_weights(settings: Settings) -> list[Finding]:

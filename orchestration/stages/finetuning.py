@@ -29,6 +29,7 @@ from orchestration.reading.tuned_weights import (
 )
 from orchestration.resources import Installation
 from orchestration.settings import Settings
+from orchestration.stages.model_turns import model_turn
 from orchestration.warehouse.server import Warehouse
 
 
@@ -143,21 +144,22 @@ class Tune(dg.Config):
     """Last day that training sees, ISO; unset leaves the client's horizon for the comparison."""
 
 
-@dg.op(pool="chronos")
+@dg.op
 def tune_weights(context: dg.OpExecutionContext, config: Tune, installation: Installation) -> None:
     """Tune Chronos-2 on the client's history; the result is used if it beats the base on the later days."""
     warehouse, settings = installation.warehouse, installation.settings
     try:
         chosen = FinetuneConfig(method=config.method, steps=config.steps)  # type: ignore[arg-type]
         cut = None if config.cut_date is None else date.fromisoformat(config.cut_date)
-        record = tune_client(
-            warehouse,
-            settings,
-            get_client(warehouse, context.partition_key),
-            chosen,
-            cut=cut,
-            dagster_run_id=context.run.run_id,
-        )
+        with model_turn(warehouse, context.log.info):
+            record = tune_client(
+                warehouse,
+                settings,
+                get_client(warehouse, context.partition_key),
+                chosen,
+                cut=cut,
+                dagster_run_id=context.run.run_id,
+            )
     except (FinetuneError, ValueError) as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     context.log.info(record.verdict)

@@ -5,6 +5,7 @@ Belongs here: the asset and what the UI shows of it. Does not belong here: how m
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import dagster as dg
@@ -26,6 +27,7 @@ from orchestration.stages.as_of import AsOf, chosen_as_of
 from orchestration.stages.demand import DEMAND_KEYS
 from orchestration.stages.forecast_runs import ForecastRun, digest_of_inputs, publish, run_problems
 from orchestration.stages.model_plans import PlannedModel, plan_models, run_models
+from orchestration.stages.model_turns import model_turn
 from orchestration.stages.pictures import picture_or_why_not
 from orchestration.stages.publishing import standing_run
 from orchestration.stages.ray_workers import workers_for
@@ -58,7 +60,6 @@ RESULTS_KEY = table_key(analytics.forecast_results)
             description="The client's first choice of model ran on its own weights.",
         ),
     ],
-    pool="chronos",
     retry_policy=DATABASE_RETRIES,
 )
 def forecasts(
@@ -82,7 +83,8 @@ def forecasts(
         yield from _report_standing(warehouse, client.client_id, history, plans, standing)
         return
     workers = workers_for(installation.settings, len(history.panel), context.log.warning)
-    outcomes = run_models(history, client, plans, context.log.info, workers)
+    with model_turn(warehouse, context.log.info) if any(plan.weights for plan in plans) else nullcontext():
+        outcomes = run_models(history, client, plans, context.log.info, workers)
     run = ForecastRun(client, history, outcomes, digest, context.run.run_id)
     problems = run_problems(run)
     yield dg.AssetCheckResult(

@@ -213,7 +213,9 @@ def _connected() -> Iterator[None]:
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     at_sigterm = signal.getsignal(signal.SIGTERM)
-    ray.init(include_dashboard=False, configure_logging=False, log_to_driver=False)
+    # without a name Ray would look for whatever was started here last, be it dead
+    address = None if "RAY_ADDRESS" in os.environ else "local"
+    ray.init(address, include_dashboard=False, configure_logging=False, log_to_driver=False)
     if threading.current_thread() is threading.main_thread():
         # Ray's own would end the process before Dagster has written down that the run was cancelled
         signal.signal(signal.SIGTERM, at_sigterm)

@@ -12,6 +12,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import Any, LiteralString
 
@@ -20,6 +21,7 @@ import psycopg
 from psycopg import sql
 
 from orchestration.warehouse.asking import Place
+from orchestration.warehouse.kept import lent
 from orchestration.warehouse.server import Warehouse
 
 _SLICE_ROWS = 200_000
@@ -48,9 +50,23 @@ def read_frame(place: Place, query: str) -> pl.DataFrame:
             Cast numerics to ``float8``: Arrow carries PostgreSQL's numeric as text.
     """
     if isinstance(place, Warehouse):
-        return pl.read_database_uri(query, place.pipeline_url, engine="adbc")
+        from adbc_driver_postgresql import dbapi
+
+        connect = partial(dbapi.connect, autocommit=True)
+        with lent("adbc", place.pipeline_url, connect, _asked_for_one) as reading:
+            return _read(reading, query)
     with place.cursor() as cursor:
         return fetched(cursor.execute(query.encode()))
+
+
+def _read(connection: Any, query: str) -> pl.DataFrame:
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return pl.DataFrame(cursor.fetch_arrow())
+
+
+def _asked_for_one(connection: Any) -> None:
+    _read(connection, "select 1")
 
 
 @dataclass(frozen=True)
@@ -80,9 +96,17 @@ def snapshot(warehouse: Warehouse) -> Iterator[Snapshot]:
     """Read as the pipeline's role, everything as of the moment of the first query."""
     from adbc_driver_postgresql import dbapi
 
-    with dbapi.connect(warehouse.pipeline_url) as connection, connection.cursor() as cursor:
-        cursor.execute("set transaction isolation level repeatable read, read only")
-        yield Snapshot(cursor)
+    with lent("adbc, transactions", warehouse.pipeline_url, dbapi.connect, _answers_and_ends) as connection:
+        with connection.cursor() as cursor:
+            cursor.execute("set transaction isolation level repeatable read, read only")
+            yield Snapshot(cursor)
+        connection.rollback()
+
+
+def _answers_and_ends(connection: Any) -> None:
+    """Ask a connection for something, and leave it where a transaction begins with the next question."""
+    _asked_for_one(connection)
+    connection.rollback()
 
 
 def fetched(cursor: psycopg.Cursor[Any]) -> pl.DataFrame:

@@ -111,19 +111,42 @@ def publish_feeds(connection: Connection, client_id: str | None = None) -> None:
                 (array_agg(message order by file_id desc) filter (where is_open))[1] as refusal
             from seen
             group by client_id, coalesce(kind, 'other')
+        ),
+
+        stepped as (
+            select
+                client_id,
+                coalesce(kind, 'other') as kind,
+                last_date - lag(last_date) over (
+                    partition by client_id, coalesce(kind, 'other') order by file_id
+                ) as step_days
+            from seen
+            where status = 'loaded' and last_date is not null
+        ),
+
+        usual as (
+            select
+                client_id,
+                kind,
+                ceil(percentile_cont(0.5) within group (order by step_days))::int as usual_step_days
+            from stepped
+            where step_days > 0
+            group by client_id, kind
         )
 
         insert into analytics.feeds (
             client_id, kind, files_loaded, files_refused, rows_read, rows_loaded, rows_rejected,
-            first_date, last_date, last_loaded_at, refusal
+            first_date, last_date, last_loaded_at, refusal, usual_step_days
         )
-        select * from counted
+        select counted.*, usual.usual_step_days
+        from counted
+        left join usual using (client_id, kind)
         on conflict (client_id, kind) do update set
             files_loaded = excluded.files_loaded, files_refused = excluded.files_refused,
             rows_read = excluded.rows_read, rows_loaded = excluded.rows_loaded,
             rows_rejected = excluded.rows_rejected, first_date = excluded.first_date,
             last_date = excluded.last_date, last_loaded_at = excluded.last_loaded_at,
-            refusal = excluded.refusal
+            refusal = excluded.refusal, usual_step_days = excluded.usual_step_days
         """.encode(),
         {"client": client_id, "undated": list(UNDATED_KINDS), "corrected": _CORRECTED},
     )

@@ -59,7 +59,7 @@ DELIVERY_GAPS: dict[Gap, GapMeaning] = {
     Gap.FEED_LATE: GapMeaning(
         _WARNING,
         "deliveries",
-        "The last day of sales is {day}, {affected} days ago.",
+        "The last day of sales is {day}, {affected} days ago; {total} are usual at most.",
         "Forecasts, stock and orders are as of that day.",
         "Deliver the sales since then, or see whether the feed still runs.",
         _INGEST,

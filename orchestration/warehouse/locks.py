@@ -35,6 +35,9 @@ class Purpose(StrEnum):
     VIEWS = "views"
     """Creating the reporting views, which all clients share."""
 
+    MODEL = "model"
+    """Having a model with weights in memory: one process at a time. Held by a session."""
+
     RUN = "run"
     """A client's turn: one run of it at a time. Held by a session."""
 
@@ -57,7 +60,7 @@ class Purpose(StrEnum):
     """Scoring a client's forecasts."""
 
 
-OF_THE_INSTALLATION = (Purpose.MIGRATION, Purpose.VIEWS)
+OF_THE_INSTALLATION = (Purpose.MIGRATION, Purpose.VIEWS, Purpose.MODEL)
 """Purposes without a subject."""
 
 OF_A_CLIENT = tuple(purpose for purpose in Purpose if purpose not in OF_THE_INSTALLATION)

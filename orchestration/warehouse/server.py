@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -24,6 +24,7 @@ from orchestration.errors import UserError
 from orchestration.settings import Settings
 from orchestration.warehouse.cluster import PORT, EmbeddedServerError
 from orchestration.warehouse.embedded import embedded_data_dir, start_embedded
+from orchestration.warehouse.kept import lent
 from orchestration.warehouse.libpq import forget_shell_defaults
 
 EMBEDDED_DATABASE = "warehouse"
@@ -139,9 +140,15 @@ class Warehouse:
     @contextmanager
     def transaction(self) -> Iterator[psycopg.Connection[Any]]:
         """A connection of the pipeline's role that commits at the end of the block, or not at all."""
-        connection = _connect(self.pipeline_url)
-        with connection:
-            yield connection
+        with lent("psycopg", self.pipeline_url, _connect, _cleared) as connection:
+            try:
+                yield connection
+            except BaseException:
+                with suppress(psycopg.Error):  # its server may have gone
+                    connection.rollback()
+                raise
+            if not connection.closed:
+                connection.commit()
 
     def connect_pipeline(self) -> psycopg.Connection[Any]:
         """A connection of the pipeline's role, each statement a transaction of its own."""
@@ -206,6 +213,12 @@ def _connect(url: str, *, autocommit: bool = False) -> psycopg.Connection[Any]:
         raise WarehouseError(
             f"PostgreSQL does not answer ({_first_line(error)}). {_advice(str(error))}"
         ) from error
+
+
+def _cleared(connection: psycopg.Connection[Any]) -> None:
+    """Drop what an earlier transaction left to its session."""
+    connection.execute("discard temp")
+    connection.commit()
 
 
 def _is_missing_database(error: psycopg.OperationalError) -> bool:

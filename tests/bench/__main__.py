@@ -25,6 +25,7 @@ from forecasting_lib.benchmark.outliers import PLACES, Effect, effect, sold_befo
 from forecasting_lib.models.chronos2 import CPU_BATCH_ROWS, Chronos2
 from forecasting_lib.pretraining.architecture import Architecture
 from tests.bench import forecasting
+from tests.bench.figures import grown, keep, kept_figures, usual_ratios
 from tests.bench.forecasting import HORIZON
 
 BUNDLED_WEIGHTS = Path(__file__).parents[2] / "data" / "models" / "chronos-2-small-demand"
@@ -32,12 +33,24 @@ BUNDLED_WEIGHTS = Path(__file__).parents[2] / "data" / "models" / "chronos-2-sma
 out = Console(highlight=False, width=120)
 err = Console(stderr=True, highlight=False)
 
+_DATA = Annotated[
+    Path | None, typer.Option("--data", help="Folder with M5's sales and calendar; else they are generated.")
+]
+_SERIES = Annotated[int, typer.Option("--series", min=1, help="M5 has 30490, one of its stores 3049.")]
+_DAYS = Annotated[int, typer.Option("--days", min=120)]
+_ROUNDS = Annotated[int, typer.Option("--rounds", min=1, help="The one with the middle ratio counts.")]
+
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 
 
 @app.callback()
-def machine() -> None:
+def machine(
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="File to add the figures to, by command.", dir_okay=False)
+    ] = None,
+) -> None:
     """Say where the figures come from."""
+    kept_figures.file = json_file
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as orchestration does, which only 'stages' imports
     out.print(f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}")
 
@@ -85,6 +98,7 @@ def _forecast(weights: Path, series: int, days: int, covariates: int, rounds: in
         found = forecasting.measure(
             weights, panel, rounds, lambda done: status.update(f"round {done} of {rounds}")
         )
+    keep("forecast", found)
     table = Table("", "seconds", "series a second", "share of the floor", box=SIMPLE_HEAD)
     for name, seconds in (
         ("forward passes (floor)", found.floor_seconds),
@@ -193,6 +207,32 @@ def outliers(
 
 
 @app.command()
+def check() -> None:
+    """A minute of small sizes; fails where a stage takes twice what it usually does, beside its floor."""
+    from tests.bench import demand, landing, scoring
+
+    with err.status("starting PostgreSQL") as status:
+        # floors of a day more are hundredths of a second
+        first, _ = landing.measure_m5(None, 3_049, 120, 1, status.update)
+        built, _ = demand.measure(None, 3_049, 120, 1, status.update)
+        (scored,) = scoring.measure(3_049, [3], 3, status.update)
+    ratios = {
+        "landing of a first delivery": first.times,
+        "demand of a first delivery": built.times,
+        "scores of a landed day": scored.times,
+    }
+    keep("check", ratios)
+    usual = usual_ratios()
+    table = Table("", "times the floor", "usual", box=SIMPLE_HEAD)
+    for what, ratio in ratios.items():
+        table.add_row(what, f"{ratio:.1f}", f"{usual[what]:.1f}" if what in usual else "")
+    out.print(table)
+    if problems := grown(ratios, usual):
+        err.print(f"[red]{'; '.join(problems)}.[/]")
+        raise typer.Exit(1)
+
+
+@app.command()
 def stages(
     items: Annotated[int, typer.Option("--items", min=1, help="Items in each of two stores.")] = 500,
     days: Annotated[int, typer.Option("--days", min=120)] = 447,
@@ -202,6 +242,7 @@ def stages(
 
     with err.status("starting PostgreSQL") as status:
         found = database.measure(items, days, status.update)
+    keep("stages", found)
     table = Table("stage", "rows", "seconds", "floor", "seconds", "times the floor", box=SIMPLE_HEAD)
     for stage in found:
         table.add_row(
@@ -218,15 +259,10 @@ def stages(
 @app.command()
 def landing(
     lines: Annotated[int, typer.Option("--lines", min=0, help="UCI's data set has 541,909.")] = 541_909,
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", help="Folder with M5's sales and calendar; else they are generated."),
-    ] = None,
-    series: Annotated[
-        int, typer.Option("--series", min=1, help="M5 has 30490, one of its stores 3049.")
-    ] = 3_049,
-    days: Annotated[int, typer.Option("--days", min=56)] = 437,
-    rounds: Annotated[int, typer.Option("--rounds", min=1, help="The one in the middle counts.")] = 3,
+    data: _DATA = None,
+    series: _SERIES = 3_049,
+    days: _DAYS = 437,
+    rounds: _ROUNDS = 3,
 ) -> None:
     """Files into staging, beside reading them and one COPY of their rows into a table without an index."""
     from tests.bench import landing as bench
@@ -235,6 +271,7 @@ def landing(
         found = bench.measure_m5(data, series, days, rounds, status.update)
         if lines:
             found += bench.measure_invoices(lines, rounds, status.update)
+    keep("landing", found)
     table = Table(
         *("", "rows", "seconds", "floor", "processor, own and server", "floor", "times"), box=SIMPLE_HEAD
     )
@@ -252,33 +289,23 @@ def landing(
     out.print("The bar of a first delivery is 1.6 times.")
 
 
-_DATA = Annotated[
-    Path | None, typer.Option("--data", help="Folder with M5's sales and calendar; else they are generated.")
-]
-_STORES = Annotated[
-    int, typer.Option("--stores", min=1, help="Of 610 items; five are as large as one of M5's.")
-]
-_DAYS = Annotated[int, typer.Option("--days", min=120)]
-_ROUNDS = Annotated[int, typer.Option("--rounds", min=1, help="The one with the middle ratio counts.")]
-
-
 @app.command()
 def forecasts(
     data: _DATA = None,
-    stores: _STORES = 5,
+    series: _SERIES = 3_049,
     days: _DAYS = 437,
     rounds: _ROUNDS = 3,
     models: Annotated[str, typer.Option("--models", help="The client's policy, by comma.")] = "chronos2",
 ) -> None:
     """The forecast stage beside reading the demand, bare forward passes and one COPY of its rows."""
-    _planning("forecasts", models.split(","), data, stores, days, rounds)
+    _planning("forecasts", models.split(","), data, series, days, rounds)
     out.print("The bar is 1.25 times.")
 
 
 @app.command()
 def inventory(
     data: _DATA = None,
-    stores: _STORES = 5,
+    series: _SERIES = 3_049,
     days: _DAYS = 437,
     rounds: _ROUNDS = 3,
     alone: Annotated[
@@ -287,15 +314,16 @@ def inventory(
 ) -> None:
     """The inventory stage beside reading the demand, the engine alone and one COPY of its rows."""
     stage = "inventory" if alone else "inventory-in-a-run"
-    _planning(stage, ["ma7"], data, stores, days, rounds)
+    _planning(stage, ["ma7"], data, series, days, rounds)
     out.print("The bar is 2 times.")
 
 
-def _planning(stage: str, models: list[str], data: Path | None, stores: int, days: int, rounds: int) -> None:
+def _planning(stage: str, models: list[str], data: Path | None, series: int, days: int, rounds: int) -> None:
     from tests.bench import planning as bench
 
     # not a live display: runs send what is printed to their log
-    found = bench.measure(stage, models, data, stores, days, rounds, err.print)
+    found = bench.measure(stage, models, data, series, days, rounds, err.print)
+    keep(stage, found)
     middle, *_ = found.rounds
     out.print(f"{found.series:,} series, {found.rows:,} rows of demand, {stage} with {', '.join(models)}")
     table = Table("", *middle.floor, "processor seconds", "peak MiB", "MiB written", box=SIMPLE_HEAD)
@@ -315,21 +343,17 @@ def _planning(stage: str, models: list[str], data: Path | None, stores: int, day
 
 @app.command()
 def demand(
-    data: Annotated[
-        Path | None,
-        typer.Option("--data", help="Folder with M5's sales and calendar; else they are generated."),
-    ] = None,
-    series: Annotated[
-        int, typer.Option("--series", min=1, help="M5 has 30490, one of its stores 3049.")
-    ] = 3_049,
-    days: Annotated[int, typer.Option("--days", min=56)] = 437,
-    rounds: Annotated[int, typer.Option("--rounds", min=1, help="The one in the middle counts.")] = 3,
+    data: _DATA = None,
+    series: _SERIES = 3_049,
+    days: _DAYS = 437,
+    rounds: _ROUNDS = 3,
 ) -> None:
     """Demand of a first delivery and of a day more, beside reading the same rows and writing them."""
     from tests.bench import demand as bench
 
     with err.status("starting PostgreSQL") as status:
         first, day = bench.measure(data, series, days, rounds, status.update)
+    keep("demand", (first, day))
     table = Table(
         *("", "rows", "seconds", "processor, own and server", "floor", "times", "landing"), box=SIMPLE_HEAD
     )
@@ -362,6 +386,7 @@ def scoring(
 
     with err.status("starting PostgreSQL") as status:
         found = bench.measure(series, [int(number) for number in runs.split(",")], rounds, status.update)
+    keep("scoring", found)
     table = Table(
         *("live runs", "rows", "seconds", "processor, own and server", "floor", "times"), box=SIMPLE_HEAD
     )
@@ -390,6 +415,7 @@ def serving(
 
     # not a live display: runs send what is printed to their log
     found = bench.measure(items, requests, lambda _: None)
+    keep("serving", found.serving)
     out.print(f"{found.series:,} series, {requests:,} requests a row")
     table = Table(
         *("", "at once", "a second", "p95 ms", "without HTTP", "p95 ms", "share of it", "errors"),
@@ -419,14 +445,47 @@ def small_clients(
     from tests.bench import small_clients as bench
 
     found = bench.measure(clients, items, err.print)
+    keep("small-clients", found)
     table = Table("", "processor seconds", "of the server", box=SIMPLE_HEAD)
     for one in found:
         table.add_row(one.what, f"{one.cost.own:.2f}", f"{one.cost.server:.2f}")
     out.print(table)
-    one_client, two_clients = (one.cost.processor for one in found[-2:])
+    nothing_new, one_client, two_clients = (one.cost.processor for one in found[-3:])
     out.print(
-        f"One more client in the same command takes {two_clients - one_client:.1f} seconds; a run of its own "
-        f"takes {2 * one_client - two_clients:.1f} beyond that."
+        f"A new day takes {one_client - nothing_new:.1f} seconds more than nothing new. One more client in "
+        f"the same command takes {two_clients - one_client:.1f}; a command of its own takes "
+        f"{2 * one_client - two_clients:.1f} beyond that."
+    )
+
+
+@app.command()
+def night(
+    clients: Annotated[int, typer.Option("--clients", min=1, help="Registered, each with a schedule.")] = 20,
+    items: Annotated[int, typer.Option("--items", min=1, help="In each of two locations.")] = 25,
+) -> None:
+    """Small clients whose schedules ask for a run in the same minute, worked off by their own service."""
+    from tests.bench import nights as bench
+
+    found = bench.measure(clients, items, err.print)
+    keep("night", found)
+    a_client = found.cost.processor / clients
+    last = max(run.ended for run in found.runs)
+    table = Table("", "", box=SIMPLE_HEAD)
+    for what, value in (
+        ("processor seconds a client, runs and service", f"{found.cost.service / clients:.2f}"),
+        ("the same of PostgreSQL", f"{found.cost.server / clients:.2f}"),
+        ("runs at once, at most", f"{found.at_once}"),
+        ("longest wait for a run's begin, seconds", f"{max(run.began for run in found.runs):.0f}"),
+        ("end of the last run, seconds", f"{last:.0f}"),
+        ("failed", f"{sum(not run.has_succeeded for run in found.runs)}"),
+        ("a first run, which loads the history", f"{found.first_loads.processor / clients:.2f}"),
+        ("a minute with nothing to do", f"{found.idle_a_minute:.2f}"),
+    ):
+        table.add_row(what, value)
+    out.print(table)
+    out.print(
+        f"200 clients at that rate take {200 * a_client:,.0f} processor seconds; the last run would end "
+        f"after {200 * last / clients / 60:.0f} minutes on this machine as it was."
     )
 
 
@@ -439,6 +498,7 @@ def retention(
 
     # not a live display: runs send what is printed to their log
     found = bench.measure(series, err.print)
+    keep("retention", found)
     table = Table(
         *("table", "bytes a row", "rows a day", "rows after a year", "GB", "GB unthinned"), box=SIMPLE_HEAD
     )
@@ -473,6 +533,7 @@ def neighbours(
 
     # not a live display: runs send what is printed to their log
     found = bench.measure(pairs, items, lambda _: None, by_url=by_url)
+    keep("neighbours", found)
     table = Table(
         "pair", "seconds beside an honest client", "beside one at its worst", "times", box=SIMPLE_HEAD
     )

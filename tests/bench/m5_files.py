@@ -42,7 +42,15 @@ class M5Files:
 
 
 def m5_files(home: Path, data: Path | None, series: int, days: int) -> M5Files:
-    """Make what is not there.
+    """Make what is not there; the arguments as for :func:`files_of_m5`."""
+    data, day = files_of_m5(home, data, series, days), home / "sales_day.csv"
+    sales, calendar = next(data.glob("sales_train*")), data / "calendar.csv"
+    _sold_next(sales, calendar).write_csv(day)
+    return M5Files(calendar, sales, day)
+
+
+def files_of_m5(home: Path, data: Path | None, series: int, days: int) -> Path:
+    """The folder with M5's files: the one that is given, or one that is made.
 
     Args:
         home: where.
@@ -54,9 +62,7 @@ def m5_files(home: Path, data: Path | None, series: int, days: int) -> M5Files:
     if data is None:
         data = home / "m5"
         write_m5(data, series, days, LAST_DAY)
-    sales, calendar, day = next(data.glob("sales_train*")), data / "calendar.csv", home / "sales_day.csv"
-    _sold_next(sales, calendar).write_csv(day)
-    return M5Files(calendar, sales, day)
+    return data
 
 
 def _sold_next(sales: Path, calendar: Path) -> pl.DataFrame:

@@ -12,29 +12,25 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from forecasting_lib.demo import M5Config, generate_m5_layout
 from orchestration.clients import add_client, sync_partitions, validated
 from orchestration.running.instance import open_instance
 from orchestration.running.runs import find_job, output_sent_to, run_job
 from orchestration.settings import load_settings
 from orchestration.stages.dbt import build_views
-from orchestration.stages.ingestion import ingest_files
 from orchestration.warehouse.embedded import start_embedded, throw_away_folder
 from orchestration.warehouse.migrate import migrate
 from orchestration.warehouse.server import Warehouse, locate_warehouse
+from tests.bench.installation import land
+from tests.bench.m5_files import LAST_DAY, files_of_m5
 
 ROOT = Path(__file__).parents[2]
 CLIENT = "bench"
-LAST_DAY = date(2016, 5, 22)
-M5_ITEMS = 610
-"""Items of a generated store; five such stores have the series of one of M5's."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +75,7 @@ def measure(
     stage: str,
     models: list[str],
     data: Path | None,
-    stores: int,
+    series: int,
     days: int,
     rounds: int,
     report: Callable[[str], None],
@@ -90,7 +86,7 @@ def measure(
         stage: ``forecasts``, ``inventory`` or ``inventory-in-a-run``.
         models: of the client's policy.
         data: folder with a ``sales_train*`` of M5 and its ``calendar.csv``; None generates them.
-        stores: to generate, of ``M5_ITEMS`` items each.
+        series: to generate.
         days: to generate.
         rounds: of which the one with the middle ratio counts.
         report: told what is going on.
@@ -110,7 +106,7 @@ def measure(
         report("making tables")
         warehouse = locate_warehouse(load_settings())
         migrate(warehouse, lambda: build_views(warehouse))
-        _land(warehouse, home, models, data or _generated(home, stores, days), report)
+        _land(warehouse, home, models, files_of_m5(home, data, series, days), report)
         floor_of = stage.removesuffix("-in-a-run")
         if floor_of == "inventory":
             report("forecasts")
@@ -145,15 +141,6 @@ def measure(
         return Planning(counted[0], counted[1], [middle, *found])
 
 
-def _generated(home: Path, stores: int, days: int) -> Path:
-    folder = home / "m5"
-    folder.mkdir()
-    config = M5Config(LAST_DAY, days, M5_ITEMS, tuple(f"CA_{n + 1}" for n in range(stores)))
-    for name, frame in generate_m5_layout(config).deliveries().items():
-        frame.write_csv(folder / f"{name}.csv")
-    return folder
-
-
 def _land(
     warehouse: Warehouse, home: Path, models: list[str], data: Path, report: Callable[[str], None]
 ) -> None:
@@ -169,9 +156,7 @@ def _land(
     ).filter(pl.Series(drawn.random(items.height) < 0.95)).write_csv(stock)
     report("landing")
     prices = list(data.glob("sell_prices*"))
-    for outcome in ingest_files(warehouse, client, [data / "calendar.csv", *prices, sales, stock]):
-        if outcome.status != "loaded":
-            raise RuntimeError(f"{outcome.path} was not loaded: {outcome.message}")
+    land(warehouse, client, [data / "calendar.csv", *prices, sales, stock])
     report("demand")
     with open_instance(load_settings(), warehouse) as instance, output_sent_to(home / "runs.log"):
         sync_partitions(instance, [CLIENT])

@@ -22,6 +22,7 @@ import polars as pl
 from forecasting_lib.inventory import demand_profile, plan_inventory
 from forecasting_lib.models.chronos2 import Chronos2, load_pipeline, model_rows
 from forecasting_lib.models.guards import guarded_predict
+from forecasting_lib.models.workers import Answer
 from forecasting_lib.panel import Panel
 from orchestration.clients import get_client
 from orchestration.reading.histories import current_champion, demand_grain, read_history
@@ -46,11 +47,10 @@ Tensors = dict[str, npt.NDArray[Any]]
 class Recorder(Chronos2):
     """Answers nothing, and keeps what the model would have been given."""
 
-    def _one_pass(
-        self, panel: Panel, batch: list[int], context: int, horizon: int
-    ) -> npt.NDArray[np.float32]:
+    def _one_pass(self, batch: Panel, context: int, horizon: int) -> Answer:
         days = self._pipeline.model_output_patch_size
-        RECORDED.append(model_rows(panel, batch, context, horizon, -(-horizon // days) * days))
+        rows = model_rows(batch, range(len(batch)), context, horizon, -(-horizon // days) * days)
+        RECORDED.append(rows)
         return np.full((len(batch), horizon, 21), np.nan, dtype=np.float32)
 
 

@@ -34,11 +34,11 @@ class Cost:
 
 def cost_of(server: psutil.Process, work: Callable[[], object]) -> Cost:
     """Do some work and say what it cost."""
-    own, of_server, started = _own_time(), _processor_time(server), time.perf_counter()
+    own, of_server, started = _own_time(), time_of(server), time.perf_counter()
     work()
     wall, own = time.perf_counter() - started, _own_time() - own
     time.sleep(_SETTLE_SECONDS)
-    return Cost(wall, own, _processor_time(server) - of_server)
+    return Cost(wall, own, time_of(server) - of_server)
 
 
 def server_of(home: Path) -> psutil.Process:
@@ -59,14 +59,13 @@ def _own_time() -> float:
     return times.user + times.system + times.children_user + times.children_system
 
 
-def _processor_time(server: psutil.Process) -> float:
-    """Of a server: of its processes, and of those that have ended."""
-    times = server.cpu_times()
-    total = times.user + times.system + times.children_user + times.children_system
-    for process in server.children():
+def time_of(first: psutil.Process) -> float:
+    """Of a process, of those it has started and they in turn, and of those of them that have ended."""
+    total = 0.0
+    for process in (first, *first.children(recursive=True)):
         try:
-            of_process = process.cpu_times()
+            times = process.cpu_times()
         except psutil.NoSuchProcess:
             continue
-        total += of_process.user + of_process.system
-    return float(total)
+        total += times.user + times.system + times.children_user + times.children_system
+    return total

@@ -49,7 +49,7 @@ def measure(model: Chronos2, panel: Panel, workers: int, rounds: int) -> list[Sh
         workers: how many share it.
         rounds: how often.
     """
-    ray.init(num_cpus=workers, include_dashboard=False, configure_logging=False, log_to_driver=False)
+    ray.init("local", num_cpus=workers, include_dashboard=False, configure_logging=False, log_to_driver=False)
     try:
         guarded_predict(model, panel.select(range(8)), HORIZON)
         return [_round(model, panel, workers) for _ in range(rounds)]

@@ -181,9 +181,9 @@ def test_the_sensor_leaves_the_partition_of_a_client_in_flight(
     remove_client(warehouse, client_id)
 
     def removed_by_a_tick() -> list[str]:
-        result = client_registry(
-            dg.build_sensor_context(instance=instance, resources={"installation": Installation()})
-        )
+        resources = {"installation": Installation()}
+        with dg.build_sensor_context(instance=instance, resources=resources) as context:
+            result = client_registry(context)
         assert isinstance(result, dg.SensorResult)
         return [key for request in result.dynamic_partitions_requests or () for key in request.partition_keys]
 

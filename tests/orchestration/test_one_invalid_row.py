@@ -173,10 +173,10 @@ def test_the_sensor_takes_the_files_of_the_others_and_says_who_is_left_out(
         (folder / "sales.csv").write_text("date,item_id,units_sold\n")
 
     def tick(cursor: str | None = None) -> dg.SensorResult:
-        context = dg.build_sensor_context(
+        with dg.build_sensor_context(
             instance=instance, cursor=cursor, resources={"installation": Installation()}
-        )
-        result = new_files(context)
+        ) as context:
+            result = new_files(context)
         assert isinstance(result, dg.SensorResult)
         return result
 
@@ -200,9 +200,8 @@ def test_the_partition_of_an_invalid_row_stays(
     settings: Settings, warehouse: Warehouse, instance: dg.DagsterInstance, bad: str
 ) -> None:
     follow_registry(settings, warehouse)
-    result = client_registry(
-        dg.build_sensor_context(instance=instance, resources={"installation": Installation()})
-    )
+    with dg.build_sensor_context(instance=instance, resources={"installation": Installation()}) as context:
+        result = client_registry(context)
     assert isinstance(result, dg.SensorResult)
     assert not result.dynamic_partitions_requests
     assert instance.has_dynamic_partition("clients", bad)

@@ -8,13 +8,17 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
-from dagster._utils.schedules import schedule_execution_time_iterator
+from dagster._utils.schedules import is_valid_cron_schedule, schedule_execution_time_iterator
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import make_url
 
 from orchestration.clients import CLIENT_TAG, Client, validated
+from orchestration.cron import is_plain
 from orchestration.schedules import client_schedules, registered_clients
 from orchestration.settings import Settings, load_settings
 from orchestration.warehouse.server import Warehouse, libpq_spelling
+from tests.orchestration.queue import waiting_run
 
 
 def client(client_id: str = "acme", **fields: object) -> Client:
@@ -138,6 +142,34 @@ def test_a_tick_of_a_client_that_is_gone_says_what_to_do(
 ) -> None:
     gone = evaluate(client("gone"), datetime(2026, 3, 1, 2, 30, tzinfo=ZoneInfo("UTC")))
     assert gone == "gone is no longer registered; reload the code location."
+
+
+def test_a_tick_asks_for_nothing_while_a_run_that_does_the_same_has_yet_to_begin(
+    instance: dg.DagsterInstance, evaluate: Callable[[Client, datetime], dg.RunRequest | str]
+) -> None:
+    impatient, other = client("impatient"), client("unhurried")
+    instance.add_dynamic_partitions("clients", ["impatient", "unhurried"])
+    at = datetime(2026, 3, 1, 2, 30, tzinfo=ZoneInfo("UTC"))
+    with waiting_run(instance, "client_pipeline", "impatient"):
+        assert evaluate(impatient, at) == "A run of impatient that does the same is waiting already."
+        assert isinstance(evaluate(other, at), dg.RunRequest)
+    assert isinstance(evaluate(impatient, at), dg.RunRequest)
+
+
+OTHER_FIELDS = ["", "*", "*/5", "1-3", "L", "07", "x"]
+field = st.one_of(st.integers(0, 70).map(str), st.sampled_from(OTHER_FIELDS))
+
+
+@given(st.lists(field, min_size=4, max_size=6).map(" ".join))
+def test_what_is_known_to_be_a_cron_expression_without_dagster_is_one_for_dagster(expression: str) -> None:
+    if is_plain(expression):
+        assert is_valid_cron_schedule(expression)
+        assert next(schedule_execution_time_iterator(0, expression, "UTC"))
+
+
+@pytest.mark.parametrize("expression", ["0 5 * * *", "59 23 28 12 6", "* * * * *", "0 0 1 1 0"])
+def test_numbers_and_stars_are_plain(expression: str) -> None:
+    assert is_plain(expression)
 
 
 @pytest.mark.usefixtures("warehouse")

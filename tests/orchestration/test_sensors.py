@@ -29,6 +29,7 @@ from orchestration.running.runs import find_job, run_job
 from orchestration.sensors import clients_with_news, folder_state
 from orchestration.settings import Settings
 from orchestration.warehouse.server import Warehouse, libpq_spelling
+from tests.orchestration.queue import waiting_run
 
 NewClient = Callable[..., Client]
 TICK_SECONDS_OF_A_WEBHOOK = 0.3
@@ -88,6 +89,11 @@ class Tick:
     errors: list[str]
     """Traces that the evaluation leaves in the log."""
     logged: list[str]
+    checks: list[dg.AssetCheckEvaluation]
+
+    def answers(self, client: Client) -> list[bool]:
+        """What its check was found to be."""
+        return [check.passed for check in self.checks if check.partition == client.client_id]
 
     def clients(self, *among: Client) -> list[str]:
         """The clients a run is requested for, of those a test is about."""
@@ -140,6 +146,7 @@ def tick(settings: Settings, instance: dg.DagsterInstance) -> Callable[..., Tick
             reactions=len(data.dagster_run_reactions or []),
             errors=[str(reaction.error) for reaction in data.dagster_run_reactions or [] if reaction.error],
             logged=heard.messages,
+            checks=[event for event in data.asset_events if isinstance(event, dg.AssetCheckEvaluation)],
         )
 
     return evaluate
@@ -251,6 +258,21 @@ def test_each_client_is_run_for_its_own_files(
     assert tick("new_files", first.cursor).clients(one, other) == [other.client_id]
 
 
+def test_a_run_that_has_yet_to_begin_finds_what_came_meanwhile(
+    settings: Settings, instance: dg.DagsterInstance, tick: Callable[..., Tick], with_partition: NewClient
+) -> None:
+    client, other = with_partition(), with_partition()
+    land(settings, client)
+    land(settings, other)
+    with waiting_run(instance, "client_pipeline", client.client_id):
+        first = tick("new_files")
+    assert first.clients(client, other) == [other.client_id]
+    assert tick("new_files", first.cursor).clients(client, other) == []
+    land(settings, client, "products.csv")
+    with waiting_run(instance, "quality_only", client.client_id):
+        assert tick("new_files", first.cursor).clients(client, other) == [client.client_id]
+
+
 def test_a_lost_cursor_costs_one_run(
     settings: Settings, tick: Callable[..., Tick], with_partition: NewClient
 ) -> None:
@@ -332,7 +354,7 @@ def test_partitions_that_are_right_are_left_alone(
     assert "all with a partition" in right.skipped
 
 
-@pytest.mark.parametrize("name", ["new_files", "client_registry"])
+@pytest.mark.parametrize("name", ["new_files", "client_registry", "late_clients"])
 @pytest.mark.usefixtures("never_migrated")
 def test_without_tables_a_sensor_says_what_to_run_and_keeps_its_cursor(
     tick: Callable[..., Tick], name: str
@@ -343,7 +365,7 @@ def test_without_tables_a_sensor_says_what_to_run_and_keeps_its_cursor(
     assert not waiting.runs + waiting.partitions_added + waiting.partitions_removed
 
 
-@pytest.mark.parametrize("name", ["new_files", "client_registry"])
+@pytest.mark.parametrize("name", ["new_files", "client_registry", "late_clients"])
 def test_without_a_server_a_sensor_says_so_and_removes_nothing(
     tick: Callable[..., Tick], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -353,6 +375,26 @@ def test_without_a_server_a_sensor_says_so_and_removes_nothing(
     assert away.skipped is not None
     assert away.skipped.startswith("PostgreSQL does not answer")
     assert not away.runs + away.partitions_added + away.partitions_removed
+
+
+# --- late_clients -------------------------------------------------------------------------------------
+
+
+def test_what_is_late_of_a_client_is_said_once_and_when_it_changes(
+    settings: Settings, warehouse: Warehouse, tick: Callable[..., Tick], with_partition: NewClient
+) -> None:
+    client = with_partition(cron="0 0 * * *")
+    first = tick("late_clients")
+    assert first.answers(client) == [True]
+    assert tick("late_clients", first.cursor).answers(client) == []
+    with warehouse.transaction() as connection:
+        connection.execute(
+            "update ops.clients set updated_at = now() - interval '9 days' where client_id = %s",
+            (client.client_id,),
+        )
+    later = tick("late_clients", first.cursor)
+    assert later.answers(client) == [False]
+    assert tick("late_clients", later.cursor).answers(client) == []
 
 
 # --- run_failures -------------------------------------------------------------------------------------

@@ -3,9 +3,7 @@ with clients as (
 
     select
         *,
-        (now() at time zone timezone)::date as today,
-        -- sales of a period come after its end, and the days of one that is not over wait for it
-        case grain when 'week' then 17 when 'month' then 47 else 7 end as grace_days,
+        -- the days of a period that is not over wait for its end
         case grain when 'week' then 6 when 'month' then 30 else 0 end as unfinished_days
     from {{ source('analytics', 'dim_client') }}
 
@@ -200,6 +198,7 @@ found as (
     from clients
     left join delivered using (client_id)
     left join {{ ref('data_freshness') }} as freshness using (client_id)
+    left join {{ ref('delivery_freshness') }} as delivery using (client_id)
     left join series using (client_id)
     left join items using (client_id)
     left join places using (client_id)
@@ -223,12 +222,11 @@ found as (
                 coalesce(delivered.supplier_files > 0 and coalesce(items.with_supplier, 0) = 0, false),
                 plans.client_id is not null,
                 models.champion is not null,
-                coalesce(freshness.last_demand_date, delivered.sales_through),
                 delivered.sales_through - clients.intraday_feed::int
             )
         ) as known (
             n_series, n_sold, n_loaded, n_refused, is_stock_unused, is_supplier_unused,
-            is_planned, is_forecast, last_day, complete_through
+            is_planned, is_forecast, complete_through
         )
     cross join
         lateral (
@@ -302,8 +300,8 @@ found as (
                 known.n_refused, known.n_loaded + known.n_refused, null, delivered.refusal
             ),
             (
-                'FEED_LATE', known.last_day < clients.today - clients.grace_days,
-                clients.today - known.last_day, null, known.last_day, null
+                'FEED_LATE', delivery.is_late,
+                delivery.age_days, delivery.allowed_days, delivery.last_date, null
             ),
             (
                 'DEMAND_BEHIND',

@@ -26,6 +26,7 @@ from tests.sales_partition import make_room_for_sales
 MARTS = {
     "ts_demand_daily",
     "ts_demand_periods",
+    "demand_by_month",
     "promoted_days",
     "location_calendar",
     "dim_item",

@@ -50,7 +50,7 @@ def cluster() -> Iterator[None]:
     """Two workers' room on this machine, for the tests of this file."""
     import ray
 
-    ray.init(num_cpus=2, include_dashboard=False, configure_logging=False, log_to_driver=False)
+    ray.init("local", num_cpus=2, include_dashboard=False, configure_logging=False, log_to_driver=False)
     yield
     ray.shutdown()
 

@@ -1,7 +1,7 @@
 """Demand is added up by month and found by day, so that a year is read without its days.
 
 Revision ID: 0025
-Revises: 0022
+Revises: 0023
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0025"
-down_revision = "0022"
+down_revision = "0023"
 
 _EXACT = ("demand_qty", "squared_demand_qty", "known_qty", "clipped_qty", "promoted_qty")
 _COUNTS = (

@@ -49,6 +49,10 @@ feeds = Table(
     day("first_date", "Earliest day of the rows loaded; NULL where they have none."),
     day("last_date", "Latest day of the rows loaded; NULL where they have none."),
     moment("last_loaded_at", "When the last file was loaded."),
+    whole(
+        "usual_step_days",
+        "Median of the days from the end of one file to the end of the next; NULL until two tell.",
+    ),
     words("refusal", "Name of the last refused file that stands, and why; NULL where there is none."),
     schema="analytics",
     comment="One row per client and kind of which something was delivered.",
