@@ -148,7 +148,9 @@ def _measured(warehouse: Warehouse, table: str) -> tuple[int, int]:
             sql.SQL("select count(*) from {}").format(sql.Identifier(*table.split(".")))
         ).fetchall()
         ((size,),) = connection.execute(
-            "select sum(pg_total_relation_size(relid))::bigint from pg_partition_tree(%s::regclass)", (table,)
+            "select coalesce(sum(pg_total_relation_size(relid)), pg_total_relation_size(%(table)s::regclass))"
+            "::bigint from pg_partition_tree(%(table)s::regclass)",
+            {"table": table},
         ).fetchall()
     return rows, size
 
@@ -159,7 +161,7 @@ def _fill(warehouse: Warehouse, series: int) -> None:
         connection.execute(
             """
             insert into analytics.dim_item (client_id, item_id, name, category, is_described, supplier_id)
-            select %s, 'FOODS_' || mod(n, 3) || '_' || lpad(n::text, 3, '0'), 'item ' || n,
+            select %s, 'FOODS_' || mod(n, 3) || '_' || lpad(n::text, 5, '0'), 'item ' || n,
                 'FOODS_' || mod(n, 7), true, 'supplier ' || mod(n, 9)
             from generate_series(1, %s) as n
             """,

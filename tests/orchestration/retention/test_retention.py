@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -25,7 +19,7 @@ from orchestration.planning.decisions import Choice, decide
 from orchestration.reading.histories import ThinnedError, current_champion, read_forecast
 from orchestration.resources import Installation
 from orchestration.retention.retain import Retained, make_reusable, retain
-from orchestration.settings import RESOURCES, Settings
+from orchestration.settings import Settings
 from orchestration.stages.forecasting import forecasts
 from orchestration.stages.ingestion import ingest_folder
 from orchestration.stages.inventory import inventory
@@ -381,7 +375,7 @@ def test_requests_of_runs_go_once_they_ended_long_ago(
     assert left == [("lately",), ("never",)]
 
 
-# --- the command, and a kill --------------------------------------------------------------------------
+# --- the command -----------------------------------------------------------------------------------
 
 
 def test_the_command_says_what_would_go_and_does_it(store: Store) -> None:
@@ -400,73 +394,6 @@ def test_the_command_says_what_would_go_and_does_it(store: Store) -> None:
     again = CliRunner().invoke(app, ["retain", "--client", store.client_id])
     assert "scores by item" in again.stdout
     assert CliRunner().invoke(app, ["retain"]).exit_code != 0
-
-
-def test_a_kill_in_the_middle_leaves_every_run_whole_or_thinned(store: Store, tmp_path: Path) -> None:
-    """The second run's rows wait for a lock when the first has gone; there the command is killed."""
-    store.age(100)
-    runs = [
-        run
-        for (run,) in store.rows(
-            "select run_id from analytics.forecast_runs where client_id = %s group by run_id "
-            "order by min(as_of_date), min(published_at)",
-            store.client_id,
-        )
-    ]
-    whole = per_run(store)
-    with store.warehouse.transaction() as holding:
-        holding.execute(
-            "select from analytics.forecast_results "
-            "where client_id = %s and run_id = %s and item_id = 'soap' for update",
-            (store.client_id, runs[1]),
-        )
-        command = subprocess.Popen(
-            [sys.executable, "-m", "orchestration.cli", "retain", "--client", store.client_id],
-            env={**os.environ, "PYTHONPATH": str(RESOURCES)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        while not is_deleting_and_waits(store) and command.poll() is None:
-            time.sleep(0.05)
-        assert command.poll() is None
-        os.killpg(command.pid, signal.SIGKILL)
-        command.wait()
-    left = per_run(store)
-    assert left[runs[0]] < whole[runs[0]]
-    assert {run: left[run] for run in runs[1:]} == {run: whole[run] for run in runs[1:]}
-    assert thinned_forecasts(store) == [(DAYS[0], True)]
-    assert store.rows(
-        "select count(*) from ops.audit_log where client_id = %s and action = 'thin'", store.client_id
-    ) == [(1,)]
-
-    thin(store)
-    assert len(thinned_forecasts(store)) == 3
-    assert store.rows(
-        "select count(*) from ops.audit_log where client_id = %s and action = 'thin'", store.client_id
-    ) == [(6,)]
-
-
-def per_run(store: Store) -> dict[Any, int]:
-    return dict(
-        store.rows(
-            "select run_id, count(*) from analytics.forecast_results where client_id = %s group by run_id",
-            store.client_id,
-        )
-    )
-
-
-def is_deleting_and_waits(store: Store) -> bool:
-    with store.warehouse.connect_admin() as connection:
-        return bool(
-            connection.execute(
-                """
-                select from pg_stat_activity
-                where datname = current_database() and wait_event_type = 'Lock'
-                    and query like 'delete from "analytics"."forecast_results"%'
-                """
-            ).fetchone()
-        )
 
 
 def test_every_table_of_runs_is_thinned_by_some_policy(store: Store) -> None:
