@@ -111,7 +111,7 @@ def test_the_night_s_run_is_of_all_clients_and_shows_what_went(
     result = retention_job.execute_in_process(
         instance=instance, resources={"installation": Installation()}, raise_on_error=True
     )
-    [shown] = [event.step_output_data.metadata for event in result.all_events if event.is_step_output]
+    [shown] = [event.step_output_data.metadata for event in result.all_events if event.is_successful_output]
     assert shown["rows_thinned"].value > 0
     table = str(shown["thinned"].value)
     assert "| night_store | forecasts | keep_forecasts_days = 28 | 2 |" in table
