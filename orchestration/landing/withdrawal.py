@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import BinaryIO
 
@@ -51,7 +51,6 @@ class Delivered:
         first_date: its first day; None for kinds without days.
         last_date: its last day.
         rows_changed: rows it replaced or took out.
-        thinned_at: when these were thinned; None where they are kept.
     """
 
     file_id: int
@@ -62,7 +61,6 @@ class Delivered:
     first_date: date | None
     last_date: date | None
     rows_changed: int
-    thinned_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -171,7 +169,7 @@ def _standing(connection: Connection, client_id: str) -> list[Delivered]:
             """
             select
                 file_id, path, sha256, size_bytes, kind, first_date, last_date,
-                rows_restated + rows_removed as rows_changed, thinned_at
+                rows_restated + rows_removed as rows_changed
             from ops.landing_files
             where client_id = %s and status = 'loaded'
             order by file_id
@@ -184,16 +182,8 @@ def _lift(connection: Connection, client_id: str, delivery: Delivered, table: st
     """Take the topmost delivery off its table: its rows go, those it replaced or took out come back.
 
     Raises:
-        WithdrawalError: what it replaced was thinned, or an earlier version loaded it, which did not keep it.
+        WithdrawalError: an earlier version loaded it, which did not keep what it replaced.
     """
-    if delivery.rows_changed and delivery.thinned_at is not None:
-        raise WithdrawalError(
-            printable(
-                f"{delivery.path} (delivery {delivery.file_id}) cannot be taken back: the "
-                f"{delivery.rows_changed:,} rows it replaced were thinned on {delivery.thinned_at:%Y-%m-%d}. "
-                "Deliver the right values instead."
-            )
-        )
     names = {"client": sql.Literal(client_id), "file_id": sql.Literal(delivery.file_id)}
     staged = sql.Identifier("staging", table)
     connection.execute(
