@@ -11,7 +11,7 @@ import dagster as dg
 
 from orchestration.clients import CLIENT_PARTITIONS, CLIENT_TAG
 from orchestration.stages.finetuning import tune_weights
-from orchestration.stages.lateness import client_is_on_time
+from orchestration.stages.lateness import PIPELINE, PULL, client_is_on_time
 from orchestration.stages.pulling import pull_from_sources
 
 FOR_ONE_CLIENT = dg.PartitionedConfig(
@@ -33,7 +33,7 @@ def _job(name: str, selection: dg.AssetSelection, description: str) -> dg.Unreso
 
 
 client_pipeline = _job(
-    "client_pipeline",
+    PIPELINE,
     dg.AssetSelection.groups("ingestion", "demand", "quality", "forecasting", "inventory"),
     "Everything for one client: load new files, build demand, score, forecast, plan.",
 )
@@ -60,7 +60,7 @@ def finetune() -> None:
     tune_weights()
 
 
-@dg.job(name="pull_sources", config=FOR_ONE_CLIENT, executor_def=dg.in_process_executor)
+@dg.job(name=PULL, config=FOR_ONE_CLIENT, executor_def=dg.in_process_executor)
 def pull_job() -> None:
     """Bring what is new at a client's sources into its landing folder, where it is seen like any delivery."""
     pull_from_sources()

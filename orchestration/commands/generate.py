@@ -11,7 +11,7 @@ import typer
 from orchestration.commands.terminal import out, waiting
 from orchestration.foreign_text import escape
 
-app = typer.Typer(no_args_is_help=True, help="Generated files, to try the product at any size.")
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()

@@ -123,8 +123,7 @@ def write_m5(folder: Path, series: int, days: int, last_day: date) -> None:
     kept = data.sales_train_evaluation.head(series)
     prices = data.sell_prices.join(kept, on=["store_id", "item_id"], how="semi", maintain_order="left")
     with _complete_or_absent(folder) as draft:
-        for name, frame in M5Data(kept, data.calendar, prices).deliveries().items():
-            frame.write_csv(draft / f"{name}.csv")
+        _write(draft, M5Data(kept, data.calendar, prices).deliveries())
 
 
 def deliver(settings: Settings, client_id: str, part: Part) -> list[Path]:
@@ -189,7 +188,7 @@ def _dated(frames: Mapping[str, pl.DataFrame], day: date) -> dict[str, pl.DataFr
 
 
 def _write(folder: Path, frames: Mapping[str, pl.DataFrame]) -> None:
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for name, frame in frames.items():
         frame.write_csv(folder / f"{name}.csv")
 

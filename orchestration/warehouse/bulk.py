@@ -61,8 +61,7 @@ def read_frame(place: Place, query: str) -> pl.DataFrame:
 
 def _read(connection: Any, query: str) -> pl.DataFrame:
     with connection.cursor() as cursor:
-        cursor.execute(query)
-        return pl.DataFrame(cursor.fetch_arrow())
+        return Snapshot(cursor).frame(query)
 
 
 def _asked_for_one(connection: Any) -> None:

@@ -17,6 +17,7 @@ from orchestration.stages.dbt import build_client
 from orchestration.stages.demand import refresh_holidays
 from orchestration.stages.demand_builds import begin_build, record_build
 from orchestration.warehouse.server import Warehouse
+from tests.bench.figures import middle
 from tests.bench.installation import Installation, land, thrown_away
 from tests.bench.m5_files import M5Files, m5_files
 from tests.bench.processor_time import Cost, cost_of
@@ -73,7 +74,7 @@ def measure(
             add_client(installation.warehouse, client)
             for built in _round(installation, client, files, partial(_said, report, number, rounds)):
                 found.setdefault(built.what, []).append(built)
-    return [sorted(costs, key=lambda one: one.times)[len(costs) // 2] for costs in found.values()]
+    return [middle(costs) for costs in found.values()]
 
 
 def _said(report: Callable[[str], None], number: int, rounds: int, what: str) -> None:

@@ -13,13 +13,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 USUAL = Path(__file__).with_name("usual_ratios.json")
 """Times the floor that small sizes take, by what is measured."""
 
 MOST = 2.0
 """Times the usual ratio that is a mistake, and not a busy machine."""
+
+
+class Measured(Protocol):
+    """Something that was measured beside its floor."""
+
+    @property
+    def times(self) -> float:
+        """How many times the floor it took."""
+        ...
+
+
+_Round = TypeVar("_Round", bound=Measured)
+
+
+def middle(rounds: Sequence[_Round]) -> _Round:
+    """The round whose ratio has as many below it as above."""
+    return sorted(rounds, key=lambda one: one.times)[len(rounds) // 2]
 
 
 @dataclass

@@ -18,6 +18,7 @@ import polars as pl
 
 from orchestration.clients import add_client, validated
 from orchestration.warehouse.server import Warehouse
+from tests.bench.figures import middle
 from tests.bench.installation import Installation, land, thrown_away
 from tests.bench.m5_files import m5_files, m5_rows
 from tests.bench.processor_time import Cost, cost_of
@@ -145,7 +146,7 @@ def _measure(
             least = cost_of(installation.server, floor)
             load = cost_of(installation.server, partial(land, installation.warehouse, client, files))
             found.setdefault(what, []).append(Landing(what, rows, load, least))
-    return [sorted(costs, key=lambda one: one.times)[len(costs) // 2] for costs in found.values()]
+    return [middle(costs) for costs in found.values()]
 
 
 def _copy_invoices(warehouse: Warehouse, path: Path) -> None:

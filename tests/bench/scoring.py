@@ -17,6 +17,7 @@ from forecasting_lib.panel import QUANTILE_COLUMNS
 from orchestration.clients import add_client, validated
 from orchestration.stages.scoring import score_due_runs
 from orchestration.warehouse.server import Warehouse
+from tests.bench.figures import middle
 from tests.bench.installation import Installation, thrown_away
 from tests.bench.processor_time import Cost, cost_of
 
@@ -59,7 +60,7 @@ def measure(series: int, live_runs: list[int], rounds: int, report: Callable[[st
             for number in range(rounds):
                 report(f"{runs} live runs, round {number + 1} of {rounds}")
                 of_these.append(_round(installation, f"bench_{runs}_{number}", series, runs))
-            found.append(sorted(of_these, key=lambda one: one.times)[rounds // 2])
+            found.append(middle(of_these))
     return found
 
 
