@@ -17,10 +17,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from forecasting_lib.accuracy.held_out import HeldOut
 from forecasting_lib.accuracy.metrics import DECILES, quantile_loss, seasonal_scale
 from forecasting_lib.models.chronos2 import Chronos2, load_pipeline
 from forecasting_lib.models.guards import guarded_predict
+from forecasting_lib.origins import Origin
 from forecasting_lib.panel import Forecast, Panel
 
 MARGIN = 0.02
@@ -181,7 +181,7 @@ def training_inputs(past: Panel, shortest: int) -> list[dict[str, Any]]:
     return inputs
 
 
-def compare(base: Path, tuned: Path, later: HeldOut) -> Comparison:
+def compare(base: Path, tuned: Path, later: Origin) -> Comparison:
     """Forecast the days after the cut with both, through the guards, and take the losses.
 
     Raises:
@@ -195,7 +195,7 @@ def compare(base: Path, tuned: Path, later: HeldOut) -> Comparison:
     return Comparison(base_loss[0], tuned_loss[0], base_loss[1], tuned_loss[1])
 
 
-def _losses(forecast: Forecast, later: HeldOut) -> tuple[float, float]:
+def _losses(forecast: Forecast, later: Origin) -> tuple[float, float]:
     """Scaled and weighted quantile loss over 0.1 ... 0.9."""
     known = ~np.isnan(later.actual)
     daily = quantile_loss(later.actual, forecast.quantiles[:, :, DECILES])

@@ -116,6 +116,31 @@ def grid_variance(quantiles: FloatArray) -> FloatArray:
     return variance
 
 
+def quantiles_at(quantiles: FloatArray, levels: FloatArray) -> FloatArray:
+    """Quantiles at other levels of the distributions that grids describe.
+
+    Read as :func:`grid_mean` reads them: the lowest level's value below 0.01, linear between neighbouring
+    levels, an exponential tail through q95 and q99 above.
+
+    >>> grid = np.asarray(QUANTILE_LEVELS) * 100.0
+    >>> quantiles_at(grid, np.array([0.001, 0.225, 0.998])).round(3).tolist()
+    [1.0, 22.5, 103.0]
+
+    Args:
+        quantiles: (..., 21), non-decreasing.
+        levels: (k,) between 0 and 1.
+
+    Returns:
+        (..., k), in the unit of the quantiles.
+    """
+    inside = np.clip(levels, _LEVELS[0], _LEVELS[-1])
+    above = np.clip(np.searchsorted(_LEVELS, inside), 1, len(_LEVELS) - 1)
+    share = (inside - _LEVELS[above - 1]) / _WIDTHS[above - 1]
+    low, high = quantiles[..., above - 1], quantiles[..., above]
+    depth = np.log(_BEYOND / np.minimum(1.0 - levels, _BEYOND))
+    return np.asarray(low + share * (high - low) + _tail_scale(quantiles)[..., None] * depth)
+
+
 def whole_units(quantiles: FloatArray) -> FloatArray:
     """The grid of demand that comes in whole units: every quantile goes to the nearest whole number.
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from forecasting_lib.accuracy.held_out import HeldOut
 from forecasting_lib.accuracy.metrics import (
     WQL_LEVELS,
     Ratio,
@@ -31,6 +30,7 @@ from forecasting_lib.accuracy.metrics import (
     wql,
 )
 from forecasting_lib.benchmark.baselines import Answer
+from forecasting_lib.origins import Origin
 from forecasting_lib.panel import FloatArray
 
 METRICS = ("wape", "mae", "rmse", "bias", "mase", "rmsse", "total_error", "wql", "coverage_80")
@@ -74,7 +74,7 @@ class SeriesScores:
         return {name: ratio.root if name == "rmse" else ratio.value for name, ratio in pooled.items()}
 
 
-def score_series(held_out: HeldOut, answer: Answer) -> SeriesScores:
+def score_series(held_out: Origin, answer: Answer) -> SeriesScores:
     """Score a forecast series by series.
 
     Point forecasts answer for absolute errors, means for squared ones, bias and totals. The scales of MASE

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from forecasting_lib.accuracy.held_out import HeldOut
+from forecasting_lib.origins import Origin
 from forecasting_lib.panel import FloatArray, Panel
 
 FIRST_DAY = date(2011, 1, 29)
@@ -24,7 +24,7 @@ SHORTEST_HISTORY = 29
 
 def read_m5(
     directory: Path, horizon: int = 28, max_series: int | None = None, *, days_left_off: int = 0
-) -> HeldOut:
+) -> Origin:
     """Read the sales file of a directory and hold its last days out.
 
     Args:
@@ -63,7 +63,7 @@ def read_m5(
     if max_series is not None and max_series < len(rows):
         rows = np.linspace(0, len(rows) - 1, max_series).astype(np.int64)
     past, actual = units[rows, :-horizon], units[rows, -horizon:]
-    return HeldOut(
+    return Origin(
         Panel(
             series_ids=tuple(str(row) for row in rows),
             as_of_date=FIRST_DAY + timedelta(days=int(days[-horizon - 1]) - 1),

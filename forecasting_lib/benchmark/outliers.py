@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from forecasting_lib.accuracy.held_out import HeldOut
 from forecasting_lib.accuracy.metrics import DECILES, wql
 from forecasting_lib.benchmark.figures import Interval, bootstrap_draws, percentile_interval
 from forecasting_lib.models.guards import guarded_predict
 from forecasting_lib.models.interface import Forecaster
+from forecasting_lib.origins import Origin
 from forecasting_lib.panel import FloatArray, Panel
 
 FACTORS = (100.0, 5_000.0)
@@ -71,7 +71,7 @@ class Effect:
         return float(without), float(guarded)
 
 
-def effect(model: Forecaster, window: HeldOut) -> Effect:
+def effect(model: Forecaster, window: Origin) -> Effect:
     """Forecast a window without and with the guard of the tail.
 
     Every other guard is taken as given: a series that the guard of the tail leaves alone has the same
@@ -122,10 +122,10 @@ def with_planted_days(panel: Panel, place: tuple[int, int], seed: int) -> Panel:
     return replace(panel, history=tuple(struck))
 
 
-def sold_before(window: HeldOut) -> HeldOut:
+def sold_before(window: Origin) -> Origin:
     """The window of the series that sold something before it."""
     sold = [i for i, history in enumerate(window.panel.history) if history.any()]
-    return HeldOut(window.panel.select(sold), window.actual[sold])
+    return Origin(window.panel.select(sold), window.actual[sold])
 
 
 def _ratio(sums: FloatArray) -> Interval:

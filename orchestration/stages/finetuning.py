@@ -12,10 +12,10 @@ from datetime import UTC, date, datetime, timedelta
 import dagster as dg
 import numpy as np
 
-from forecasting_lib.accuracy.held_out import HeldOut
 from forecasting_lib.finetuning import FinetuneConfig, FinetuneError, compare, finetune
 from forecasting_lib.grain import Grain
 from forecasting_lib.models.weights import WeightsSource, verified_weights
+from forecasting_lib.origins import Origin
 from orchestration import audit
 from orchestration.clients import Client, get_client
 from orchestration.reading.histories import SERIES_COLUMNS, demand_grain, last_demand_day, read_history
@@ -96,7 +96,7 @@ def tune_client(
     return record
 
 
-def read_held_out(warehouse: Warehouse, client: Client, cut: date | None) -> HeldOut:
+def read_held_out(warehouse: Warehouse, client: Client, cut: date | None) -> Origin:
     """A client's demand and covariates as known on the cut, and the demand of the days after it.
 
     Args:
@@ -128,7 +128,7 @@ def read_held_out(warehouse: Warehouse, client: Client, cut: date | None) -> Hel
         if row is not None:
             tail = whole.panel.history[row][-ahead:]
             days[ahead - len(tail) :] = tail
-    return HeldOut(known.panel, actual[:, :horizon])
+    return Origin(known.panel, actual[:, :horizon])
 
 
 class Tune(dg.Config):

@@ -1,6 +1,6 @@
 """Which published runs have scores that are not those of the actuals known now, and of which periods.
 
-Belongs here: what makes a score out of date, and into which lag bucket a period falls, as pure functions.
+Belongs here: what makes a score out of date, as pure functions.
 Does not belong here: the transaction that scores (``scoring``).
 """
 
@@ -9,16 +9,11 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import count, takewhile
 
+from forecasting_lib.accuracy.lag_buckets import lag_bucket
 from forecasting_lib.grain import Grain
 
 NO_FACTS = "0"
 """The digest of a known period of which nothing is recorded: nothing was sold and nobody was closed."""
-
-_LAST_OF_BUCKET = {
-    Grain.DAY: {1: "1", 7: "2-7", 14: "8-14", 28: "15-28"},
-    Grain.WEEK: {1: "1", 4: "2-4", 13: "5-13"},
-    Grain.MONTH: {1: "1", 3: "2-3", 6: "4-6"},
-}
 
 
 @dataclass(frozen=True)
@@ -79,15 +74,6 @@ class RunDue:
     run: PublishedRun
     buckets: Sequence[BucketDue]
     digests: Sequence[str]
-
-
-def lag_bucket(grain: Grain, lag: int) -> str:
-    """The bucket of the period that is ``lag`` periods after the as-of date, the first being 1.
-
-    >>> lag_bucket(Grain.DAY, 8), lag_bucket(Grain.MONTH, 7)
-    ('8-14', 'beyond')
-    """
-    return next((name for last, name in _LAST_OF_BUCKET[grain].items() if lag <= last), "beyond")
 
 
 def runs_due(

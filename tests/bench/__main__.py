@@ -19,10 +19,10 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from forecasting_lib.accuracy.held_out import HeldOut
 from forecasting_lib.benchmark.m5_files import read_m5
 from forecasting_lib.benchmark.outliers import PLACES, Effect, effect, sold_before, with_planted_days
 from forecasting_lib.models.chronos2 import CPU_BATCH_ROWS, Chronos2
+from forecasting_lib.origins import Origin
 from forecasting_lib.pretraining.architecture import Architecture
 from tests.bench import forecasting
 from tests.bench.figures import grown, keep, kept_figures, usual_ratios
@@ -187,7 +187,7 @@ def outliers(
             sold = sold_before(window)
             for seed, (name, place) in enumerate(PLACES.items()):
                 planted = with_planted_days(sold.panel, place, seed)
-                struck[name] = effect(model, HeldOut(planted, sold.actual))
+                struck[name] = effect(model, Origin(planted, sold.actual))
         err.print(f"window {number - skip + 1} of {windows}")
     table = Table(box=SIMPLE_HEAD)
     for column in ("", "shrunk", "WQL", "error of totals", "bias", "without"):

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from forecasting_lib.accuracy.held_out import HeldOut
 from forecasting_lib.finetuning import (
     Comparison,
     FinetuneConfig,
@@ -19,6 +18,7 @@ from forecasting_lib.finetuning import (
     training_inputs,
 )
 from forecasting_lib.models.chronos2 import Chronos2
+from forecasting_lib.origins import Origin
 from forecasting_lib.panel import Panel
 from tests.tiny_chronos import save_tiny_chronos
 
@@ -35,7 +35,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def weekly_panel(n: int = 6, days: int = 90) -> HeldOut:
+def weekly_panel(n: int = 6, days: int = 90) -> Origin:
     """Demand that all but repeats every week, which random weights do not know."""
     rng = np.random.default_rng(0)
     week = np.tile([1.0, 2, 3, 4, 9, 12, 0], days // 7 + 2)[: days + HORIZON]
@@ -48,7 +48,7 @@ def weekly_panel(n: int = 6, days: int = 90) -> HeldOut:
         past_covariates={"promo": promo, "price": tuple(np.full(days, 2.0) for _ in rows)},
         future_covariates={"promo": tuple(np.zeros(HORIZON) for _ in rows)},
     )
-    return HeldOut(panel, np.stack([row[days:] for row in rows]))
+    return Origin(panel, np.stack([row[days:] for row in rows]))
 
 
 @pytest.mark.parametrize("method", ["full", "lora"])
@@ -99,7 +99,7 @@ def test_a_history_too_short_to_train_on_is_refused(base: Path, tmp_path: Path) 
 def test_days_without_a_sale_judge_nothing(base: Path) -> None:
     later = weekly_panel()
     with pytest.raises(FinetuneError, match="Nothing was sold after the cut"):
-        compare(base, base, HeldOut(later.panel, np.zeros_like(later.actual)))
+        compare(base, base, Origin(later.panel, np.zeros_like(later.actual)))
 
 
 def test_masked_days_do_not_judge(base: Path) -> None:
@@ -107,10 +107,10 @@ def test_masked_days_do_not_judge(base: Path) -> None:
     masked = later.actual.copy()
     masked[:, 3] = NAN
     wild = np.where(np.isnan(masked), 1e4, masked)
-    assert np.isfinite(compare(base, base, HeldOut(later.panel, masked)).base_scaled)
+    assert np.isfinite(compare(base, base, Origin(later.panel, masked)).base_scaled)
     assert (
-        compare(base, base, HeldOut(later.panel, wild)).base_scaled
-        > compare(base, base, HeldOut(later.panel, masked)).base_scaled
+        compare(base, base, Origin(later.panel, wild)).base_scaled
+        > compare(base, base, Origin(later.panel, masked)).base_scaled
     )
 
 

@@ -12,7 +12,6 @@ import numpy.typing as npt
 import polars as pl
 import pytest
 
-from forecasting_lib.accuracy.held_out import HeldOut
 from forecasting_lib.benchmark.baselines import (
     Answer,
     classic_baselines,
@@ -21,6 +20,7 @@ from forecasting_lib.benchmark.baselines import (
 )
 from forecasting_lib.benchmark.figures import BARS, METRICS, figures, judge, score_series
 from forecasting_lib.benchmark.m5_files import read_m5, since_first_sale
+from forecasting_lib.origins import Origin
 from forecasting_lib.panel import FloatArray, Panel
 
 # WAPE, MAE, RMSE, bias, MASE, RMSSE, error of the total, WQL, coverage 80 %, computed elsewhere
@@ -46,7 +46,7 @@ CLASSICS = {
 }
 
 
-def assert_figures(held_out: HeldOut, answer: Answer, expected: tuple[float, ...]) -> None:
+def assert_figures(held_out: Origin, answer: Answer, expected: tuple[float, ...]) -> None:
     found = [values[0] for values in score_series(held_out, answer).metrics().values()]
     np.testing.assert_allclose(found[: len(expected)], expected, atol=2e-4)
 
@@ -69,13 +69,13 @@ def test_the_classics_have_their_published_figures(shared_data: Path) -> None:
         assert_figures(held_out, answer, CLASSICS[name])
 
 
-def held_out_of(history: list[list[float]], actual: list[list[float]]) -> HeldOut:
+def held_out_of(history: list[list[float]], actual: list[list[float]]) -> Origin:
     rows = tuple(np.array(h, dtype=np.float64) for h in history)
     panel = Panel(tuple(str(i) for i in range(len(rows))), date(2026, 1, 1), rows)
-    return HeldOut(panel, np.array(actual, dtype=np.float64))
+    return Origin(panel, np.array(actual, dtype=np.float64))
 
 
-def random_held_out(n: int = 40, horizon: int = 14, seed: int = 0) -> HeldOut:
+def random_held_out(n: int = 40, horizon: int = 14, seed: int = 0) -> Origin:
     rng = np.random.default_rng(seed)
     demand = rng.poisson(rng.gamma(2.0, 1.0, (n, 1)), (n, 90 + horizon)).astype(np.float64)
     demand[:, 0] = 1.0
@@ -101,9 +101,9 @@ def test_a_masked_day_counts_in_no_metric() -> None:
     assert answer.deciles is not None
     masked = held_out.actual.copy()
     masked[:, -1] = np.nan
-    found = score_series(HeldOut(held_out.panel, masked), answer).metrics()
+    found = score_series(Origin(held_out.panel, masked), answer).metrics()
     shorter = Answer(answer.point[:, :-1], answer.mean[:, :-1], answer.deciles[:, :-1])
-    for name, value in score_series(HeldOut(held_out.panel, masked[:, :-1]), shorter).metrics().items():
+    for name, value in score_series(Origin(held_out.panel, masked[:, :-1]), shorter).metrics().items():
         assert found[name] == pytest.approx(value), name
 
 

@@ -11,12 +11,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from forecasting_lib.accuracy.held_out import HeldOut
 from forecasting_lib.benchmark.baselines import Answer
 from forecasting_lib.benchmark.figures import score_series
 from forecasting_lib.benchmark.m5_files import since_first_sale
 from forecasting_lib.models.guards import guarded_predict
 from forecasting_lib.models.registry import create_model
+from forecasting_lib.origins import Origin
 from forecasting_lib.panel import FloatArray, Panel
 
 HORIZON = 28
@@ -61,7 +61,7 @@ def test_reference_figures_of_m5_are_met(
     forecast = guarded_predict(create_model(name), panel, HORIZON)
     # A scale is taken from the first sale on, as the reference has it; the model gets the zeros, too.
     kept = replace(panel, history=tuple(since_first_sale(history) for history in panel.history))
-    found = score_series(HeldOut(kept, actual), Answer.of(forecast)).metrics()
+    found = score_series(Origin(kept, actual), Answer.of(forecast)).metrics()
     figures = [found[metric][0] for metric in ("wape", "mae", "rmse", "bias", "mase", "rmsse")]
     assert figures[:4] == pytest.approx(REFERENCE[folder, name][:4], abs=0.0005)
     assert figures[4:] == pytest.approx(REFERENCE[folder, name][4:], abs=0.005)

@@ -1,0 +1,144 @@
+"""How far errors of different periods go together: the factor on the variance of a total.
+
+Belongs here: kappa and its standard error from the totals of past origins. Does not belong here: the totals
+(``measures``), what inventory does with kappa.
+
+Daily distributions know nothing of each other, so the variance of a total, added up from them, is that of
+independent errors. Kappa is the factor that makes the total's upper quantiles hold what they name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from forecasting_lib.backtesting.calibration import levels_to_read
+from forecasting_lib.backtesting.reliability import cell_masses
+from forecasting_lib.moment_law import MomentLaw
+from forecasting_lib.panel import QUANTILE_LEVELS, FloatArray
+
+HELD_LEVELS = (0.80, 0.90, 0.95, 0.98)
+"""The levels that orders rest on."""
+
+SMALLEST, LARGEST = 0.25, 25.0
+_PRECISION = 2e-3
+"""Of the logarithm of kappa: far below its standard error."""
+
+
+@dataclass(frozen=True)
+class Inflation:
+    """Kappa of one segment and interval, and where the levels of the inflated law are to be read.
+
+    Attributes:
+        kappa: the variance of a total over the sum of its periods' variances.
+        read_at: (21,) the level at which each level of the grid is read: the tails of totals are not the
+            law's.
+        standard_error: of kappa's logarithm, the errors of one series taken together; None with too few
+            totals.
+        totals: how many it rests on.
+    """
+
+    kappa: float
+    read_at: FloatArray
+    standard_error: float | None
+    totals: int
+
+
+@dataclass(frozen=True)
+class KnownTotals:
+    """Totals of one segment and interval whose actuals are known, (n,) each; units and units squared."""
+
+    actual: FloatArray
+    mean: FloatArray
+    variance: FloatArray
+    counted: npt.NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.actual)
+
+    def part(self, where: npt.NDArray[np.bool_]) -> KnownTotals:
+        return KnownTotals(self.actual[where], self.mean[where], self.variance[where], self.counted[where])
+
+    def transform(self, kappa: float) -> tuple[FloatArray, FloatArray]:
+        """F(y-) and F(y) of the actuals, with the variance inflated, (n,) each."""
+        return MomentLaw(self.mean, kappa * self.variance, self.counted).transform(self.actual)
+
+
+def held(low: FloatArray, high: FloatArray, level: float) -> float:
+    """Share of the actuals below the quantile at a level, those that equal it shared out.
+
+    Args:
+        low, high: (n,) F(y-) and F(y) of each actual.
+        level: of the quantile.
+    """
+    return float(_share(low, high, level).mean())
+
+
+def _share(low: FloatArray, high: FloatArray, level: float) -> FloatArray:
+    width = high - low
+    inside = np.clip((level - low) / np.where(width > 0.0, width, 1.0), 0.0, 1.0)
+    return np.where(width > 0.0, inside, low <= level)
+
+
+LEAST_TOTALS = 200
+"""Fewer totals of a class tell kappa no better than those of all classes do."""
+
+
+def fitted(
+    totals: KnownTotals, series: npt.NDArray[np.int64], everybody: Inflation | None = None
+) -> Inflation:
+    """Kappa of totals, by bisection on what their quantiles hold.
+
+    Args:
+        totals: of several origins.
+        series: (n,) number of the series of each; those of one series are left out together.
+        everybody: stands where there are fewer than ``LEAST_TOTALS``; without it kappa is 1 there, and its
+            error unknown.
+    """
+    spread = (totals.mean > 0.0) & (totals.variance > 0.0)
+    known, of_known = totals.part(spread), series[spread]
+    if len(known) < LEAST_TOTALS:
+        if everybody is not None:
+            return replace(everybody, totals=len(known))
+        return Inflation(1.0, np.array(QUANTILE_LEVELS), None, len(known))
+    kappa = _solved(known)
+    masses = cell_masses(*known.transform(kappa)).sum(axis=0)
+    return Inflation(
+        kappa,
+        levels_to_read(masses, len(known)),
+        _standard_error(known, of_known, kappa),
+        len(known),
+    )
+
+
+def _solved(totals: KnownTotals) -> float:
+    """The kappa at which the levels hold, in sum, what they name: more variance holds more."""
+    target = sum(HELD_LEVELS)
+    low, high = np.log(SMALLEST), np.log(LARGEST)
+    while high - low > _PRECISION:
+        middle = (low + high) / 2.0
+        if float(_held_levels(totals, middle).mean()) < target:
+            low = middle
+        else:
+            high = middle
+    return float(np.exp((low + high) / 2.0))
+
+
+def _standard_error(totals: KnownTotals, series: npt.NDArray[np.int64], kappa: float) -> float | None:
+    """Of ln(kappa): that of what the levels hold, by series, over how fast kappa changes it."""
+    step = 0.1
+    at = float(np.log(kappa))
+    slope = float((_held_levels(totals, at + step) - _held_levels(totals, at - step)).mean()) / (2.0 * step)
+    if slope <= 0.0:
+        return None
+    errors = _held_levels(totals, at) - sum(HELD_LEVELS)
+    by_series = np.bincount(np.unique(series, return_inverse=True)[1], weights=errors)
+    return float(np.sqrt(np.square(by_series).sum()) / len(errors) / slope)
+
+
+def _held_levels(totals: KnownTotals, log_kappa: float) -> FloatArray:
+    """(n,) how many of ``HELD_LEVELS`` hold each actual; of one that equals a quantile, its share."""
+    low, high = totals.transform(float(np.exp(log_kappa)))
+    return np.sum([_share(low, high, level) for level in HELD_LEVELS], axis=0)

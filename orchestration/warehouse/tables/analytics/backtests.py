@@ -1,0 +1,213 @@
+"""Backtests: what each model would have said at past origins, and what follows from it.
+
+Belongs here: sums and totals of one backtest, the model that leads for each series, how distributions are made
+true. Does not belong here: scores of forecasts that were published (``quality``).
+
+The rows of a backtest never change but for ``is_current``.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import ARRAY, CheckConstraint, Column, Date, Double, Index, Real, SmallInteger, Table, text
+
+from forecasting_lib.backtesting.champions import Reason
+from forecasting_lib.grain import Grain
+from forecasting_lib.panel import QUANTILE_COLUMNS
+from orchestration.warehouse.tables.analytics.quality import COUNTS, ON_BOUND, SUMS
+from orchestration.warehouse.tables.columns import (
+    BY_CLIENT,
+    client_key,
+    day,
+    document,
+    finite,
+    key,
+    metadata,
+    model,
+    moment,
+    non_negative,
+    one_of,
+    only,
+    run_key,
+    series_key,
+    whole,
+    words,
+    yes_no,
+)
+from orchestration.warehouse.tables.vocabulary import DemandClassOrNone, ForecastRunStatus, SummedBucket
+
+_SEGMENT = "Series judged together: their demand class."
+
+backtest_runs = Table(
+    "backtest_runs",
+    metadata,
+    client_key(),
+    run_key("One backtest; all its models share it."),
+    key("model", "Name in the model registry, or of an ensemble of those."),
+    one_of("grain", Grain, "{}: what a period is.", nullable=False),
+    one_of("status", ForecastRunStatus, "{}.", nullable=False),
+    yes_no("is_current", "The backtest that the next forecasts rest on."),
+    words("reason", "What was judged, or why the model was skipped, as a sentence.", nullable=False),
+    whole("n_origins", "Origins.", nullable=False),
+    whole("stride_periods", "Periods from one origin to the next.", nullable=False),
+    whole("horizon_periods", "Periods that each origin is judged on.", nullable=False),
+    day("first_origin_date", "Last day seen at the first origin.", nullable=False),
+    day("last_origin_date", "Last day seen at the last one.", nullable=False),
+    words("model_id", "Weights it ran on, or the model's name."),
+    words("weights_digest", "SHA-256 of the weights; NULL for a model without weights."),
+    words("code_version", "Version of this project that computed it.", nullable=False),
+    words("input_digest", "SHA-256 of all it depends on; the same inputs are not run again.", nullable=False),
+    document("settings", "Settings the model ran with."),
+    whole("n_series", "Series judged, over all origins.", nullable=False, default=0),
+    words("dagster_run_id", "Run in the Dagster UI.", nullable=False),
+    model("duration_seconds", "Time the model took over all origins."),
+    moment("published_at", "When the rows became visible.", nullable=False, now=True),
+    only("grain", Grain),
+    only("status", ForecastRunStatus),
+    CheckConstraint("status = 'published' or not is_current", name="only_published_is_used"),
+    Index(
+        "uq_backtest_runs_current",
+        "client_id",
+        "model",
+        unique=True,
+        postgresql_where=text("is_current"),
+    ),
+    schema="analytics",
+    comment="One row per backtest and model. Immutable but for is_current.",
+)
+
+backtest_series = Table(
+    "backtest_series",
+    metadata,
+    client_key(),
+    run_key("Backtest."),
+    *series_key(),
+    one_of("demand_class", DemandClassOrNone, "{}, as of the last origin: its segment.", nullable=False),
+    whole("n_origins", "Origins at which the series itself was judged.", nullable=False),
+    words("model", "Model that leads for the series.", nullable=False),
+    one_of("reason", Reason, "{}: why it leads.", nullable=False),
+    model(
+        "score",
+        "Loss that its next origin is expected to have, over the mean of all models'; NULL where nothing was "
+        "judged.",
+    ),
+    model("preferred_score", "The same of the first model of the client's policy."),
+    model("own_weight", "How far the series' own origins decide beside its segment's, 0 to 1.", nullable=False),
+    document("scores", "The score of every model, by name."),
+    only("demand_class", DemandClassOrNone),
+    only("reason", Reason),
+    non_negative("score", "preferred_score", "own_weight"),
+    schema="analytics",
+    comment="One row per backtest and series: the model that leads for it, and why.",
+)
+
+backtest_scores = Table(
+    "backtest_scores",
+    metadata,
+    client_key(),
+    run_key("Backtest."),
+    key("model", "Name in the model registry, or of an ensemble."),
+    key("origin_date", "Last day that the model saw.", Date),
+    *series_key(),
+    one_of("lag_bucket", SummedBucket, "{}: periods ahead, of the run's grain.", primary_key=True),
+    *[Column(name, SmallInteger, nullable=False, comment=comment) for name, comment in COUNTS.items()],
+    Column("n_on_bound_90", SmallInteger, nullable=False, comment=ON_BOUND.split(";")[0] + "."),
+    model("mase_scale", "Mean absolute seasonal-naive error of the history at the origin; NULL if undefined."),
+    model("rmsse_scale", "Root mean squared naive error of that history; NULL where undefined."),
+    *[model(name, comment, nullable=False) for name, comment in SUMS.items()],
+    model(
+        "sum_decile_losses_qty",
+        "Sum over the rows and over 0.1 ... 0.9 of twice the quantile loss.",
+        nullable=False,
+    ),
+    only("lag_bucket", SummedBucket),
+    schema="analytics",
+    postgresql_partition_by=BY_CLIENT,
+    comment="One row per backtest, model, origin, series and lag bucket: sums as score_sums has them.",
+)
+
+backtest_totals = Table(
+    "backtest_totals",
+    metadata,
+    client_key(),
+    run_key("Backtest."),
+    key("model", "Name in the model registry, or of an ensemble."),
+    key("origin_date", "Last day that the model saw.", Date),
+    *series_key(),
+    key("n_periods", "Periods of the interval, from the origin on.", SmallInteger),
+    model("actual_qty", "Units demanded in the interval.", nullable=False),
+    model("mean_qty", "Units expected.", nullable=False),
+    model("variance", "Of the total, were the errors of its periods independent; squared units.", nullable=False),
+    Column("pit_low", Real, nullable=False, comment="Probability forecast of less than the actual."),
+    Column("pit_high", Real, nullable=False, comment="Probability forecast of no more than the actual."),
+    *[
+        Column(f"pinball_{name}", Real, nullable=False, comment=f"Quantile loss at {int(name[1:])} %, in units.")
+        for name in QUANTILE_COLUMNS
+    ],
+    CheckConstraint(
+        "0 <= pit_low and pit_low <= pit_high and pit_high <= 1", name="pit"
+    ),
+    non_negative("actual_qty", "mean_qty", "variance"),
+    schema="analytics",
+    postgresql_partition_by=BY_CLIENT,
+    comment="One row per backtest, model, origin, series and interval: its total demand beside the forecast.",
+)
+
+backtest_reliability = Table(
+    "backtest_reliability",
+    metadata,
+    client_key(),
+    run_key("Backtest."),
+    key("model", "Name in the model registry, or of an ensemble."),
+    one_of("demand_class", DemandClassOrNone, _SEGMENT, primary_key=True),
+    one_of("lag_bucket", SummedBucket, "{}: periods ahead, of the run's grain.", primary_key=True),
+    yes_no("is_calibrated", "Calibrated by the earlier origins; these are the later ones, both ways."),
+    key("level", "Level of the quantile.", Double),
+    whole("n_series", "Series judged.", nullable=False),
+    whole("n_actuals", "Actuals judged.", nullable=False),
+    model("n_below", "Of these, below the quantile; those that equal it shared out.", nullable=False),
+    only("demand_class", DemandClassOrNone),
+    only("lag_bucket", SummedBucket),
+    schema="analytics",
+    comment="One row per backtest, model, demand class, lag bucket and level: what the quantile held.",
+)
+backtest_reliability.c.is_calibrated.primary_key = True
+
+calibrations = Table(
+    "calibrations",
+    metadata,
+    client_key(),
+    run_key("Backtest."),
+    key("model", "Name in the model registry, or of an ensemble."),
+    one_of("demand_class", DemandClassOrNone, _SEGMENT, primary_key=True),
+    one_of("lag_bucket", SummedBucket, "{}: periods ahead, of the run's grain.", primary_key=True),
+    model("factor", "Means and quantiles are multiplied by it.", nullable=False),
+    Column(
+        "read_at",
+        ARRAY(Double),
+        nullable=False,
+        comment="Level at which each of the 21 levels of the grid is read.",
+    ),
+    whole("n_series", "Series it was fitted on.", nullable=False),
+    only("demand_class", DemandClassOrNone),
+    only("lag_bucket", SummedBucket),
+    CheckConstraint(f"factor > 0 and {finite('factor')} and cardinality(read_at) = 21", name="factor"),
+    schema="analytics",
+    comment="One row per backtest, model, demand class and lag bucket: how a forecast is made true.",
+)
+
+error_inflation = Table(
+    "error_inflation",
+    metadata,
+    client_key(),
+    run_key("Backtest."),
+    key("model", "Name in the model registry, or of an ensemble."),
+    one_of("demand_class", DemandClassOrNone, _SEGMENT, primary_key=True),
+    key("n_periods", "Periods of the interval.", SmallInteger),
+    model("kappa", "Variance of the total over the sum of its periods' variances.", nullable=False),
+    model("log_standard_error", "Standard error of ln(kappa); NULL where too few totals were known."),
+    whole("n_totals", "Totals it rests on.", nullable=False),
+    only("demand_class", DemandClassOrNone),
+    CheckConstraint(f"kappa > 0 and {finite('kappa')}", name="kappa"),
+    schema="analytics",
+    comment="One row per backtest, model, demand class and interval: how far errors of periods go together.",
+)
