@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from orchestration.commands import (
     api,
+    backtest,
     backup,
     clients,
     deliveries,
@@ -104,6 +105,7 @@ for command, example in (
     (installation.migrate, "forecaster migrate"),
     (work.ingest, "forecaster ingest sales_2026-03.csv stock_levels.csv --client acme"),
     (work.run, "forecaster run --client acme --as-of 2026-03-31 --job forecast_only"),
+    (backtest.backtest, "forecaster backtest --client acme --origins 8 --model chronos2 --model hist_q"),
     (work.status, "forecaster status"),
     (doctor.doctor, "forecaster doctor --sql | psql"),
     (work.report, "forecaster report --client acme --output acme.html"),

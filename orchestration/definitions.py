@@ -15,6 +15,7 @@ from orchestration.running.run_processes import fork_runs
 from orchestration.schedules import client_schedules, registered_clients
 from orchestration.sensors import SENSORS
 from orchestration.settings import load_settings
+from orchestration.stages.backtesting import backtests
 from orchestration.stages.demand import DEMAND_ASSETS
 from orchestration.stages.forecasting import forecasts
 from orchestration.stages.ingestion import landing_files
@@ -33,7 +34,10 @@ def build_definitions(
         resources: replacements of the default resources, for tests.
     """
     return dg.Definitions(
-        assets=[CLIENT_REGISTRY, landing_files, *DEMAND_ASSETS, forecast_quality, forecasts, inventory],
+        assets=[
+            *(CLIENT_REGISTRY, landing_files, *DEMAND_ASSETS),
+            *(forecast_quality, backtests, forecasts, inventory),
+        ],
         asset_checks=[client_is_on_time],
         jobs=JOBS,
         schedules=client_schedules(clients),

@@ -47,6 +47,11 @@ inventory_only = _job(
     dg.AssetSelection.groups("inventory"),
     "Plan again on the current forecast, after a change of stock, suppliers or service level.",
 )
+backtest = _job(
+    "backtest",
+    dg.AssetSelection.groups("backtesting"),
+    "Judge every model of the policy at past origins: which leads, and what makes its forecast true.",
+)
 quality_only = _job(
     "quality_only",
     dg.AssetSelection.groups("demand", "quality"),
@@ -66,5 +71,5 @@ def pull_job() -> None:
     pull_from_sources()
 
 
-JOBS = (client_pipeline, forecast_only, inventory_only, quality_only, finetune, pull_job)
+JOBS = (client_pipeline, forecast_only, inventory_only, quality_only, backtest, finetune, pull_job)
 """Every job there is: what is launched, watched and offered is derived from this."""

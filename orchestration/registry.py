@@ -99,6 +99,13 @@ class Client(BaseModel):
             one_piece="A model to run, the preferred first; repeatable.",
         ),
     ] = ["chronos2", "ma7", "seasonal_naive"]
+    champion: Annotated[
+        Literal["backtest", "first"],
+        Setting(
+            "Who leads: backtest, for each item the model that past days favour, calibrated; "
+            "first, the first of the models for every item."
+        ),
+    ] = "backtest"
     column_map: Annotated[
         dict[str, dict[str, str]],
         Setting(

@@ -29,8 +29,8 @@ PRIOR_ACTUALS = 500.0
 WINDOW_SPREAD = 0.10
 """Least standard deviation of a total's relative bias from one window to another.
 
-Of four weeks of M5, eight weeks of VN2 and half-years of health posts it was 5 to 25 %; with less, factors made
-later windows worse.
+Of four weeks of M5, eight weeks of VN2 and half-years of health posts it was 5 to 25 %; with less, factors
+made later windows worse.
 """
 
 LEAST_ORIGINS = 3

@@ -27,6 +27,9 @@ TIE = 0.01
 MARGIN = 0.01
 """By so much a challenger has to win on two successive backtests."""
 
+PERIODS_SHARE = 0.75
+"""Of the loss of single periods beside that of totals. With a half, models led that lost later."""
+
 BIAS_WEIGHT = 0.1
 """Of the mean error, in scales, beside the quantile loss: enough to tell two alike apart."""
 
@@ -38,12 +41,12 @@ class Reason(StrEnum):
     """Its loss is the lowest by more than the tie."""
     SIMPLER = "SIMPLER"
     """Its loss is within the tie of the lowest, and it is simpler."""
+    HEDGE = "HEDGE"
+    """It is the average of the models, and none of them is better by more than the tie."""
     STAYS = "STAYS"
     """It led before, and no other has won by the margin on two successive backtests."""
     SEGMENT = "SEGMENT"
     """The series has no origin of its own; it leads in the segment."""
-    ALWAYS = "ALWAYS"
-    """The client's policy names it for every series."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,9 @@ class Verdict:
 def expected_scores(losses: FloatArray, segments: Sequence[str]) -> tuple[FloatArray, FloatArray]:
     """What a model's loss at the next origin is expected to be, over the mean of all models'.
 
-    A window in which little is sold says little, so losses are compared over a series' mean of all origins.
+    A window in which little is sold says little, so a series' losses are compared over its mean of all
+    origins; and a series with little loss says little of its segment, so each weighs there by that mean,
+    which makes the segment's score a sum of losses over a sum of losses.
 
     Args:
         losses: (n, m, o) scaled loss of each series, model and origin; NaN where it was not judged.
@@ -86,18 +91,18 @@ def expected_scores(losses: FloatArray, segments: Sequence[str]) -> tuple[FloatA
     names = np.array(segments, dtype=object)
     expected = np.zeros((n, m))
     weights = np.zeros((n, m))
-    everybody = _mean(relative)
+    everybody = _mean(relative, mean)
     for segment in dict.fromkeys(segments):
         rows = np.flatnonzero(names == segment)
         own = relative[rows]
         seen = count[rows]
-        level = _mean(own, everybody)
+        level = _mean(own, mean[rows], everybody)
         expected[rows] = level
         known = np.flatnonzero(seen > 0)
         if not len(known):
             continue
         means = np.nansum(own[known], axis=2) / seen[known][:, None]
-        weight = _own_weights(own[known], means, seen[known], level)
+        weight = _own_weights(own[known], means, seen[known], level, mean[rows[known]])
         expected[rows[known]] = level + weight * (means - level)
         weights[rows[known]] = weight
     return expected, weights.mean(axis=1)
@@ -108,6 +113,7 @@ def choose(
     segments: Sequence[str],
     simplicity: Sequence[int],
     *,
+    hedge: int | None = None,
     before: IntArray | None = None,
     scores_before: FloatArray | None = None,
 ) -> Verdict:
@@ -117,6 +123,8 @@ def choose(
         losses: (n, m, o) as :func:`expected_scores` takes them.
         segments: of each series.
         simplicity: of each model; the lowest is the simplest.
+        hedge: position of an average of the others. It leads where none of them is better by more than the
+            tie: windows that models were compared on resemble each other more than the next one will them.
         before: (n,) position of the model that led until now, -1 where none did.
         scores_before: (n, m) scores of the backtest before; NaN where there was none.
 
@@ -132,9 +140,13 @@ def choose(
     simplest = order[within[:, order].argmax(axis=1)]
     leader = simplest.copy()
     reasons = np.where(simplest == best, Reason.BEST, Reason.SIMPLER).astype(object)
+    if hedge is not None:
+        safe = within[:, hedge]
+        leader[safe] = hedge
+        reasons[safe] = Reason.HEDGE
     if before is not None:
         rows = np.flatnonzero(before >= 0)
-        held, challenger = before[rows], simplest[rows]
+        held, challenger = before[rows], leader[rows]
         wins = scores[rows, challenger] * (1.0 + MARGIN) < scores[rows, held]
         if scores_before is not None:
             earlier, own = scores_before[rows, challenger], scores_before[rows, held]
@@ -154,7 +166,9 @@ def choose(
     )
 
 
-def _own_weights(own: FloatArray, means: FloatArray, origins: IntArray, level: FloatArray) -> FloatArray:
+def _own_weights(
+    own: FloatArray, means: FloatArray, origins: IntArray, level: FloatArray, size: FloatArray
+) -> FloatArray:
     """(k, m): the share of a series' deviation from its segment that the next origin is expected to repeat.
 
     Args:
@@ -162,24 +176,35 @@ def _own_weights(own: FloatArray, means: FloatArray, origins: IntArray, level: F
         means: (k, m) their means over origins.
         origins: (k,) how many.
         level: (m,) the segment's.
+        size: (k,) the mean that the losses are over; what a series weighs.
     """
-    deviations = own - means[:, :, None]
-    freedom = max(int((origins - 1).sum()), 1)
-    noise = np.nansum(np.square(deviations), axis=(0, 2)) / freedom
-    noise_of_mean = noise[None, :] / origins[:, None]
-    between = np.square(means - level).mean(axis=0) - noise_of_mean.mean(axis=0)
-    signal = np.maximum(between, 0.0)[None, :]
+    weigh = size / size.sum() if size.sum() > 0.0 else np.full(len(size), 1.0 / len(size))
+    several = origins > 1
+    deviations = np.nansum(np.square(own - means[:, :, None]), axis=2)
+    freedom = np.maximum(origins - 1, 1)[:, None]
+    noise_of_mean = deviations / freedom / origins[:, None]
+    known = weigh * several
+    if known.sum() == 0.0:
+        return np.zeros_like(means)
+    # of few origins a series' own spread says little: all series of the segment have the mean one
+    pooled = (known[:, None] * noise_of_mean * origins[:, None]).sum(axis=0) / known.sum()
+    noise_of_mean = pooled[None, :] / origins[:, None]
+    spread = (known[:, None] * np.square(means - level)).sum(axis=0) / known.sum()
+    expected_noise = (known[:, None] * noise_of_mean).sum(axis=0) / known.sum()
+    signal = np.maximum(spread - expected_noise, 0.0)[None, :]
     total = signal + noise_of_mean
     weight = np.zeros_like(total)
     np.divide(np.broadcast_to(signal, total.shape), total, out=weight, where=total > 0.0)
-    # a single origin tells nothing of the noise
-    return np.where((origins < 2)[:, None], 0.0, weight)
+    return np.where(several[:, None], weight, 0.0)
 
 
-def _mean(relative: FloatArray, otherwise: FloatArray | None = None) -> FloatArray:
-    """(m,) mean over series and origins; ``otherwise``, or 1, where nothing was judged."""
+def _mean(relative: FloatArray, size: FloatArray, otherwise: FloatArray | None = None) -> FloatArray:
+    """(m,) mean over series, by size, and origins; ``otherwise``, or 1, where nothing was judged."""
     known = ~np.isnan(relative)
-    count = known.sum(axis=(0, 2))
-    total = np.where(known, relative, 0.0).sum(axis=(0, 2))
+    weigh = known * size[:, None, None]
+    total = weigh.sum(axis=(0, 2))
+    added = np.where(known, relative, 0.0) * size[:, None, None]
     fallback = np.ones(relative.shape[1]) if otherwise is None else otherwise
-    return np.where(count > 0, total / np.maximum(count, 1), fallback)
+    mean = np.array(fallback, dtype=np.float64)
+    np.divide(added.sum(axis=(0, 2)), total, out=mean, where=total > 0.0)
+    return mean

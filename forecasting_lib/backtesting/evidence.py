@@ -34,7 +34,7 @@ from forecasting_lib.backtesting.measures import DaySums, Totals
 from forecasting_lib.backtesting.reliability import share_below
 from forecasting_lib.backtesting.segments import demand_classes, segments
 from forecasting_lib.backtesting.stacking import drawn_towards, fitted_weights, sampled
-from forecasting_lib.models.counts import is_counted
+from forecasting_lib.models.counts import counted_series
 from forecasting_lib.origins import Origin
 from forecasting_lib.panel import QUANTILE_LEVELS, FloatArray, Forecast
 
@@ -161,6 +161,7 @@ def gathered(
             ]
     candidates = tuple(forecasts)
     hardness = [simplicity.get(name, max(simplicity.values()) + 1) for name in candidates]
+    hedge = candidates.index(FITTED) if FITTED in candidates else None
     measured = {}
     for name in candidates:
         log(f"Measuring {name} at {len(origins)} origins")
@@ -180,7 +181,7 @@ def gathered(
                 )
             )
             held_of |= bench.held(name, [true[k] for k in early], [true[k] for k in late], early, late)
-        verdict = choose(loss[:, :, list(early)], bench.segments(early[-1]), hardness)
+        verdict = choose(loss[:, :, list(early)], bench.segments(early[-1]), hardness, hedge=hedge)
         log(f"Judging the choices of {len(early)} origins on the {len(late)} after them")
         reliability += bench.judge_composed(verdict, candidates, calibrated_late, late)
 
@@ -190,7 +191,12 @@ def gathered(
         [[traits.scores.get((i, name), np.nan) for name in candidates] for i in bench.universe]
     ).reshape(len(bench.universe), len(candidates))
     verdict = choose(
-        loss, bench.segments(len(origins) - 1), hardness, before=before, scores_before=scores_before
+        loss,
+        bench.segments(len(origins) - 1),
+        hardness,
+        hedge=hedge,
+        before=before,
+        scores_before=scores_before,
     )
     everything = range(len(origins))
     calibrations = {name: measured[name].sums.calibrations(everything) for name in candidates}
@@ -234,10 +240,7 @@ class _Bench:
         self.kept: list[Kept] = []
         self.classes = [demand_classes(origin.panel) for origin in origins]
         self.class_names = tuple(sorted({name for names in self.classes for name in names}))
-        self.counted = [
-            np.array([is_counted(history) for history in origin.panel.history], dtype=np.bool_)
-            for origin in origins
-        ]
+        self.counted = [counted_series(origin.panel) for origin in origins]
         grain = origins[0].panel.grain
         self.scales = [_scales(origin, lambda h: seasonal_scale(h, grain)) for origin in origins]
         self.buckets = [lag_bucket(grain, lag) for lag in range(1, origins[0].horizon + 1)]

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from forecasting_lib.accuracy.metrics import DECILES
 from forecasting_lib.backtesting.calibration import Calibration, bias_factor, levels_to_read
-from forecasting_lib.backtesting.champions import BIAS_WEIGHT
+from forecasting_lib.backtesting.champions import BIAS_WEIGHT, PERIODS_SHARE
 from forecasting_lib.backtesting.inflation import Inflation, KnownTotals, fitted
 from forecasting_lib.backtesting.measures import DaySums, Totals
 from forecasting_lib.panel import FloatArray
@@ -143,9 +143,9 @@ def inflations(origins: Sequence[KnownOfClass], classes: Sequence[str]) -> dict[
 def losses(sums: DaySums, totals: Totals, pinball: FloatArray, scales: FloatArray) -> FloatArray:
     """(k,) the scaled loss that a champion is chosen by; NaN where no period is known or no scale is.
 
-    The mean of two halves: the quantile loss a period over the MASE scale, and that of the totals of more
-    than one period, each over the scale times the root of its periods, so that each interval weighs alike. To
-    it comes the absolute mean error, in scales, times ``BIAS_WEIGHT``.
+    ``PERIODS_SHARE`` of it is the quantile loss a period over the MASE scale, the rest that of the totals of
+    more than one period, each over the scale times the root of its periods, so that each interval weighs
+    alike. To it comes the absolute mean error, in scales, times ``BIAS_WEIGHT``.
 
     Args:
         sums: of k series.
@@ -165,5 +165,6 @@ def losses(sums: DaySums, totals: Totals, pinball: FloatArray, scales: FloatArra
     of_totals = 2.0 * pinball[:, longer][:, :, DECILES].mean(axis=2) / root / scale[:, None]
     number = known.sum(axis=1)
     by_total = np.where(known, of_totals, 0.0).sum(axis=1) / np.maximum(number, 1)
-    loss = np.where(number > 0, (by_period + by_total) / 2.0, by_period)
+    both = PERIODS_SHARE * by_period + (1.0 - PERIODS_SHARE) * by_total
+    loss = np.where(number > 0, both, by_period)
     return np.where(judged, loss + BIAS_WEIGHT * np.abs(error) / count / scale, np.nan)

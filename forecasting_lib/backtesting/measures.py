@@ -179,13 +179,18 @@ class Totals:
                 "actual_qty": self.actual.ravel(),
                 "mean_qty": self.mean.ravel(),
                 "variance": self.variance.ravel(),
-                "pit_low": low.ravel(),
-                "pit_high": high.ravel(),
-                **{f"pinball_{c}": losses[:, :, i].ravel() for i, c in enumerate(QUANTILE_COLUMNS)},
+                "pit_low": _single(low),
+                "pit_high": _single(high),
+                **{f"pinball_{c}": _single(losses[:, :, i]) for i, c in enumerate(QUANTILE_COLUMNS)},
             },
             schema_overrides={"series_id": pl.String, "periods": pl.Int64},
         )
         return rows.filter(pl.col("actual_qty").is_not_nan())
+
+
+def _single(values: FloatArray) -> npt.NDArray[np.float32]:
+    """The numbers in single precision, zero where it would not hold all its digits."""
+    return np.where(np.abs(values) < np.finfo(np.float32).tiny, 0.0, values).astype(np.float32).ravel()
 
 
 def _band(quantiles: FloatArray, percent: int) -> tuple[FloatArray, FloatArray]:

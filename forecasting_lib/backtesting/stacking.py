@@ -4,8 +4,8 @@ Belongs here: the weights. Does not belong here: the average itself (``forecasti
 whether the ensemble leads (``champions``).
 
 The quantile loss of an average of quantiles is convex in the weights, and exponentiated gradient steps
-(Kivinen and Warmuth 1997) stay on the simplex. The start is equal weights, and as few steps as are made
-leave a member without merit something of its start: a mild shrinkage that needs no setting.
+(Kivinen and Warmuth 1997) stay on the simplex. Windows of one client have much in common, so the weights
+are drawn towards equal ones (``EQUAL_SHARE``), which no window has chosen (Bates and Granger 1969).
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ from forecasting_lib.panel import FloatArray
 STEPS = 60
 RATE = 4.0
 """Of the first steps, over the spread of the gradient; it falls with the square root of the step."""
+
+EQUAL_SHARE = 0.25
+"""Of equal weights in the fitted ones. Between 0.15 and 0.3 later windows were better or the same on four
+data sets; more made a store worse on which one model is far ahead."""
 
 PRIOR_SERIES = 100.0
 """Series of a class whose own weights count as much as everybody's."""
@@ -59,7 +63,8 @@ def fitted_weights(
         weights = weights * np.exp(-RATE / np.sqrt(step) * gradient / size)
         weights = weights / weights.sum()
         average_of_steps += weights
-    return np.asarray(average_of_steps / STEPS, dtype=np.float64)
+    fitted = average_of_steps / STEPS
+    return np.asarray((1.0 - EQUAL_SHARE) * fitted + EQUAL_SHARE / members, dtype=np.float64)
 
 
 def drawn_towards(own: FloatArray, everybody: FloatArray, series: int) -> FloatArray:

@@ -42,6 +42,11 @@ def counts_in_whole_units(forecast: Forecast, panel: Panel) -> Forecast:
     return replace(forecast, point=point, quantiles=quantiles)
 
 
+def counted_series(panel: Panel) -> npt.NDArray[np.bool_]:
+    """(n,) whether the demand of each series comes in whole units, as far as its history tells."""
+    return np.array([is_counted(history) for history in panel.history], dtype=np.bool_)
+
+
 def is_counted(history: npt.NDArray[np.floating[Any]]) -> bool:
     """Whether every observed period of a history (periods,) is a whole number of units."""
     observed = history[~np.isnan(history)]

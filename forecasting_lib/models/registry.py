@@ -24,6 +24,7 @@ class ModelEntry:
         simplicity: 0 is the simplest; between models of equal accuracy the lower one wins.
         needs_weights: True where ``path`` must be given, a directory of pretrained weights.
         settings: arguments of the factory that make it this model.
+        yardstick_of: the periods at which others are measured by it, and it is no member of an ensemble.
         grains: the periods it is good for; of a model with weights, the most that any weights are good for.
     """
 
@@ -31,6 +32,7 @@ class ModelEntry:
     description: str
     simplicity: int
     needs_weights: bool = False
+    yardstick_of: frozenset[Grain] = frozenset()
     settings: Mapping[str, Any] = field(default_factory=dict)
     grains: frozenset[Grain] = frozenset(Grain)
 
@@ -40,11 +42,15 @@ REGISTRY: Mapping[str, ModelEntry] = {
         MovingAverage,
         "mean of the last seven days",
         0,
+        yardstick_of=frozenset({Grain.DAY}),
         settings={"window": 7},
         grains=frozenset({Grain.DAY}),
     ),
     "seasonal_naive": ModelEntry(
-        SeasonalNaive, "the last week of days, or year of weeks or months, again", 1
+        SeasonalNaive,
+        "the last week of days, or year of weeks or months, again",
+        1,
+        yardstick_of=frozenset({Grain.DAY}),
     ),
     "hist_q": ModelEntry(RecentQuantiles, "quantiles of the last 56 days, 8 weeks or 12 months", 2),
     "chronos2": ModelEntry(

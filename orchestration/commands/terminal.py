@@ -5,12 +5,12 @@ Belongs here: display, and the two lines every command starts with. Does not bel
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 from rich.console import Console
@@ -136,8 +136,17 @@ def run_clients(
     client_ids: Sequence[str],
     job_name: str,
     as_of: date | None = None,
+    chosen: Mapping[str, Any] | None = None,
 ) -> list[RunOutcome]:
     """Run a job for clients one after the other, showing the steps; ends with a line for each run.
+
+    Args:
+        settings: the installation.
+        warehouse: where its tables are.
+        client_ids: whose.
+        job_name: of the UI.
+        as_of: last day the models may see.
+        chosen: settings of the job's only step.
 
     Raises:
         RunError: there is no such job, or it takes no as-of date.
@@ -162,6 +171,7 @@ def run_clients(
                         job,
                         client_id,
                         as_of=as_of,
+                        chosen=chosen,
                         on_step=progress.show,
                         on_wait=progress.note,
                     )

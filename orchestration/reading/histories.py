@@ -66,8 +66,25 @@ def last_demand_day(warehouse: Warehouse, client_id: str) -> date | None:
     return day if isinstance(day, date) else None
 
 
+def first_demand_day(warehouse: Warehouse, client_id: str) -> date | None:
+    """The first day on which any series of a client has demand history; None before the first delivery."""
+    frame = read_frame(
+        warehouse,
+        render(
+            "select min(first_sale_date) as day from analytics.dim_series where client_id = {c}", c=client_id
+        ),
+    )
+    day = frame["day"][0]
+    return day if isinstance(day, date) else None
+
+
 def read_history(
-    warehouse: Warehouse, client_id: str, as_of_date: date, *, prices: bool = False
+    warehouse: Warehouse,
+    client_id: str,
+    as_of_date: date,
+    *,
+    prices: bool = False,
+    with_ended: bool = False,
 ) -> DemandHistory:
     """Read the histories of all series that were listed by the as-of date.
 
@@ -78,18 +95,20 @@ def read_history(
         client_id: whose.
         as_of_date: nothing after it is read.
         prices: whether to read the prices of days, too.
+        with_ended: whether the series whose item has left are among the panel's, too.
 
     Raises:
         ValueError: no period of the client's grain ends on the as-of date.
     """
     grain = demand_grain(warehouse, client_id)
     prices = prices and grain is Grain.DAY
-    values = {"c": client_id, "as_of": as_of_date}
+    values = {"c": client_id, "as_of": as_of_date, "with_ended": with_ended}
     with snapshot(warehouse) as seen:
         listed = seen.frame(
             render(f'{_LISTED} order by series.item_id collate "C", series.location_id collate "C"', **values)
         )
-        keys = with_series_ids(listed.filter(~pl.col("has_ended")).select(SERIES_COLUMNS))
+        shown = listed if with_ended else listed.filter(~pl.col("has_ended"))
+        keys = with_series_ids(shown.select(SERIES_COLUMNS))
         panel = Panel.from_parts(
             seen.parts(render(_DEMAND_AND_PRICES if prices else _DEMAND, **values)),
             keys["series_id"].to_list(),
@@ -129,7 +148,7 @@ _DEMAND = f"""
             (row_number() over (order by item_id collate "C", location_id collate "C") - 1)::int4
             as series_number
         from listed
-        where not has_ended
+        where {{with_ended}} or not has_ended
     )
 
     select

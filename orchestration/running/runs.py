@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -95,8 +95,15 @@ def find_job(name: str) -> dg.JobDefinition:
     return build_definitions([]).resolve_job_def(name)
 
 
-def run_config(job: dg.JobDefinition, as_of: date | None) -> dict[str, Any]:
-    """The configuration of a run: the as-of date for the steps that take one, and a silent console log.
+def run_config(
+    job: dg.JobDefinition, as_of: date | None, chosen: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The configuration of a run: what was chosen for the steps that take it, and a silent console log.
+
+    Args:
+        job: of the run.
+        as_of: last day the models may see.
+        chosen: settings of the job's only step.
 
     Raises:
         RunError: an as-of date was given and no step of the job takes one.
@@ -107,6 +114,9 @@ def run_config(job: dg.JobDefinition, as_of: date | None) -> dict[str, Any]:
         if not steps:
             raise RunError(f"The job {job.name!r} looks at what has happened; it takes no as-of date.")
         config["ops"] = {name: {"config": {_AS_OF: as_of.isoformat()}} for name in steps}
+    if chosen:
+        [step] = job.nodes
+        config["ops"] = {step.name: {"config": dict(chosen)}}
     return config
 
 
@@ -123,6 +133,7 @@ def run_job(
     client_id: str,
     *,
     as_of: date | None = None,
+    chosen: Mapping[str, Any] | None = None,
     on_step: Callable[[StepUpdate], None] = lambda _: None,
     on_wait: Callable[[str], None] = lambda _: None,
 ) -> RunOutcome:
@@ -134,13 +145,14 @@ def run_job(
         job: partitioned by client.
         client_id: a registered client; its partition must exist.
         as_of: last day the models may see; None means the last complete day.
+        chosen: settings of the job's only step.
         on_step: told of each step as it starts and ends, from another thread.
         on_wait: told why the run has to wait, where it has to.
 
     Raises:
         RunError: an as-of date was given and no step of the job takes one, or another run does not end.
     """
-    config = run_config(job, as_of)
+    config = run_config(job, as_of, chosen)
     run_id = str(uuid.uuid4())
     with client_turn(warehouse, instance, client_id, on_wait):
         started = time.monotonic()

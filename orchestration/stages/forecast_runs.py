@@ -8,6 +8,7 @@ publishes them. Does not belong here: how models are chosen and asked (``model_p
 import hashlib
 import json
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,12 +19,14 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from forecasting_lib.accuracy.metrics import rmsse_scale, seasonal_scale
+from forecasting_lib.backtesting.composition import COMPOSED
 from forecasting_lib.grain import Grain
 from forecasting_lib.models.guards import history_notes
 from forecasting_lib.panel import Forecast
 from orchestration.clients import Client
 from orchestration.reading.histories import SERIES_COLUMNS, DemandHistory
 from orchestration.stages.checks import forecast_problems
+from orchestration.stages.composing import Composition
 from orchestration.stages.model_plans import ModelOutcome, PlannedModel, settings_of
 from orchestration.stages.provenance import code_version
 from orchestration.stages.publishing import claimed, insert_row, supersede
@@ -46,6 +49,8 @@ class ForecastRun:
         outcomes: one per model of ``models_to_run``, in that order.
         input_digest: digest of everything the outcomes depend on.
         dagster_run_id: the run in the Dagster UI.
+        composition: what the current backtest makes of the outcomes; None without one, or where the client's
+            policy has its first model lead.
         run_id: the key of its rows.
     """
 
@@ -54,15 +59,30 @@ class ForecastRun:
     outcomes: Sequence[ModelOutcome]
     input_digest: str
     dagster_run_id: str
+    composition: Composition | None = None
     run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     @property
-    def champion(self) -> ModelOutcome | None:
-        """The model that leads: the first of the client's policy that has a forecast."""
+    def preferred(self) -> ModelOutcome | None:
+        """The first of the client's policy that has a forecast."""
         return next((o for o in self.outcomes if o.forecast is not None), None)
+
+    @property
+    def champion(self) -> ModelOutcome | None:
+        """What orders rest on: the composition, or the preferred model where there is none."""
+        return self.published[0] if self.composition is not None else self.preferred
+
+    @property
+    def published(self) -> Sequence[ModelOutcome]:
+        """All that has a row: the composition, where there is one, before the models."""
+        if self.composition is None:
+            return self.outcomes
+        return [ModelOutcome(PlannedModel(COMPOSED), self.composition.forecast), *self.outcomes]
 
     def reason(self, outcome: ModelOutcome) -> str:
         """Why a model was chosen, not chosen or skipped, as a sentence for the planner."""
+        if outcome.model == COMPOSED:
+            return self._composed_of()
         if outcome.plan.skipped_because is not None:
             return f"Skipped: {outcome.plan.skipped_because}"
         remarks = " ".join(outcome.plan.weights.warnings) if outcome.plan.weights else ""
@@ -71,6 +91,9 @@ class ForecastRun:
             remarks = f"Promotions, prices and holidays are not used for {grain.periods}. {remarks}"
         elif not outcome.plan.uses_covariates:
             remarks = f"It does not use promotions, prices or holidays. {remarks}"
+        if self.composition is not None:
+            series = Counter(self.composition.made_by)[outcome.model]
+            return f"Leads for {series:,} of {len(self.history.panel):,} series by itself. {remarks}".strip()
         champion = self.champion
         if champion is None or outcome is champion:
             skipped = [o.model for o in self.outcomes[: self.outcomes.index(outcome)]]
@@ -78,15 +101,28 @@ class ForecastRun:
             return f"Leads: the first model of the client's policy{passed_over}. {remarks}".strip()
         return f"Published for comparison; {champion.model} comes before it in the policy. {remarks}".strip()
 
+    def _composed_of(self) -> str:
+        assert self.composition is not None
+        made_by = Counter(self.composition.made_by).most_common()
+        return "Each series by the model that past days favour, calibrated: " + (
+            ", ".join(f"{model} for {series:,}" for model, series in made_by) + "."
+        )
 
-def digest_of_inputs(client: Client, history: DemandHistory, plans: Sequence[PlannedModel]) -> str:
-    """SHA-256 of all that a forecast depends on: demand, covariates, the horizon, models, weights, code."""
+
+def digest_of_inputs(
+    client: Client,
+    history: DemandHistory,
+    plans: Sequence[PlannedModel],
+    backtest_run_id: str | None = None,
+) -> str:
+    """SHA-256 of all that a forecast depends on: demand, covariates, horizon, models, weights, choices, code."""
     panel = history.panel
     choices = {
         "as_of_date": panel.as_of_date.isoformat(),
         "grain": str(panel.grain),
         "horizon": client.horizon(panel.grain),
         "models": [[p.model, p.weights.digest if p.weights else None] for p in plans],
+        "backtest": backtest_run_id,
         "code_version": code_version(),
         "series": history.keys.rows(),
         "ended": history.ended.rows(),
@@ -108,7 +144,7 @@ def run_problems(run: ForecastRun) -> dict[str, list[str]]:
     panel = run.history.panel
     found = {
         o.model: forecast_problems(o.forecast, panel, run.client.horizon(panel.grain))
-        for o in run.outcomes
+        for o in run.published
         if o.forecast is not None
     }
     return {model: problems for model, problems in found.items() if problems}
@@ -140,17 +176,22 @@ def history_rows(history: DemandHistory) -> pl.DataFrame:
     return pl.concat([active, ended], how="diagonal")
 
 
-def series_rows(forecast: Forecast, seen: pl.DataFrame) -> pl.DataFrame:
+def series_rows(
+    forecast: Forecast, seen: pl.DataFrame, composition: Composition | None = None
+) -> pl.DataFrame:
     """One row per series: forecast, replaced or excluded, what the model saw, and its error scales.
 
     Args:
         forecast: of the active series.
         seen: as :func:`history_rows` returns it.
+        composition: where the forecast is made of several models'.
     """
     n = len(forecast.reasons)
     behind = [None] * (seen.height - n)
     replaced = pl.Series([*forecast.reasons, *behind], dtype=pl.String)
     noted = pl.Series([*(forecast.notes or [None] * n), *behind], dtype=pl.String)
+    made_by = [None] * n if composition is None else composition.made_by
+    choices = [None] * n if composition is None else composition.choices
     raw = np.full(n, np.nan) if forecast.raw_mean is None else forecast.raw_mean.mean(axis=1)
     status = (
         pl.when("has_ended")
@@ -161,6 +202,8 @@ def series_rows(forecast: Forecast, seen: pl.DataFrame) -> pl.DataFrame:
         status.alias("status"),
         pl.coalesce(replaced, noted, "reason").alias("reason"),
         pl.Series("raw_mean_qty", [*raw, *behind], dtype=pl.Float64).fill_nan(None),
+        pl.Series("made_by", [*made_by, *behind], dtype=pl.String),
+        pl.Series("choice", [*choices, *behind], dtype=pl.String),
     ).drop("has_ended")
 
 
@@ -184,15 +227,16 @@ def publish(warehouse: Warehouse, run: ForecastRun) -> None:
 def _insert_run(connection: psycopg.Connection[Any], run: ForecastRun) -> int:
     """Write all models of a run; returns the rows of its forecasts."""
     seen = history_rows(run.history)
-    for outcome in run.outcomes:
+    for outcome in run.published:
         _insert_model(connection, run, outcome, seen)
-    return sum(o.forecast.mean.size for o in run.outcomes if o.forecast is not None)
+    return sum(o.forecast.mean.size for o in run.published if o.forecast is not None)
 
 
 def _insert_model(
     connection: psycopg.Connection[Any], run: ForecastRun, outcome: ModelOutcome, seen: pl.DataFrame
 ) -> None:
     forecast, weights = outcome.forecast, outcome.plan.weights
+    composition = run.composition if outcome.model == COMPOSED else None
     panel = run.history.panel
     *_, days_ahead = panel.grain.lag_days(panel.as_of_date, run.client.horizon(panel.grain))
     row = {
@@ -204,7 +248,7 @@ def _insert_model(
         "horizon_days": days_ahead,
         "status": "skipped" if forecast is None else "published",
         "is_current": forecast is not None,
-        "is_champion": outcome is run.champion,
+        "is_champion": run.champion is not None and outcome.model == run.champion.model,
         "reason": run.reason(outcome),
         "model_id": weights.model_id if weights else outcome.model,
         "weights_source": str(weights.source) if weights else None,
@@ -212,7 +256,8 @@ def _insert_model(
         "code_version": code_version(),
         "input_watermark": run.history.input_watermark,
         "input_digest": run.input_digest,
-        "settings": Jsonb(settings_of(outcome.plan, panel)),
+        "backtest_run_id": composition.backtest_run_id if composition else None,
+        "settings": Jsonb({} if composition else settings_of(outcome.plan, panel)),
         "n_series": 0 if forecast is None else len(forecast.series_ids),
         "n_replaced": 0 if forecast is None else sum(r is not None for r in forecast.reasons),
         "dagster_run_id": run.dagster_run_id,
@@ -222,7 +267,9 @@ def _insert_model(
     if forecast is None:
         return
     identity = {name: row[name] for name in ("client_id", "run_id", "model")}
-    insert_frames(connection, "analytics.forecast_series", [series_rows(forecast, seen)], identity)
+    insert_frames(
+        connection, "analytics.forecast_series", [series_rows(forecast, seen, composition)], identity
+    )
     insert_frames(
         connection, "analytics.forecast_results", _result_rows(forecast, run.history.keys), identity
     )

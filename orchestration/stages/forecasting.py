@@ -13,6 +13,7 @@ import dagster as dg
 from forecasting_lib.panel import Forecast
 from orchestration.clients import CLIENT_PARTITIONS, get_client
 from orchestration.foreign_text import markdown
+from orchestration.reading.backtests import current_backtest
 from orchestration.reading.handed_on import hand_on
 from orchestration.reading.histories import (
     DemandHistory,
@@ -24,6 +25,7 @@ from orchestration.reading.histories import (
 from orchestration.reading.known_facts import history_as_known
 from orchestration.resources import DATABASE_RETRIES, Installation
 from orchestration.stages.as_of import AsOf, chosen_as_of
+from orchestration.stages.composing import compose
 from orchestration.stages.demand import DEMAND_KEYS
 from orchestration.stages.forecast_runs import ForecastRun, digest_of_inputs, publish, run_problems
 from orchestration.stages.model_plans import PlannedModel, plan_models, run_models
@@ -76,7 +78,8 @@ def forecasts(
     history = history_as_known(
         warehouse, client.client_id, seen, client.horizon(grain), covariates=covariates
     )
-    digest = digest_of_inputs(client, history, plans)
+    backtest = current_backtest(warehouse, client.client_id) if client.champion == "backtest" else None
+    digest = digest_of_inputs(client, history, plans, backtest.run_id if backtest else None)
     standing = standing_run(warehouse, analytics.forecast_runs, client.client_id, as_of_date, digest)
     if standing is not None:
         context.log.info(f"Run {standing} was made from the same inputs; it stands.")
@@ -85,7 +88,9 @@ def forecasts(
     workers = workers_for(installation.settings, len(history.panel), context.log.warning)
     with model_turn(warehouse, context.log.info) if any(plan.weights for plan in plans) else nullcontext():
         outcomes = run_models(history, client, plans, context.log.info, workers)
-    run = ForecastRun(client, history, outcomes, digest, context.run.run_id)
+    ran = {outcome.model: outcome.forecast for outcome in outcomes if outcome.forecast is not None}
+    composition = compose(history, ran, next(iter(ran)), backtest) if backtest and ran else None
+    run = ForecastRun(client, history, outcomes, digest, context.run.run_id, composition)
     problems = run_problems(run)
     yield dg.AssetCheckResult(
         asset_key=RESULTS_KEY,
@@ -113,7 +118,7 @@ def _report(run: ForecastRun) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCh
             "grain": str(run.history.panel.grain),
             "champion": champion.model if champion else "none",
             "models": dg.MetadataValue.md(
-                "\n".join(f"* **{o.model}**: {markdown(run.reason(o))}" for o in run.outcomes)
+                "\n".join(f"* **{o.model}**: {markdown(run.reason(o))}" for o in run.published)
             ),
         },
     )
@@ -127,7 +132,7 @@ def _report(run: ForecastRun) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCh
             "tails_shrunk": sum(n is not None for n in lead.notes or ()) if lead else 0,
         },
     )
-    rows = sum(o.forecast.mean.size for o in run.outcomes if o.forecast)
+    rows = sum(o.forecast.mean.size for o in run.published if o.forecast)
     yield dg.MaterializeResult(
         asset_key=RESULTS_KEY,
         metadata={"dagster/row_count": rows, **(_shape(run.history, lead) if lead else {})},

@@ -53,6 +53,9 @@ class Purpose(StrEnum):
     FORECAST = "forecast"
     """Publishing a client's forecast."""
 
+    BACKTEST = "backtest"
+    """Publishing a client's backtest."""
+
     INVENTORY = "inventory"
     """Publishing a client's plan."""
 

@@ -1,5 +1,14 @@
 """Schema ``analytics``: everything people query. Filled by dbt, by Python, and by what people decide."""
 
+from orchestration.warehouse.tables.analytics.backtests import (
+    backtest_reliability,
+    backtest_runs,
+    backtest_scores,
+    backtest_series,
+    backtest_totals,
+    calibrations,
+    error_inflation,
+)
 from orchestration.warehouse.tables.analytics.decisions import (
     approved_orders,
     decision_ends,
@@ -32,18 +41,28 @@ from orchestration.warehouse.tables.analytics.inventory import (
 )
 from orchestration.warehouse.tables.analytics.quality import score_sums, score_totals, scorings
 
-PARTITIONED = (ts_demand_daily, forecast_results, score_sums, stock_projection)
+PARTITIONED = (
+    *(ts_demand_daily, forecast_results, score_sums, stock_projection),
+    *(backtest_scores, backtest_totals),
+)
 """One partition per client, made when the client is added."""
 
 __all__ = [
     "PARTITIONED",
     "approved_orders",
+    "backtest_reliability",
+    "backtest_runs",
+    "backtest_scores",
+    "backtest_series",
+    "backtest_totals",
+    "calibrations",
     "decision_ends",
     "demand_by_month",
     "dim_client",
     "dim_item",
     "dim_location",
     "dim_series",
+    "error_inflation",
     "feeds",
     "forecast_results",
     "forecast_runs",

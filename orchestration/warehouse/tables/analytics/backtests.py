@@ -1,14 +1,26 @@
 """Backtests: what each model would have said at past origins, and what follows from it.
 
-Belongs here: sums and totals of one backtest, the model that leads for each series, how distributions are made
-true. Does not belong here: scores of forecasts that were published (``quality``).
+Belongs here: sums and totals of one backtest, the model that leads for each series, how distributions are
+made true. Does not belong here: scores of forecasts that were published (``quality``).
 
 The rows of a backtest never change but for ``is_current``.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import ARRAY, CheckConstraint, Column, Date, Double, Index, Real, SmallInteger, Table, text
+from sqlalchemy import (
+    ARRAY,
+    REAL,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    Double,
+    Index,
+    SmallInteger,
+    Table,
+    text,
+)
 
 from forecasting_lib.backtesting.champions import Reason
 from forecasting_lib.grain import Grain
@@ -37,6 +49,11 @@ from orchestration.warehouse.tables.vocabulary import DemandClassOrNone, Forecas
 
 _SEGMENT = "Series judged together: their demand class."
 
+
+def _read_at(comment: str) -> Column[list[float]]:
+    return Column("read_at", ARRAY(Double), nullable=False, comment=comment)
+
+
 backtest_runs = Table(
     "backtest_runs",
     metadata,
@@ -50,6 +67,10 @@ backtest_runs = Table(
     whole("n_origins", "Origins.", nullable=False),
     whole("stride_periods", "Periods from one origin to the next.", nullable=False),
     whole("horizon_periods", "Periods that each origin is judged on.", nullable=False),
+    day(
+        "judged_from",
+        "First origin that the choices judged on it were not made on; NULL where there were too few.",
+    ),
     day("first_origin_date", "Last day seen at the first origin.", nullable=False),
     day("last_origin_date", "Last day seen at the last one.", nullable=False),
     words("model_id", "Weights it ran on, or the model's name."),
@@ -91,7 +112,9 @@ backtest_series = Table(
         "judged.",
     ),
     model("preferred_score", "The same of the first model of the client's policy."),
-    model("own_weight", "How far the series' own origins decide beside its segment's, 0 to 1.", nullable=False),
+    model(
+        "own_weight", "How far the series' own origins decide beside its segment's, 0 to 1.", nullable=False
+    ),
     document("scores", "The score of every model, by name."),
     only("demand_class", DemandClassOrNone),
     only("reason", Reason),
@@ -111,7 +134,9 @@ backtest_scores = Table(
     one_of("lag_bucket", SummedBucket, "{}: periods ahead, of the run's grain.", primary_key=True),
     *[Column(name, SmallInteger, nullable=False, comment=comment) for name, comment in COUNTS.items()],
     Column("n_on_bound_90", SmallInteger, nullable=False, comment=ON_BOUND.split(";")[0] + "."),
-    model("mase_scale", "Mean absolute seasonal-naive error of the history at the origin; NULL if undefined."),
+    model(
+        "mase_scale", "Mean absolute seasonal-naive error of the history at the origin; NULL if undefined."
+    ),
     model("rmsse_scale", "Root mean squared naive error of that history; NULL where undefined."),
     *[model(name, comment, nullable=False) for name, comment in SUMS.items()],
     model(
@@ -136,16 +161,18 @@ backtest_totals = Table(
     key("n_periods", "Periods of the interval, from the origin on.", SmallInteger),
     model("actual_qty", "Units demanded in the interval.", nullable=False),
     model("mean_qty", "Units expected.", nullable=False),
-    model("variance", "Of the total, were the errors of its periods independent; squared units.", nullable=False),
-    Column("pit_low", Real, nullable=False, comment="Probability forecast of less than the actual."),
-    Column("pit_high", Real, nullable=False, comment="Probability forecast of no more than the actual."),
+    model(
+        "variance", "Of the total, were the errors of its periods independent; squared units.", nullable=False
+    ),
+    Column("pit_low", REAL, nullable=False, comment="Probability forecast of less than the actual."),
+    Column("pit_high", REAL, nullable=False, comment="Probability forecast of no more than the actual."),
     *[
-        Column(f"pinball_{name}", Real, nullable=False, comment=f"Quantile loss at {int(name[1:])} %, in units.")
+        Column(
+            f"pinball_{name}", REAL, nullable=False, comment=f"Quantile loss at {int(name[1:])} %, in units."
+        )
         for name in QUANTILE_COLUMNS
     ],
-    CheckConstraint(
-        "0 <= pit_low and pit_low <= pit_high and pit_high <= 1", name="pit"
-    ),
+    CheckConstraint("0 <= pit_low and pit_low <= pit_high and pit_high <= 1", name="pit"),
     non_negative("actual_qty", "mean_qty", "variance"),
     schema="analytics",
     postgresql_partition_by=BY_CLIENT,
@@ -160,7 +187,12 @@ backtest_reliability = Table(
     key("model", "Name in the model registry, or of an ensemble."),
     one_of("demand_class", DemandClassOrNone, _SEGMENT, primary_key=True),
     one_of("lag_bucket", SummedBucket, "{}: periods ahead, of the run's grain.", primary_key=True),
-    yes_no("is_calibrated", "Calibrated by the earlier origins; these are the later ones, both ways."),
+    Column(
+        "is_calibrated",
+        Boolean,
+        primary_key=True,
+        comment="With what the earlier origins said; the actuals are of the later ones, either way.",
+    ),
     key("level", "Level of the quantile.", Double),
     whole("n_series", "Series judged.", nullable=False),
     whole("n_actuals", "Actuals judged.", nullable=False),
@@ -170,8 +202,6 @@ backtest_reliability = Table(
     schema="analytics",
     comment="One row per backtest, model, demand class, lag bucket and level: what the quantile held.",
 )
-backtest_reliability.c.is_calibrated.primary_key = True
-
 calibrations = Table(
     "calibrations",
     metadata,
@@ -181,16 +211,12 @@ calibrations = Table(
     one_of("demand_class", DemandClassOrNone, _SEGMENT, primary_key=True),
     one_of("lag_bucket", SummedBucket, "{}: periods ahead, of the run's grain.", primary_key=True),
     model("factor", "Means and quantiles are multiplied by it.", nullable=False),
-    Column(
-        "read_at",
-        ARRAY(Double),
-        nullable=False,
-        comment="Level at which each of the 21 levels of the grid is read.",
-    ),
+    _read_at("Level at which each of the 21 levels of the grid is read."),
     whole("n_series", "Series it was fitted on.", nullable=False),
     only("demand_class", DemandClassOrNone),
     only("lag_bucket", SummedBucket),
-    CheckConstraint(f"factor > 0 and {finite('factor')} and cardinality(read_at) = 21", name="factor"),
+    CheckConstraint(f"factor > 0 and {finite('factor')}", name="factor"),
+    CheckConstraint("cardinality(read_at) = 21", name="read_at"),
     schema="analytics",
     comment="One row per backtest, model, demand class and lag bucket: how a forecast is made true.",
 )
@@ -204,10 +230,21 @@ error_inflation = Table(
     one_of("demand_class", DemandClassOrNone, _SEGMENT, primary_key=True),
     key("n_periods", "Periods of the interval.", SmallInteger),
     model("kappa", "Variance of the total over the sum of its periods' variances.", nullable=False),
+    _read_at("Level at which each of the 21 levels of the inflated law is read."),
     model("log_standard_error", "Standard error of ln(kappa); NULL where too few totals were known."),
     whole("n_totals", "Totals it rests on.", nullable=False),
+    *[
+        model(
+            f"held_{percent}",
+            f"Share of the later origins' totals below the {percent} % quantile, with what the earlier ones "
+            "said; NULL where there were too few origins.",
+        )
+        for percent in (80, 90, 95, 98)
+    ],
+    whole("n_held", "Totals that these shares are of."),
     only("demand_class", DemandClassOrNone),
     CheckConstraint(f"kappa > 0 and {finite('kappa')}", name="kappa"),
+    CheckConstraint("cardinality(read_at) = 21", name="read_at"),
     schema="analytics",
     comment="One row per backtest, model, demand class and interval: how far errors of periods go together.",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import CheckConstraint, Column, Date, Index, Table, text
+from sqlalchemy.dialects.postgresql import UUID
 
 from forecasting_lib.grain import Grain
 from forecasting_lib.models.weights import WeightsSource
@@ -36,7 +37,7 @@ forecast_runs = Table(
     metadata,
     client_key(),
     run_key("One execution of the forecast stage; all its models share it."),
-    key("model", "Name in the model registry."),
+    key("model", "Name in the model registry; champion is made of the leaders' forecasts."),
     day(
         "as_of_date",
         "Last day any model could see, the end of a period; the forecast begins with the next.",
@@ -62,6 +63,11 @@ forecast_runs = Table(
         comment="Highest file_id whose rows were visible.",
     ),
     words("input_digest", "SHA-256 of all it depends on; the same inputs are not run again.", nullable=False),
+    Column(
+        "backtest_run_id",
+        UUID(as_uuid=False),
+        comment="Backtest whose choices and calibration it follows; NULL of a model by itself.",
+    ),
     document("settings", "Settings the model ran with."),
     whole("n_series", "Series with a forecast.", nullable=False, default=0),
     whole("n_replaced", "Series whose forecast a guard replaced.", nullable=False, default=0),
@@ -111,6 +117,8 @@ forecast_series = Table(
         "raw_mean_qty",
         "Mean of mean_qty over the horizon without the guard of the tail; NULL where it changed nothing.",
     ),
+    words("made_by", "Model or ensemble whose forecast of the series this is; NULL of a model by itself."),
+    words("choice", "Why that one leads for the series, as a sentence; NULL of a model by itself."),
     only("status", SeriesStatus),
     CheckConstraint("status = 'forecast' or reason is not null", name="reason"),
     non_negative("mase_scale", "rmsse_scale", "raw_mean_qty"),

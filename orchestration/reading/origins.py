@@ -1,0 +1,170 @@
+"""Past origins of a client, read from the warehouse: what was known on a day, and the demand after it.
+
+Belongs here: putting histories as known and later demand together, and taking back what was restated since.
+Does not belong here: which days are origins (``forecasting_lib.origins``), what was known beside demand
+(``known_facts``).
+
+Sales that a later delivery replaced are seen as they were, by the time the new value came. What came late for
+the first time is seen where it lies: of a delivery of years of history nothing tells when each day was known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+import polars as pl
+
+from forecasting_lib.grain import Grain
+from forecasting_lib.origins import Origin
+from forecasting_lib.panel import FloatArray, Panel
+from forecasting_lib.ragged import Ragged, lengths_of
+from orchestration.reading.histories import SERIES_COLUMNS, DemandHistory, read_history
+from orchestration.reading.known_facts import history_as_known
+from orchestration.warehouse.bulk import read_frame, render
+from orchestration.warehouse.server import Warehouse
+
+
+@dataclass(frozen=True)
+class KnownOrigins:
+    """The origins of a client.
+
+    Attributes:
+        origins: the earliest first; a series has the same identifier at each.
+        keys: ``series_id, item_id, location_id`` of all their series.
+        input_watermark: highest file_id among the deliveries that were visible; None without any.
+    """
+
+    origins: Sequence[Origin]
+    keys: pl.DataFrame
+    input_watermark: int | None
+
+
+def read_origins(
+    warehouse: Warehouse,
+    client_id: str,
+    dates: Sequence[date],
+    horizon: int,
+    last: date,
+    *,
+    covariates: bool,
+) -> KnownOrigins:
+    """Read what was known on each of some days, and the demand of the periods after it.
+
+    Args:
+        warehouse: where to read.
+        client_id: whose.
+        dates: last days of periods before ``last``, the earliest first.
+        horizon: periods ahead that covariates are read for, and the most that are held out.
+        last: last day of demand.
+        covariates: whether promotions, prices and holidays are read, too.
+    """
+    whole = read_history(warehouse, client_id, last, with_ended=True)
+    restated = _Restated(warehouse, client_id)
+    return KnownOrigins(
+        [
+            _read_origin(warehouse, client_id, day, horizon, whole, restated, covariates=covariates)
+            for day in dates
+        ],
+        whole.keys,
+        whole.input_watermark,
+    )
+
+
+def _read_origin(
+    warehouse: Warehouse,
+    client_id: str,
+    day: date,
+    horizon: int,
+    whole: DemandHistory,
+    restated: _Restated,
+    *,
+    covariates: bool,
+) -> Origin:
+    seen = read_history(warehouse, client_id, day, prices=covariates)
+    seen = restated.taken_back(seen)
+    seen = history_as_known(warehouse, client_id, seen, horizon, covariates=covariates)
+    named = seen.keys.rename({"series_id": "own_id"}).join(
+        whole.keys, on=SERIES_COLUMNS, how="left", maintain_order="left"
+    )
+    grain = seen.panel.grain
+    ahead = min(grain.periods_between(day, whole.panel.as_of_date), horizon)
+    return Origin(
+        replace(seen.panel, series_ids=tuple(named["series_id"].to_list())),
+        _later(named["series_id"].to_list(), day, ahead, whole),
+        None if seen.shut_ahead is None else seen.shut_ahead[:, :ahead],
+    )
+
+
+def _later(series_ids: Sequence[str], day: date, ahead: int, whole: DemandHistory) -> FloatArray:
+    """(n, ahead) demand of the periods after a day; NaN where it is masked."""
+    place = {series_id: row for row, series_id in enumerate(whole.panel.series_ids)}
+    after = whole.panel.grain.periods_between(day, whole.panel.as_of_date)
+    actual = np.full((len(series_ids), after), np.nan)
+    for row, series_id in zip(actual, series_ids, strict=True):
+        tail = whole.panel.history[place[series_id]][-after:]
+        row[after - len(tail) :] = tail
+    return actual[:, :ahead]
+
+
+class _Restated:
+    """Sales values that later deliveries replaced: what each series and period had before, and until when."""
+
+    def __init__(self, warehouse: Warehouse, client_id: str) -> None:
+        self._rows = read_frame(
+            warehouse,
+            render(
+                """
+                select
+                    restated.item_id,
+                    restated.location_id,
+                    restated.date,
+                    (told.loaded_at at time zone client.timezone)::date as told_on,
+                    sum(restated.old_units_sold - coalesce(restated.new_units_sold, 0))::float8 as units
+                from ops.restated_sales as restated
+                inner join ops.landing_files as told
+                    on told.client_id = restated.client_id and told.file_id = restated.file_id
+                inner join ops.clients as client
+                    on client.client_id = restated.client_id
+                where restated.client_id = {c} and told.status = 'loaded'
+                group by
+                    restated.item_id,
+                    restated.location_id,
+                    restated.date,
+                    (told.loaded_at at time zone client.timezone)::date
+                """,
+                c=client_id,
+            ),
+        )
+
+    def taken_back(self, seen: DemandHistory) -> DemandHistory:
+        """The history with the values that stood on its last day; no demand falls below zero."""
+        panel = seen.panel
+        day = panel.as_of_date
+        rows = self._rows.filter((pl.col("told_on") > day) & (pl.col("date") <= day))
+        if rows.is_empty():
+            return seen
+        rows = (
+            rows.join(seen.keys, on=SERIES_COLUMNS)
+            .with_columns(_periods_back(panel.grain, day).alias("back"))
+            .group_by("series_id", "back")
+            .agg(pl.col("units").sum())
+        )
+        place = {series_id: row for row, series_id in enumerate(panel.series_ids)}
+        history = [np.array(demand) for demand in panel.history]
+        for series_id, back, units in rows.select("series_id", "back", "units").iter_rows():
+            demand = history[place[series_id]]
+            if back < len(demand):
+                demand[-1 - back] = max(demand[-1 - back] + units, 0.0)
+        return replace(seen, panel=_with_history(panel, history))
+
+
+def _periods_back(grain: Grain, day: date) -> pl.Expr:
+    """Periods from the one of each row's date to the one that ends on a day."""
+    return grain.number_of(pl.lit(day)) - grain.number_of(pl.col("date"))
+
+
+def _with_history(panel: Panel, history: Sequence[FloatArray]) -> Panel:
+    return replace(panel, history=Ragged.of(history, lengths_of(panel.history)))

@@ -1,0 +1,251 @@
+"""The backtest stage: what the models of the client's policy would have said at past origins.
+
+Belongs here: the asset and what the UI shows of it. Does not belong here: which origins and what is published
+(``backtest_runs``), how models are judged (``forecasting_lib.backtesting``).
+"""
+
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from forecasting_lib.backtesting.composition import COMPOSED
+from forecasting_lib.backtesting.evidence import gathered
+from forecasting_lib.backtesting.replay import replay
+from forecasting_lib.models.registry import model_entry
+from forecasting_lib.origins import Origin
+from forecasting_lib.panel import Forecast
+from orchestration.clients import CLIENT_PARTITIONS, Client, get_client
+from orchestration.reading.histories import demand_grain, first_demand_day, last_demand_day
+from orchestration.reading.origins import read_origins
+from orchestration.reading.traits import read_traits
+from orchestration.resources import DATABASE_RETRIES, Installation
+from orchestration.stages.backtest_runs import (
+    BacktestRun,
+    Replayed,
+    TooLittleHistoryError,
+    chosen_origins,
+    digest_of_origins,
+    publish,
+    standing_backtest,
+)
+from orchestration.stages.demand import DEMAND_KEYS
+from orchestration.stages.model_plans import PlannedModel, panel_for, plan_models
+from orchestration.stages.model_turns import model_turn
+from orchestration.table_assets import table_key, table_spec
+from orchestration.warehouse.tables import analytics
+
+TABLES = (
+    analytics.backtest_runs,
+    analytics.backtest_series,
+    analytics.backtest_scores,
+    analytics.backtest_totals,
+    analytics.backtest_reliability,
+    analytics.calibrations,
+    analytics.error_inflation,
+)
+RUNS_KEY = table_key(analytics.backtest_runs)
+RELIABILITY_KEY = table_key(analytics.backtest_reliability)
+
+BAND_TOLERANCE = 0.03
+"""How far what a band held may lie from what it names."""
+
+LEAST_SERIES = 200
+"""Bands of fewer series are not judged."""
+
+
+class Backtest(dg.Config):
+    """What a person may choose for one backtest."""
+
+    origins: int | None = None
+    """How many origins; unset takes six, or as many as there is history for."""
+
+    stride: int | None = None
+    """Periods from one origin to the next; unset takes 28 days, 4 weeks or 2 months."""
+
+    horizon: int | None = None
+    """Periods that each origin is judged on; unset takes the client's horizon."""
+
+    models: list[str] | None = None
+    """Models to judge; unset takes those of the client's policy and the yardsticks behind them."""
+
+
+@dg.multi_asset(
+    name="backtests",
+    partitions_def=CLIENT_PARTITIONS,
+    specs=[table_spec(table, "backtesting", deps=DEMAND_KEYS) for table in TABLES],
+    check_specs=[
+        dg.AssetCheckSpec(
+            "bands_hold",
+            asset=RELIABILITY_KEY,
+            description="On the last origins the calibrated 80 % and 90 % bands hold what they name, within "
+            f"{BAND_TOLERANCE:.0%}, for each demand class of at least {LEAST_SERIES} series.",
+        )
+    ],
+    retry_policy=DATABASE_RETRIES,
+)
+def backtests(
+    context: dg.AssetExecutionContext, config: Backtest, installation: Installation
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+    """Ask every model of the policy at past origins, and choose, calibrate and judge by what came of it."""
+    warehouse, settings = installation.warehouse, installation.settings
+    client = _with_models(get_client(warehouse, context.partition_key), config.models)
+    grain = demand_grain(warehouse, client.client_id)
+    last = last_demand_day(warehouse, client.client_id)
+    first = first_demand_day(warehouse, client.client_id)
+    if last is None or first is None:
+        raise dg.Failure(
+            f"{client.client_id} has no demand yet: run its pipeline first.", allow_retries=False
+        )
+    horizon = config.horizon or client.horizon(grain)
+    try:
+        asked = chosen_origins(
+            first, last, grain, origins=config.origins, stride=config.stride, horizon=horizon
+        )
+    except (TooLittleHistoryError, ValueError) as error:
+        raise dg.Failure(f"No backtest of {client.client_id}: {error}", allow_retries=False) from error
+    plans = plan_models(client, settings, grain)
+    known = read_origins(
+        warehouse,
+        client.client_id,
+        asked.dates,
+        horizon,
+        last,
+        covariates=any(plan.uses_covariates for plan in plans),
+    )
+    digest = digest_of_origins(client, asked, known, plans)
+    standing = standing_backtest(warehouse, client.client_id, digest)
+    if standing is not None:
+        context.log.info(f"Backtest {standing} was made from the same inputs; it stands.")
+        yield from _report_standing(standing)
+        return
+    with tempfile.TemporaryDirectory(prefix="forecaster-backtest-") as scratch:
+        folder = Path(scratch)
+        with model_turn(warehouse, context.log.info) if any(p.weights for p in plans) else nullcontext():
+            replayed, replays = _replays(context, plans, known.origins, horizon, folder)
+        evidence = gathered(
+            known.origins,
+            replays,
+            {name: model_entry(name).simplicity for name in replays},
+            [name for name in replays if grain not in model_entry(name).yardstick_of],
+            folder,
+            traits=read_traits(warehouse, client.client_id, known.keys),
+            log=context.log.info,
+        )
+        run = BacktestRun(client, asked, known, replayed, evidence, digest, context.run.run_id)
+        publish(warehouse, run)
+    yield from _report(run)
+
+
+def _with_models(client: Client, models: Sequence[str] | None) -> Client:
+    """The client with these models for its policy.
+
+    Raises:
+        dagster.Failure: one of them is not known.
+    """
+    if models is None:
+        return client
+    try:
+        return Client(**{**client.model_dump(), "models": list(models)})
+    except ValueError as error:
+        raise dg.Failure(f"The models cannot be judged: {error}", allow_retries=False) from error
+
+
+def _replays(
+    context: dg.AssetExecutionContext,
+    plans: Sequence[PlannedModel],
+    origins: Sequence[Origin],
+    horizon: int,
+    folder: Path,
+) -> tuple[list[Replayed], dict[str, list[Forecast]]]:
+    """Ask every planned model that can run."""
+    replayed, replays = [], {}
+    for plan in plans:
+        if plan.skipped_because is not None:
+            context.log.info(f"{plan.model} is skipped: {plan.skipped_because}")
+            replayed.append(Replayed(plan))
+            continue
+        started = time.monotonic()
+        shown = [
+            Origin(panel_for(plan, origin.panel), origin.actual, origin.shut_ahead) for origin in origins
+        ]
+        replays[plan.model] = replay(plan.forecaster(), shown, horizon, folder)
+        seconds = time.monotonic() - started
+        context.log.info(f"{plan.model}: {len(origins)} origins in {seconds:.1f} s")
+        replayed.append(Replayed(plan, seconds))
+    if not replays:
+        raise dg.Failure("No model of the policy can run, so none can be judged.", allow_retries=False)
+    return replayed, replays
+
+
+def _report(run: BacktestRun) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+    evidence = run.evidence
+    problems = band_problems(evidence.reliability)
+    judged = not evidence.reliability.is_empty()
+    yield dg.AssetCheckResult(
+        asset_key=RELIABILITY_KEY,
+        check_name="bands_hold",
+        passed=judged and not problems,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=" ".join(problems)
+        or (
+            "All bands that can be judged hold what they name."
+            if judged
+            else "Unknown: with fewer than three origins nothing is left to judge on."
+        ),
+    )
+    leaders = Counter(evidence.candidates[number] for number in evidence.verdict.model)
+    yield dg.MaterializeResult(
+        asset_key=RUNS_KEY,
+        metadata={
+            "run_id": run.run_id,
+            "origins": ", ".join(day.isoformat() for day in run.asked.dates),
+            "models": ", ".join(evidence.candidates),
+            "leaders": dg.MetadataValue.md("\n".join(f"* **{m}**: {n}" for m, n in leaders.most_common())),
+        },
+    )
+    yield from (
+        dg.MaterializeResult(asset_key=table_key(table), metadata={"run_id": run.run_id})
+        for table in TABLES
+        if table is not analytics.backtest_runs
+    )
+
+
+def _report_standing(run_id: str) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+    unchanged = {"run_id": run_id, "unchanged": "same inputs; the current backtest stands"}
+    yield dg.AssetCheckResult(
+        asset_key=RELIABILITY_KEY, check_name="bands_hold", passed=True, metadata=unchanged
+    )
+    yield from (dg.MaterializeResult(asset_key=table_key(table), metadata=unchanged) for table in TABLES)
+
+
+def band_problems(reliability: pl.DataFrame) -> list[str]:
+    """Sentences about classes whose calibrated 80 % or 90 % band does not hold what it names.
+
+    Args:
+        reliability: as ``Evidence.reliability``.
+    """
+    champion = (
+        reliability.filter((pl.col("model") == COMPOSED) & pl.col("is_calibrated"))
+        .group_by("demand_class", "level")
+        .agg(pl.col("n_below", "n_actuals").sum(), pl.col("n_series").max())
+        .filter(pl.col("n_series") >= LEAST_SERIES)
+        .with_columns((pl.col("n_below") / pl.col("n_actuals")).alias("below"))
+    )
+    problems = []
+    for (of_class,), rows in champion.sort("demand_class").group_by("demand_class", maintain_order=True):
+        below = {round(level, 2): share for level, share in rows.select("level", "below").iter_rows()}
+        for percent in (80, 90):
+            tail = round((100 - percent) / 200, 2)
+            found = below[round(1 - tail, 2)] - below[tail]
+            if abs(found - percent / 100) > BAND_TOLERANCE:
+                problems.append(
+                    f"The {percent} % band of {of_class} series held {found:.1%} on the last origins."
+                )
+    return problems
