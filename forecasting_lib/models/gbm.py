@@ -43,6 +43,9 @@ LARGEST_TARGET = 50.0
 
 ROUNDS = 100
 
+_SERIES_PER_BLOCK = 1024
+"""Bounds what is told at once: 5 MB of four weeks."""
+
 _MEAN = "mean"
 
 _GROWTH: Mapping[str, Any] = {
@@ -96,9 +99,7 @@ class GradientBoosting:
                 f"the weights were fitted for {weights.horizon} {weights.grain.periods} ahead, and "
                 f"{horizon} {panel.grain.periods} are asked for; fit anew"
             )
-        ahead = told(panel, Windows.ahead(len(panel), horizon), weights.covariates)
-        units = _asked(weights, ahead.features) * ahead.scale[:, None]
-        return _forecast(panel, units.reshape(len(panel), horizon, -1))
+        return _forecast(panel, _asked(weights, panel, horizon))
 
 
 def fit(panel: Panel, horizon: int) -> GbmWeights:
@@ -157,8 +158,7 @@ def _grown(features: Features, target: FloatArray) -> dict[str, str]:
 
     data = lightgbm.Dataset(features, target, params=dict(_GROWTH), free_raw_data=False)
     objectives: dict[str, dict[str, Any]] = {
-        QUANTILE_COLUMNS[QUANTILE_LEVELS.index(level)]: {"objective": "quantile", "alpha": level}
-        for level in LEVELS
+        _level_name(level): {"objective": "quantile", "alpha": level} for level in LEVELS
     }
     objectives[_MEAN] = {"objective": "poisson"}
     return {
@@ -167,16 +167,28 @@ def _grown(features: Features, target: FloatArray) -> dict[str, str]:
     }
 
 
-def _asked(weights: GbmWeights, features: Features) -> FloatArray:
-    """(m, 1 + 21): mean and quantile grid in units of the level, at least 0."""
+def _asked(weights: GbmWeights, panel: Panel, horizon: int) -> FloatArray:
+    """(n, h, 1 + 21): mean and quantile grid in units, at least 0."""
     import lightgbm
 
-    def answer(name: str) -> FloatArray:
-        trees = lightgbm.Booster(model_str=weights.trees[name])
-        return np.maximum(np.asarray(trees.predict(features, num_threads=1), dtype=np.float64), 0.0)
+    trees = {name: lightgbm.Booster(model_str=text) for name, text in weights.trees.items()}
 
-    learned = np.stack([answer(QUANTILE_COLUMNS[QUANTILE_LEVELS.index(level)]) for level in LEVELS], axis=1)
-    return np.column_stack([answer(_MEAN), on_the_grid(np.maximum.accumulate(learned, axis=1))])
+    def answers(name: str, features: Features) -> FloatArray:
+        return np.maximum(np.asarray(trees[name].predict(features, num_threads=1), dtype=np.float64), 0.0)
+
+    units = np.empty((len(panel), horizon, 1 + len(QUANTILE_LEVELS)))
+    for start in range(0, len(panel), _SERIES_PER_BLOCK):
+        block = range(start, min(start + _SERIES_PER_BLOCK, len(panel)))
+        known = told(panel, Windows.ahead(block, horizon), weights.covariates)
+        learned = np.stack([answers(_level_name(level), known.features) for level in LEVELS], axis=1)
+        grid = on_the_grid(np.maximum.accumulate(learned, axis=1))
+        levels = np.column_stack([answers(_MEAN, known.features), grid])
+        units[block.start : block.stop] = (levels * known.scale[:, None]).reshape(len(block), horizon, -1)
+    return units
+
+
+def _level_name(level: float) -> str:
+    return QUANTILE_COLUMNS[QUANTILE_LEVELS.index(level)]
 
 
 def on_the_grid(learned: FloatArray) -> FloatArray:

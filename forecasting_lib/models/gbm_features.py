@@ -90,10 +90,10 @@ class Windows:
         return Windows(self.series[kept], self.back[kept], self.lag[kept])
 
     @classmethod
-    def ahead(cls, series: int, horizon: int) -> Windows:
-        """All periods of the horizon of every series, series by series."""
-        lag = np.tile(np.arange(1, horizon + 1), series)
-        return cls(np.repeat(np.arange(series), horizon), np.zeros_like(lag), lag)
+    def ahead(cls, series: range, horizon: int) -> Windows:
+        """All periods of the horizon of these series, series by series."""
+        lag = np.tile(np.arange(1, horizon + 1), len(series))
+        return cls(np.repeat(np.asarray(series, dtype=np.int64), horizon), np.zeros_like(lag), lag)
 
 
 @dataclass(frozen=True)

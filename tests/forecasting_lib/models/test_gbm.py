@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -149,6 +150,39 @@ def test_with_weights_a_series_does_not_depend_on_its_neighbours_or_its_place() 
     apart = model.predict(panel.select(order), HORIZON)
     np.testing.assert_array_equal(apart.quantiles, together.quantiles[order])
     np.testing.assert_array_equal(apart.mean, together.mean[order])
+
+
+def test_with_weights_two_origins_in_one_panel_are_answered_as_in_two(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    later, _ = promoted_panel(8)
+    earlier = replace(
+        later,
+        series_ids=tuple(f"{s}@earlier" for s in later.series_ids),
+        history=tuple(h[:-HORIZON] for h in later.history),
+        past_covariates={"promotion": tuple(p[:-HORIZON] for p in later.past_covariates["promotion"])},
+        future_covariates={"promotion": tuple(p[-HORIZON:] for p in later.past_covariates["promotion"])},
+    )
+    model = GradientBoosting(fit(earlier, HORIZON))
+    both = Panel(
+        series_ids=(*later.series_ids, *earlier.series_ids),
+        as_of_date=AS_OF,
+        history=(*later.history, *earlier.history),
+        past_covariates=_joined(later.past_covariates, earlier.past_covariates),
+        future_covariates=_joined(later.future_covariates, earlier.future_covariates),
+    )
+    monkeypatch.setattr(gbm, "_SERIES_PER_BLOCK", 5)
+    joined = model.predict(both, HORIZON)
+    for part, panel in ((slice(0, 8), later), (slice(8, 16), earlier)):
+        alone = model.predict(panel, HORIZON)
+        np.testing.assert_array_equal(joined.quantiles[part], alone.quantiles)
+        np.testing.assert_array_equal(joined.mean[part], alone.mean)
+
+
+def _joined(
+    first: Mapping[str, Sequence[FloatArray]], second: Mapping[str, Sequence[FloatArray]]
+) -> dict[str, Sequence[FloatArray]]:
+    return {name: (*first[name], *second[name]) for name in first}
 
 
 def test_weights_of_an_earlier_origin_forecast_a_later_one() -> None:
