@@ -20,7 +20,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@"$(PYTHON)" $(IS_311) 2>/dev/null \
 		|| { echo "Python 3.11 is needed; name it with: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }
 	"$(PYTHON)" -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -c constraints.txt -e '.[dev,s3,sftp]'
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -c constraints.txt -e '.[dev,s3,sftp,zoo]'
 	@touch $@
 
 demo: setup  ## two demo clients from files to forecasts, orders and scores

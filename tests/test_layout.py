@@ -244,7 +244,7 @@ def test_the_library_reads_no_environment_variable() -> None:
 
 
 def test_importing_the_definitions_imports_no_heavy_library_and_starts_no_server(tmp_path: Path) -> None:
-    models = ("torch", "chronos", "transformers", "statsforecast")
+    models = ("torch", "chronos", "transformers", "statsforecast", "lightgbm")
     heavy = (*models, "dbt", "fsspec", "s3fs", "paramiko", "fastapi")
     code = (
         "import os, sys; os.environ.pop('DATABASE_URL', None); import orchestration.definitions; "

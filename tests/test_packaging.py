@@ -24,7 +24,7 @@ PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
 PROJECT = tomllib.loads(PYPROJECT)["project"]
 CONSTRAINTS = (ROOT / "constraints.txt").read_text(encoding="utf-8")
 
-ON_REQUEST = {"statsforecast", "paramiko", "ray"}
+ON_REQUEST = {"statsforecast", "lightgbm", "paramiko", "ray"}
 """Of an extra, imported by the packages too, which say what to install where it is missing."""
 
 WITHOUT_A_PIN = re.compile(r"pip|setuptools|triton|(nvidia|cuda)-.*")

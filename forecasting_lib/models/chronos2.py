@@ -8,7 +8,7 @@ torch and chronos take seconds to import, so both are imported when a model is f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
@@ -19,15 +19,12 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting_lib.models.counts import counts_in_whole_units
+from forecasting_lib.models.interface import Progress
 from forecasting_lib.models.weights import WeightsUnavailable, tensor_names
 from forecasting_lib.models.workers import THIS_PROCESS, Answer, Workers
 from forecasting_lib.panel import MEDIAN_INDEX, QUANTILE_LEVELS, FloatArray, Forecast, Panel
 from forecasting_lib.quantile_grid import demand_grid, grid_mean
 from forecasting_lib.ragged import lengths_of
-
-Progress = Callable[[int, int], None]
-"""Called with (series done, series in all) after every batch."""
-
 
 CPU_BATCH_ROWS = 48
 """The fastest on CPUs, from 32 to 64: attention over the batch grows with its square."""

@@ -143,6 +143,19 @@ def guarded_predict(model: Forecaster, panel: Panel, horizon: int) -> Forecast:
     )
 
 
+def shown(panel: Panel) -> Panel:
+    """The panel that a model is shown, without the series that no model is asked about.
+
+    Whoever fits a model before it is asked by :func:`guarded_predict` fits it to this.
+
+    Args:
+        panel: any panel; nothing about its numbers is assumed.
+    """
+    histories = _Histories.of(panel)
+    asked = [i for i, reason in enumerate(histories.reasons()) if reason is None]
+    return supported(_visible(panel, histories, np.array(asked, dtype=np.int64))).panel
+
+
 def history_notes(panel: Panel) -> tuple[Note | None, ...]:
     """For each series ``COLD_START`` where its first sale is less than ``MIN_HISTORY_PERIODS`` old.
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from forecasting_lib.panel import Forecast, Panel
+
+Progress = Callable[[int, int], None]
+"""Called with (series done, series in all) now and then by a model that takes its time."""
 
 
 class Forecaster(Protocol):

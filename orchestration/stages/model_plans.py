@@ -15,7 +15,7 @@ from forecasting_lib.covariates import COVARIATES, without_shut_days
 from forecasting_lib.grain import Grain
 from forecasting_lib.models.guards import guarded_predict
 from forecasting_lib.models.interface import Forecaster
-from forecasting_lib.models.registry import create_model, model_entry, unfit_because
+from forecasting_lib.models.registry import create_model, missing_package, model_entry, unfit_because
 from forecasting_lib.models.weights import ResolvedWeights, WeightsUnavailable
 from forecasting_lib.models.workers import THIS_PROCESS, Workers
 from forecasting_lib.panel import Forecast, Panel
@@ -70,7 +70,7 @@ def models_to_run(policy: Sequence[str], grain: Grain) -> list[str]:
 
 
 def plan_models(client: Client, settings: Settings, grain: Grain) -> list[PlannedModel]:
-    """Find the weights of every model of the policy; one without, or unfit for the grain, is skipped.
+    """Find the weights of every model of the policy; one without them or its package, or unfit, is skipped.
 
     Of weeks and months, where the first of the policy are skipped, ``STAND_IN`` comes before the rest, unless
     the policy itself has a place for it.
@@ -92,8 +92,8 @@ def _plan(client: Client, settings: Settings, model: str, grain: Grain) -> Plann
             weights = client_weights(settings, client.client_id)
         except WeightsUnavailable as error:
             return PlannedModel(model, skipped_because=str(error))
-    unfit = unfit_because(model, grain, weights)
-    return PlannedModel(model, None if unfit else weights, unfit)
+    unable = unfit_because(model, grain, weights) or missing_package(model)
+    return PlannedModel(model, None if unable else weights, unable)
 
 
 def run_models(
@@ -111,7 +111,9 @@ def run_models(
             log(f"{plan.model} is skipped: {plan.skipped_because}")
             outcomes.append(ModelOutcome(plan))
             continue
-        options = {"progress": _progress(plan.model, log), "workers": workers} if plan.weights else {}
+        options: dict[str, Any] = {"workers": workers} if plan.weights else {}
+        if model_entry(plan.model).reports_progress:
+            options["progress"] = _progress(plan.model, log)
         started = time.monotonic()
         forecast = guarded_predict(plan.forecaster(**options), panel_for(plan, history.panel), horizon)
         if history.shut_ahead is not None:

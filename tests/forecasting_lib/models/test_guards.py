@@ -21,6 +21,7 @@ from forecasting_lib.models.guards import (
     Reason,
     guarded_predict,
     history_notes,
+    shown,
 )
 from forecasting_lib.models.interface import Forecaster
 from forecasting_lib.models.naive import MovingAverage, SeasonalNaive
@@ -152,6 +153,20 @@ def test_a_model_sees_history_from_the_first_sale_without_infinities_or_negative
     np.testing.assert_array_equal(seen.history[0], [4.0, 0.0, NAN, 1.0])
     np.testing.assert_array_equal(seen.past_covariates["price"][0], [8.0, NAN, 7.0, NAN])
     np.testing.assert_array_equal(seen.future_covariates["price"][0], [NAN, 5.0])
+
+
+def test_what_a_model_is_fitted_to_is_what_it_is_shown() -> None:
+    struck = np.tile([3.0, 5.0, 4.0, 0.0], 20)
+    struck[41] = 9_000.0
+    panel = panel_of([0.0, 0.0, 2.0, INF, -1.0, 3.0], [0.0] * 5, struck, [NAN, NAN], [1.0])
+    model = dictated(1.0)
+    guarded_predict(model, panel, 2)
+    fitted_to = shown(panel)
+    assert fitted_to.series_ids == ("s0", "s2")
+    for given_to_fit, seen in zip(fitted_to.history, model.seen[0].history, strict=False):
+        np.testing.assert_array_equal(given_to_fit, seen)
+    assert fitted_to.history[0][[0, 2, 3]].tolist() == [2.0, 0.0, 3.0]
+    assert fitted_to.history[1][41] == 5.0
 
 
 @pytest.mark.parametrize("spoiled", ["point", "mean", "grid"])

@@ -13,6 +13,7 @@ from forecasting_lib.models.registry import (
     REGISTRY,
     available_models,
     create_model,
+    missing_package,
     model_entry,
     unfit_because,
 )
@@ -20,7 +21,10 @@ from forecasting_lib.models.weights import ResolvedWeights, WeightsSource
 
 
 def test_models_are_listed_from_the_simplest() -> None:
-    assert available_models() == ("ma7", "seasonal_naive", "hist_q", "chronos2")
+    assert available_models() == (
+        *("ma7", "seasonal_naive", "hist_q", "hist_dow", "croston_sba", "tsb", "adida", "imapa"),
+        *("theta", "auto_ets", "gbm", "chronos2"),
+    )
 
 
 @pytest.mark.parametrize("name", REGISTRY)
@@ -31,7 +35,7 @@ def test_a_models_name_is_its_registry_key(name: str) -> None:
 
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
     with pytest.raises(
-        ValueError, match="no model 'ma8'; known models are ma7, seasonal_naive, hist_q, chronos2"
+        ValueError, match=r"no model 'ma8'; known models are ma7, seasonal_naive, .*, chronos2$"
     ):
         create_model("ma8")
 
@@ -46,14 +50,31 @@ def test_missing_weights_are_named() -> None:
         create_model("chronos2")
 
 
-def test_listing_and_making_models_imports_no_torch() -> None:
+def test_listing_and_making_models_imports_no_heavy_library() -> None:
     script = (
         "import sys; from pathlib import Path; from forecasting_lib.models import guards, registry, weights; "
-        "registry.create_model('chronos2', path=Path('.')); "
-        "print(sorted({'torch', 'chronos', 'transformers'} & set(sys.modules)))"
+        "[registry.create_model(n, **({'path': Path('.')} if registry.model_entry(n).needs_weights else {})) "
+        "for n in registry.REGISTRY]; [registry.missing_package(n) for n in registry.REGISTRY]; "
+        "heavy = {'torch', 'chronos', 'transformers', 'statsforecast', 'lightgbm', 'sklearn', 'pandas'}; "
+        "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_package_that_is_not_installed_is_named_with_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert [missing_package(name) for name in REGISTRY] == [None] * len(REGISTRY)
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    assert missing_package("gbm") == (
+        "gbm needs lightgbm, which is not installed; install it with: pip install 'forecaster[zoo]'."
+    )
+    assert missing_package("theta") is None
+    monkeypatch.setitem(sys.modules, "statsforecast", None)
+    assert [name for name in REGISTRY if missing_package(name)] == [
+        *("croston_sba", "tsb", "adida", "imapa", "theta", "auto_ets", "gbm")
+    ]
 
 
 def test_every_grain_has_a_model_that_needs_no_weights() -> None:
@@ -61,10 +82,11 @@ def test_every_grain_has_a_model_that_needs_no_weights() -> None:
         grain: [n for n in REGISTRY if not REGISTRY[n].needs_weights and unfit_because(n, grain) is None]
         for grain in Grain
     }
+    of_any = ["croston_sba", "tsb", "adida", "imapa", "theta", "auto_ets", "gbm"]
     assert fit == {
-        Grain.DAY: ["ma7", "seasonal_naive", "hist_q"],
-        Grain.WEEK: ["seasonal_naive", "hist_q"],
-        Grain.MONTH: ["seasonal_naive", "hist_q"],
+        Grain.DAY: ["ma7", "seasonal_naive", "hist_q", "hist_dow", *of_any],
+        Grain.WEEK: ["seasonal_naive", "hist_q", *of_any],
+        Grain.MONTH: ["seasonal_naive", "hist_q", *of_any],
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -28,6 +29,7 @@ from orchestration.stages.model_plans import (
     models_to_run,
     panel_for,
     plan_models,
+    run_models,
     settings_of,
 )
 from tests.tiny_chronos import save_tiny_chronos
@@ -83,6 +85,30 @@ def test_a_policy_that_fits_the_grain_or_names_recent_quantiles_keeps_its_order(
     ):
         plans = plan_models(client(models=policy), settings, Grain.WEEK)
         assert [plan.model for plan in plans] == planned
+
+
+def test_a_model_whose_package_is_missing_is_skipped_with_what_to_install(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = client(models=["gbm", "theta", "hist_dow"])
+    assert [plan.skipped_because for plan in plan_models(policy, settings, Grain.DAY)] == [None] * 5
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    gbm, theta, *_ = plan_models(policy, settings, Grain.DAY)
+    assert gbm.skipped_because == (
+        "gbm needs lightgbm, which is not installed; install it with: pip install 'forecaster[zoo]'."
+    )
+    assert theta.skipped_because is None
+
+
+def test_models_of_the_zoo_run_behind_a_policy_and_say_how_far_they_are(history: DemandHistory) -> None:
+    told: list[str] = []
+    plans = [PlannedModel(model) for model in ("theta", "croston_sba", "gbm", "hist_dow")]
+    outcomes = run_models(history, client(), plans, told.append)
+    for outcome in outcomes:
+        assert outcome.forecast is not None
+        assert outcome.forecast.series_ids == history.panel.series_ids
+    assert "theta: 2 of 2 series" in told, "the third has nothing to ask about"
+    assert settings_of(plans[1], history.panel) == {"method": "croston_sba"}
 
 
 def test_weights_trained_on_days_are_not_asked_for_weeks(tmp_path: Path, settings: Settings) -> None:
