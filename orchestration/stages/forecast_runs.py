@@ -115,7 +115,7 @@ def digest_of_inputs(
     plans: Sequence[PlannedModel],
     backtest_run_id: str | None = None,
 ) -> str:
-    """SHA-256 of all that a forecast depends on: demand, covariates, horizon, models, weights, choices, code."""
+    """SHA-256 of all a forecast depends on: demand, covariates, horizon, models, weights, choices, code."""
     panel = history.panel
     choices = {
         "as_of_date": panel.as_of_date.isoformat(),
