@@ -55,7 +55,7 @@ forecast_runs = Table(
         "model_id", "Hub id or directory of the weights, or the name and settings of a model without weights."
     ),
     one_of("weights_source", WeightsSource, "{}; NULL for a model without weights."),
-    words("weights_digest", "SHA-256 of the weights; NULL for a model without weights."),
+    words("weights_digest", "SHA-256 of the weights, or of what it learned that day; else NULL."),
     words("code_version", "Version of this project that computed it.", nullable=False),
     Column(
         "input_watermark",
