@@ -47,6 +47,10 @@ class Client(BaseModel):
     cron: Annotated[
         str | None, Setting("When its pipeline runs by itself, such as '0 5 * * *'", empty="never")
     ] = None
+    backtest_cron: Annotated[
+        str | None,
+        Setting("When its models are judged at past days by themselves, weekly unless named", empty="never"),
+    ] = "30 1 * * 6"
     grain: Annotated[
         Literal["day", "week", "month"] | None,
         Setting(
@@ -176,7 +180,7 @@ class Client(BaseModel):
 
     _valid_timezone = field_validator("timezone")(valid_timezone)
 
-    _valid_cron = field_validator("cron")(valid_cron)
+    _valid_cron = field_validator("cron", "backtest_cron")(valid_cron)
 
     @field_validator("models")
     @classmethod

@@ -1,7 +1,7 @@
 """Schedules per registered client, in its own time zone, made when the code location loads.
 
-One runs its pipeline; one for each of its sources pulls from it, and what lands starts the pipeline as any
-delivery does.
+One runs its pipeline; one judges its models at past days; one for each of its sources pulls from it, and what
+lands starts the pipeline as any delivery does.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ import dagster as dg
 from dagster._core.storage.tags import SCHEDULE_NAME_TAG
 
 from orchestration.clients import CLIENT_TAG, Client, clients_waiting, read_registry
-from orchestration.jobs import client_pipeline, pull_job
+from orchestration.jobs import backtest, client_pipeline, pull_job
 from orchestration.settings import Settings
 from orchestration.stages.pulling import pull_from_sources
 from orchestration.warehouse.server import WarehouseError, locate_warehouse
@@ -22,6 +22,7 @@ def client_schedules(clients: Sequence[Client]) -> list[dg.ScheduleDefinition]:
     active = [client for client in clients if client.is_active]
     return [
         *(_schedule(client) for client in active if client.cron is not None),
+        *(_backtest_schedule(client) for client in active if client.backtest_cron is not None),
         *(
             _source_schedule(client, name, source.cron)
             for client in active
@@ -67,6 +68,27 @@ def _schedule(client: Client) -> dg.ScheduleDefinition:
         yield _request(context, client_id, is_waiting=bool(waiting))
 
     return pipeline_schedule
+
+
+def _backtest_schedule(client: Client) -> dg.ScheduleDefinition:
+    client_id = client.client_id
+    # a source's schedule ends in _pull, a client's own has no two underscores before its end
+    name = f"{client_id}__backtest"
+
+    @dg.schedule(
+        name=name,
+        job=backtest,
+        cron_schedule=str(client.backtest_cron),
+        execution_timezone=client.timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=f"Judges the models of {client.name} at past days.",
+        tags={CLIENT_TAG: client_id},
+    )
+    def backtest_schedule(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        waiting = clients_waiting(context.instance, backtest.name, **{CLIENT_TAG: client_id})
+        yield _request(context, client_id, is_waiting=bool(waiting))
+
+    return backtest_schedule
 
 
 def _source_schedule(client: Client, source: str, cron: str) -> dg.ScheduleDefinition:

@@ -163,7 +163,7 @@ def upgrade() -> None:
             name=op.f("ck_backtest_series_demand_class"),
         ),
         sa.CheckConstraint(
-            "reason in ('BEST', 'SIMPLER', 'STAYS', 'SEGMENT', 'ALWAYS')",
+            "reason in ('BEST', 'SIMPLER', 'HEDGE', 'STAYS', 'SEGMENT')",
             name=op.f("ck_backtest_series_reason"),
         ),
         sa.CheckConstraint(
@@ -291,6 +291,11 @@ def upgrade() -> None:
     op.add_column("forecast_series", sa.Column("choice", sa.Text(), nullable=True), schema="analytics")
     op.add_column(
         "clients",
+        sa.Column("backtest_cron", sa.Text(), server_default=sa.text("'30 1 * * 6'"), nullable=True),
+        schema="ops",
+    )
+    op.add_column(
+        "clients",
         sa.Column("champion", sa.Text(), server_default=sa.text("'backtest'"), nullable=False),
         schema="ops",
     )
@@ -306,6 +311,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_column("clients", "champion", schema="ops")
+    op.drop_column("clients", "backtest_cron", schema="ops")
     op.drop_column("forecast_series", "choice", schema="analytics")
     op.drop_column("forecast_series", "made_by", schema="analytics")
     op.drop_column("forecast_runs", "backtest_run_id", schema="analytics")
