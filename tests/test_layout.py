@@ -43,10 +43,11 @@ ORCHESTRATION = (
 LIBRARY = (
     {"grain", "ragged"},
     {"panel"},
-    {"accuracy", "covariates", "quantile_grid"},
+    {"accuracy", "covariates", "quantile_grid", "moment_law"},
     {"models", "inventory"},
+    {"origins"},
     {"pretraining", "demo"},
-    {"benchmark"},
+    {"backtesting", "benchmark"},
     {"finetuning"},
 )
 """The same for ``forecasting_lib``."""

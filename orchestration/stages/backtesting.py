@@ -26,11 +26,10 @@ from orchestration.reading.histories import demand_grain, first_demand_day, last
 from orchestration.reading.origins import read_origins
 from orchestration.reading.traits import read_traits
 from orchestration.resources import DATABASE_RETRIES, Installation
+from orchestration.stages.backtest_origins import TooLittleHistoryError, chosen_origins
 from orchestration.stages.backtest_runs import (
     BacktestRun,
     Replayed,
-    TooLittleHistoryError,
-    chosen_origins,
     digest_of_origins,
     publish,
     standing_backtest,

@@ -62,7 +62,7 @@ def test_every_command_of_the_readme_exists() -> None:
     assert {command[0] for command in ALL_COMMANDS} == {
         *("setup", "demo", "migrate", "client", "ingest", "run", "status", "report", "sql", "up", "down"),
         *("model", "feed", "source", "delivery", "doctor", "backup", "restore", "user", "key", "api", "exec"),
-        "generate",
+        *("generate", "backtest"),
     }
     assert {command[1] for command in ALL_COMMANDS if command[0] == "client"} == {
         *("add", "list", "show", "update", "remove", "password", "check", "guess", "dismiss")
@@ -154,6 +154,8 @@ EVERY_FIELD = {
     "country": ("--country", "IE", "IE"),
     "currency": ("--currency", "EUR", "EUR"),
     "models": ("--model", "ma7", ["ma7"]),
+    "champion": ("--champion", "first", "first"),
+    "backtest_cron": ("--backtest-cron", "0 3 * * 0", "0 3 * * 0"),
     "column_map": ("--map", "sales.item_id=SKU", {"sales": {"item_id": "SKU"}}),
     "date_format": ("--date-format", "%d.%m.%Y", "%d.%m.%Y"),
     "returns_policy": ("--returns-policy", "drop", "drop"),

@@ -15,7 +15,7 @@ from orchestration.reading.backtests import current_backtest
 from orchestration.reporting.backtest_questions import ComparedModel, comparison_sentence, model_comparison
 from orchestration.running.runs import RunOutcome, find_job, run_job
 from orchestration.settings import Settings
-from orchestration.stages.backtest_runs import TooLittleHistoryError, chosen_origins
+from orchestration.stages.backtest_origins import TooLittleHistoryError, chosen_origins
 from orchestration.warehouse.bulk import read_frame, render
 from orchestration.warehouse.server import Warehouse
 from tests.conftest import deliver, run_retailer
