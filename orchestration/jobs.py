@@ -1,8 +1,9 @@
-"""What can be launched for one client: the whole path, or the one stage a planner changed.
+"""What can be launched for one client: the whole path, or the one stage a planner changed; and for all of
+them.
 
-Every job is partitioned by client and tags its runs with it, whoever launches them: a person, a backfill, a
-schedule or a sensor. Steps run one after the other in the run's own process: a client's stages depend on
-each other, and starting a process per step costs more than the steps.
+Every job of a client is partitioned by client and tags its runs with it, whoever launches them: a person, a
+backfill, a schedule or a sensor. Steps run one after the other in the run's own process: a client's stages
+depend on each other, and starting a process per step costs more than the steps.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from orchestration.clients import CLIENT_PARTITIONS, CLIENT_TAG
 from orchestration.stages.finetuning import tune_weights
 from orchestration.stages.lateness import PIPELINE, PULL, client_is_on_time
 from orchestration.stages.pulling import pull_from_sources
+from orchestration.stages.retention import thin_out
 
 FOR_ONE_CLIENT = dg.PartitionedConfig(
     partitions_def=CLIENT_PARTITIONS,
@@ -66,5 +68,11 @@ def pull_job() -> None:
     pull_from_sources()
 
 
+@dg.job(name="retention", executor_def=dg.in_process_executor)
+def retention_job() -> None:
+    """Thin what is past its use, of all clients in one run: most nights that is less than starting one."""
+    thin_out()
+
+
 JOBS = (client_pipeline, forecast_only, inventory_only, quality_only, finetune, pull_job)
-"""Every job there is: what is launched, watched and offered is derived from this."""
+"""Every job for one client: what is launched, watched and offered is derived from this."""

@@ -490,6 +490,35 @@ def night(
 
 
 @app.command()
+def retention(
+    series: Annotated[int, typer.Option("--series", min=1, help="Of one store.")] = 3_049,
+) -> None:
+    """The disk that a year of daily runs of one store takes under the default policies, and without any."""
+    from tests.bench import retention as bench
+
+    # not a live display: runs send what is printed to their log
+    found = bench.measure(series, err.print)
+    keep("retention", found)
+    table = Table(
+        *("table", "bytes a row", "rows a day", "rows after a year", "GB", "GB unthinned"), box=SIMPLE_HEAD
+    )
+    for one in found:
+        table.add_row(
+            one.table,
+            f"{one.bytes_a_row:,.0f}",
+            f"{one.rows_a_day:,.0f}",
+            f"{one.rows:,.0f}",
+            f"{one.gigabytes:.2f}",
+            f"{one.unthinned_gigabytes:.2f}",
+        )
+    out.print(table)
+    out.print(
+        f"{sum(one.gigabytes for one in found):.1f} GB, unthinned "
+        f"{sum(one.unthinned_gigabytes for one in found):.1f} GB; the bar is 20 GB."
+    )
+
+
+@app.command()
 def neighbours(
     pairs: Annotated[int, typer.Option("--pairs", min=1, help="Of runs, in alternating order.")] = 3,
     items: Annotated[
