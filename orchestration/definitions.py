@@ -21,6 +21,7 @@ from orchestration.stages.ingestion import landing_files
 from orchestration.stages.inventory import inventory
 from orchestration.stages.lateness import client_is_on_time
 from orchestration.stages.quality import forecast_quality
+from orchestration.stages.retention import thinned_tables
 
 
 def build_definitions(
@@ -33,7 +34,10 @@ def build_definitions(
         resources: replacements of the default resources, for tests.
     """
     return dg.Definitions(
-        assets=[CLIENT_REGISTRY, landing_files, *DEMAND_ASSETS, forecast_quality, forecasts, inventory],
+        assets=[
+            *(CLIENT_REGISTRY, landing_files, *DEMAND_ASSETS, forecast_quality, forecasts, inventory),
+            thinned_tables,
+        ],
         asset_checks=[client_is_on_time],
         jobs=[*JOBS, retention_job],
         schedules=[*client_schedules(clients), retention_schedule],

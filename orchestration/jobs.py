@@ -14,7 +14,6 @@ from orchestration.clients import CLIENT_PARTITIONS, CLIENT_TAG
 from orchestration.stages.finetuning import tune_weights
 from orchestration.stages.lateness import PIPELINE, PULL, client_is_on_time
 from orchestration.stages.pulling import pull_from_sources
-from orchestration.stages.retention import thin_out
 
 FOR_ONE_CLIENT = dg.PartitionedConfig(
     partitions_def=CLIENT_PARTITIONS,
@@ -68,11 +67,13 @@ def pull_job() -> None:
     pull_from_sources()
 
 
-@dg.job(name="retention", executor_def=dg.in_process_executor)
-def retention_job() -> None:
-    """Thin what is past its use, of all clients in one run: most nights that is less than starting one."""
-    thin_out()
-
+retention_job = dg.define_asset_job(
+    "retention",
+    selection=dg.AssetSelection.groups("retention"),
+    # most nights of most clients take less than it takes to start a run
+    description="Thin what is past its use, of all clients in one run.",
+    executor_def=dg.in_process_executor,
+)
 
 JOBS = (client_pipeline, forecast_only, inventory_only, quality_only, finetune, pull_job)
 """Every job for one client: what is launched, watched and offered is derived from this."""

@@ -123,14 +123,19 @@ def _ended_before(instance: dg.DagsterInstance, before: datetime) -> Iterator[dg
 
 
 def _latest_materializations(instance: dg.DagsterInstance) -> set[int]:
-    """Storage ids of the latest materialization of each asset for each client."""
-    return {
+    """Storage ids of the latest materialization of each asset for each client, and of all clients."""
+    keys = instance.all_asset_keys()
+    of_all = {
+        record.asset_entry.last_materialization_storage_id for record in instance.get_asset_records(keys)
+    }
+    of_each = {
         storage_id
-        for asset_key in instance.all_asset_keys()
+        for asset_key in keys
         for storage_id in instance.get_latest_storage_id_by_partition(
             asset_key, DagsterEventType.ASSET_MATERIALIZATION
         ).values()
     }
+    return of_each | (of_all - {None})
 
 
 def _materializations(instance: dg.DagsterInstance, run_id: str) -> set[int]:

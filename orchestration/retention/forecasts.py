@@ -53,11 +53,15 @@ def forecast_runs(connection: Connection, client: Client, today: date) -> Judged
                 limit 1
             ),
 
-            planned as (
+            latest_plans as (
                 select forecast_run_id, forecast_model from analytics.inventory_runs
-                where client_id = %(client)s and is_current
+                where client_id = %(client)s and is_current and thinned_at is null
                 order by as_of_date desc
-                limit 1
+                limit 2
+            ),
+
+            planned as (
+                select distinct forecast_run_id, forecast_model from latest_plans
             ),
 
             demand as (

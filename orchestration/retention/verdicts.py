@@ -39,7 +39,8 @@ class ForecastFacts:
         scored_through: last day of actuals that its scores are of; None without scores.
         can_be_scored: it has series, and demand comes in periods of its grain.
         is_latest: the run in use with the latest as-of date.
-        is_planned_on: the latest plan starts from it.
+        is_planned_on: the latest plan starts from it, or the one before, about which people may be deciding
+            while the latest is published.
         is_shown_as_past: reports show it beside what was sold, as the latest that can tell.
     """
 
@@ -100,7 +101,7 @@ def _still_used(facts: ForecastFacts) -> str | None:
     if facts.is_latest:
         return "the latest in use"
     if facts.is_planned_on:
-        return "the latest plan starts from it"
+        return "the latest plan starts from it, or the one before"
     if facts.is_shown_as_past:
         return "the latest whose days are all known, which reports show"
     if facts.superseded_on is None and facts.can_be_scored and not is_scored:

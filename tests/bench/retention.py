@@ -1,41 +1,68 @@
-"""What a year of daily runs of one store takes under the default policies, from bytes that are measured.
+"""What a year of daily runs of one store takes under the default policies, from one night that is measured.
 
-Belongs here: a store's forecast, plan and scores by the product's stages, the bytes of their rows, the rows
-that a year leaves. Does not belong here: that these are what stays (``tests/orchestration/retention``).
+Belongs here: a store's night by the product's jobs, the bytes of its rows, the nights that a year leaves.
+Does not belong here: that these are what stays (``tests/orchestration/retention``).
+
+The year itself is computed. Rows are counted in the night's tables; their bytes are those of the rewritten
+table and of the indexes as the work left them, after 28 days of scores that came one by one.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, LiteralString
 
 import dagster as dg
+import numpy as np
+import polars as pl
+import psycopg
 from psycopg import sql
+from sqlalchemy import Table as SqlTable
 
-from orchestration.clients import Client, add_client, validated
-from orchestration.resources import Installation
+from orchestration.clients import Client, add_client, sync_partitions, validated
+from orchestration.running.instance import open_instance
+from orchestration.running.runs import find_job, output_sent_to, run_job
 from orchestration.settings import load_settings
-from orchestration.stages.dbt import build_views
-from orchestration.stages.forecasting import forecasts
-from orchestration.stages.inventory import inventory
 from orchestration.stages.scoring import score_due_runs
-from orchestration.warehouse.embedded import start_embedded, throw_away_folder
-from orchestration.warehouse.migrate import migrate
-from orchestration.warehouse.server import Warehouse, locate_warehouse
+from orchestration.warehouse.server import Warehouse
+from orchestration.warehouse.tables import analytics, metadata, staging
+from tests.bench.installation import land, thrown_away
+from tests.bench.m5_files import LAST_DAY, files_of_m5
 
 YEAR = 365
-HISTORY = 120
-MODELS = ["ma7", "seasonal_naive", "hist_q"]
-"""Three, as by default; a row of Chronos-2 is as wide."""
-
+HORIZON = 28
 DECIDED_A_DAY = 100
-DEAD_SHARE = 0.05
-"""Of a table that is thinned every night, at most, before its room is used again."""
+"""Lines about which people decide every day; the record behind each is kept."""
 
-_AS_OF = date(2026, 3, 1)
+VACUUMED_AT = 0.05
+"""Share of dead rows in a table that loses rows every night (``orchestration.retention.retain``)."""
+
+AUTOVACUUMED_AT = 0.2 / 1.2
+"""The same of the other tables: PostgreSQL waits for a fifth of the live rows."""
+
+_AS_OF = LAST_DAY - timedelta(days=HORIZON)
 _CLIENT = "bench"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a year leaves of a table.
+
+    Attributes:
+        nights: of how many nights rows are there.
+        decided: rows of decided series beside these.
+        dead: share of dead rows at most.
+        unthinned_nights: of how many nights rows would be there without retention.
+    """
+
+    nights: float
+    decided: float = 0
+    dead: float = 0
+    unthinned_nights: float = YEAR
 
 
 @dataclass(frozen=True)
@@ -44,195 +71,174 @@ class Kept:
 
     Attributes:
         table: its name.
-        rows_a_day: rows that a day adds.
-        days: of how many days rows are there.
-        decided: rows of decided series beside these.
+        rows_a_night: rows that a night adds.
         bytes_a_row: measured, indexes included.
-        is_thinned: whether rows go, and room is dead for a while.
+        rule: which nights are there.
     """
 
     table: str
-    rows_a_day: float
-    days: int
-    decided: float
+    rows_a_night: float
     bytes_a_row: float
-    is_thinned: bool
+    rule: Rule
 
     @property
     def rows(self) -> float:
-        return self.rows_a_day * self.days + self.decided
+        return self.rows_a_night * self.rule.nights + self.rule.decided
 
     @property
     def gigabytes(self) -> float:
-        dead = 1 / (1 - DEAD_SHARE) if self.is_thinned else 1.0
-        return self.rows * self.bytes_a_row * dead / 1e9
+        return self.rows * self.bytes_a_row / (1 - self.rule.dead) / 1e9
 
     @property
     def unthinned_gigabytes(self) -> float:
-        return self.rows_a_day * YEAR * self.bytes_a_row / 1e9
+        return self.rows_a_night * self.rule.unthinned_nights * self.bytes_a_row / 1e9
 
 
-def measure(series: int, report: Callable[[str], None]) -> list[Kept]:
-    """Make a store's forecast, plan and scores, and work out what a year of them leaves.
+def measure(data: Path | None, series: int, days: int, report: Callable[[str], None]) -> list[Kept]:
+    """Run one night of a store and work out what a year of them leaves.
 
     Args:
-        series: of the store.
+        data: folder with a ``sales_train*`` of M5 and its ``calendar.csv``; None generates them.
+        series: to generate.
+        days: to generate.
         report: told what is going on.
 
     Returns:
-        A table each, the largest first.
+        A table each, the largest first; Dagster's tables are one.
     """
-    with throw_away_folder() as home:
-        os.environ.update(
-            {
-                "DATABASE_URL": start_embedded(home / "postgres"),
-                "FORECASTER_HOME": str(home),
-                "DAGSTER_HOME": str(home / "dagster"),
-            }
-        )
-        warehouse = locate_warehouse(load_settings())
-        report("making tables")
-        migrate(warehouse, lambda: build_views(warehouse))
-        client = validated(
-            client_id=_CLIENT, name="Bench", grain="day", models=MODELS, default_lead_time_days=7
-        )
+    with thrown_away(report) as installation:
+        home, warehouse = installation.home, installation.warehouse
+        os.environ.update({"DAGSTER_HOME": str(home / "dagster"), "HF_HUB_OFFLINE": "1"})
+        os.environ.pop("DAGSTER_DATABASE_URL", None)
+        client = validated(client_id=_CLIENT, name="Bench", country="US", default_lead_time_days=7)
         add_client(warehouse, client)
-        report("making demand")
-        _fill(warehouse, series)
-        report("forecasting and planning")
-        _materialize()
-        # a landed day adds to the sums of a run, and what it replaces takes room, too
-        for through in (1, 7, 14, 28):
-            report(f"scoring {through} days")
-            _demand(warehouse, _AS_OF + timedelta(days=through))
-            score_due_runs(warehouse, _CLIENT, "bench")
-        return sorted(_kept(warehouse, client), key=lambda one: -one.gigabytes)
+        with open_instance(load_settings(), warehouse) as instance, output_sent_to(home / "runs.log"):
+            sync_partitions(instance, [_CLIENT])
+            before = _size_of_dagster(warehouse)
+            _night(warehouse, instance, client, files_of_m5(home, data, series, days), home, report)
+            dagster = _size_of_dagster(warehouse) - before
+        _score(warehouse, report)
+        report("measuring")
+        found = _kept(warehouse, client)
+        runs = Kept("Dagster's tables, by night", 1, dagster, Rule(load_settings().keep_dagster_runs_days))
+        return sorted([*found, runs], key=lambda one: -one.gigabytes)
+
+
+def _night(
+    warehouse: Warehouse,
+    instance: dg.DagsterInstance,
+    client: Client,
+    data: Path,
+    home: Path,
+    report: Callable[[str], None],
+) -> None:
+    """Land the store, with the stock of one day; then demand, a forecast and a plan."""
+    sales, stock = next(data.glob("sales_train*")), home / "stock_levels.csv"
+    items = pl.read_csv(sales, columns=["item_id", "store_id"]).rename({"store_id": "location_id"})
+    drawn = np.random.default_rng(5)
+    items.with_columns(
+        pl.lit(_AS_OF).alias("date"), pl.Series("on_hand_qty", drawn.integers(0, 60, items.height))
+    ).write_csv(stock)
+    report("landing")
+    land(warehouse, client, [data / "calendar.csv", *data.glob("sell_prices*"), sales, stock])
+    for job, as_of in (("quality_only", None), ("forecast_only", _AS_OF), ("inventory_only", _AS_OF)):
+        report(job)
+        outcome = run_job(warehouse, instance, find_job(job), client.client_id, as_of=as_of)
+        if not outcome.succeeded:
+            raise RuntimeError("; ".join(outcome.problems))
+
+
+def _score(warehouse: Warehouse, report: Callable[[str], None]) -> None:
+    """Score the forecast as if the days after its as-of date landed one by one."""
+    with warehouse.connect_admin() as connection:
+        connection.execute(
+            """
+            create table public.set_aside as
+            with taken as (
+                delete from analytics.ts_demand_daily where client_id = %s and date > %s returning *
+            )
+
+            select * from taken
+            """,
+            (_CLIENT, _AS_OF),
+        )
+    for day in range(1, HORIZON + 1):
+        report(f"scoring day {day}")
+        with warehouse.connect_admin() as connection:
+            connection.execute(
+                "insert into analytics.ts_demand_daily select * from public.set_aside where date = %s",
+                (_AS_OF + timedelta(days=day),),
+            )
+        score_due_runs(warehouse, _CLIENT, "bench")
 
 
 def _kept(warehouse: Warehouse, client: Client) -> list[Kept]:
-    horizon = 28
-    forecast_days = horizon + client.keep_forecasts_days + 1
-    projection_days = horizon + client.keep_projections_days + 1
-    decided_days = YEAR * DECIDED_A_DAY
-    days_and_decided = {
-        "analytics.forecast_results": (forecast_days, decided_days * horizon),
-        "analytics.forecast_series": (forecast_days, decided_days),
-        "analytics.stock_projection": (projection_days, decided_days * horizon),
-        "analytics.score_sums": (min(YEAR, horizon + client.keep_item_scores_days), 0),
-        "analytics.inventory_metrics": (min(YEAR, client.keep_plans_days), 0),
-        "analytics.lead_time_demand": (min(YEAR, client.keep_plans_days), 0),
-        "analytics.replenishment_plan": (min(YEAR, client.keep_plans_days), 0),
-        **dict.fromkeys(
-            (
-                *("analytics.score_totals", "analytics.scorings"),
-                *("analytics.forecast_runs", "analytics.inventory_runs"),
-            ),
-            (YEAR, 0),
-        ),
+    with warehouse.connect_admin(autocommit=True) as connection:
+        connection.execute("drop table public.set_aside")
+        ((history,),) = connection.execute(
+            "select max(date) - min(date) + 1 from analytics.ts_demand_daily"
+        ).fetchall()
+        rules = _rules(client)
+        found = []
+        for table in metadata.sorted_tables:
+            rows, size = _measured(connection, table)
+            if not rows:
+                continue
+            if str(table) in rules:
+                found.append(Kept(str(table), rows, size / rows, rules[str(table)]))
+            elif "date" in table.columns:
+                # the days before are there, too
+                rule = Rule(history + YEAR, dead=AUTOVACUUMED_AT, unthinned_nights=history + YEAR)
+                found.append(Kept(str(table), rows / history, size / rows, rule))
+            else:
+                found.append(Kept(str(table), rows, size / rows, Rule(1, unthinned_nights=1)))
+        return found
+
+
+def _rules(client: Client) -> Mapping[str, Rule]:
+    """Of the tables to which a night adds; of the others each day adds to those that have a date."""
+    decided = YEAR * DECIDED_A_DAY
+    forecasts = HORIZON + client.keep_forecasts_days + 1
+    projections = HORIZON + client.keep_projections_days + 1
+    scores = min(YEAR, HORIZON + client.keep_item_scores_days)
+    plans = min(YEAR, client.keep_plans_days)
+    by_night = (analytics.forecast_runs, analytics.inventory_runs, staging.stock_levels)
+    of_a_plan = (analytics.inventory_metrics, analytics.lead_time_demand, analytics.replenishment_plan)
+    return {
+        **{str(table): Rule(YEAR) for table in metadata.sorted_tables if table.schema == "ops"},
+        **{str(table): Rule(YEAR) for table in by_night},
+        **{str(table): Rule(plans) for table in of_a_plan},
+        str(analytics.forecast_results): Rule(forecasts, decided * HORIZON, VACUUMED_AT),
+        str(analytics.forecast_series): Rule(forecasts, decided, VACUUMED_AT),
+        str(analytics.stock_projection): Rule(projections, decided * HORIZON, VACUUMED_AT),
+        str(analytics.score_sums): Rule(scores, dead=AUTOVACUUMED_AT),
+        str(analytics.score_totals): Rule(YEAR, dead=AUTOVACUUMED_AT),
+        str(analytics.scorings): Rule(YEAR, dead=AUTOVACUUMED_AT),
     }
-    found = []
-    for table, (days, decided) in days_and_decided.items():
-        rows, size = _measured(warehouse, table)
-        found.append(Kept(table, rows, days, decided, size / rows, is_thinned=days < YEAR))
-    for table in ("analytics.ts_demand_daily", "staging.stock_levels"):
-        rows, size = _measured(warehouse, table)
-        of_a_day = rows / (HISTORY + 28 if table == "analytics.ts_demand_daily" else 1)
-        found.append(Kept(table, of_a_day, YEAR, 0, size / rows, is_thinned=False))
-    return found
 
 
-def _measured(warehouse: Warehouse, table: str) -> tuple[int, int]:
-    """Rows of a table, and its bytes with those of its indexes and partitions."""
-    with warehouse.transaction() as connection:
-        ((rows,),) = connection.execute(
-            sql.SQL("select count(*) from {}").format(sql.Identifier(*table.split(".")))
-        ).fetchall()
-        ((size,),) = connection.execute(
-            "select coalesce(sum(pg_total_relation_size(relid)), pg_total_relation_size(%(table)s::regclass))"
-            "::bigint from pg_partition_tree(%(table)s::regclass)",
-            {"table": table},
-        ).fetchall()
-    return rows, size
+def _measured(connection: psycopg.Connection[Any], table: SqlTable) -> tuple[int, int]:
+    """Rows of a table, and its bytes: rewritten, and of its indexes as they were left."""
+    name = sql.Identifier(str(table.schema), table.name)
+    indexes = _bytes(connection, table, "pg_indexes_size")
+    connection.execute(sql.SQL("vacuum full {}").format(name))
+    ((rows,),) = connection.execute(sql.SQL("select count(*) from {}").format(name)).fetchall()
+    return rows, indexes + _bytes(connection, table, "pg_table_size")
 
 
-def _fill(warehouse: Warehouse, series: int) -> None:
-    """The dimensions, stock and a history of a store of random demand."""
-    with warehouse.transaction() as connection:
-        connection.execute(
-            """
-            insert into analytics.dim_item (client_id, item_id, name, category, is_described, supplier_id)
-            select %s, 'FOODS_' || mod(n, 3) || '_' || lpad(n::text, 5, '0'), 'item ' || n,
-                'FOODS_' || mod(n, 7), true, 'supplier ' || mod(n, 9)
-            from generate_series(1, %s) as n
-            """,
-            (_CLIENT, series),
-        )
-        connection.execute(
-            "insert into analytics.dim_location (client_id, location_id, name, is_described) "
-            "values (%s, 'CA_1', 'CA_1', true)",
-            (_CLIENT,),
-        )
-        first = _AS_OF - timedelta(days=HISTORY - 1)
-        connection.execute(
-            """
-            insert into analytics.dim_series (
-                client_id, item_id, location_id, listed_date, first_sale_date, history_days, demand_days
-            )
-            select client_id, item_id, 'CA_1', %(first)s::date, %(first)s::date, %(days)s, %(days)s
-            from analytics.dim_item where client_id = %(client)s
-            """,
-            {"first": first, "days": HISTORY, "client": _CLIENT},
-        )
-        connection.execute(
-            """
-            insert into staging.stock_levels (client_id, item_id, location_id, date, on_hand_qty, file_id)
-            select client_id, item_id, 'CA_1', %s::date, floor(random() * 12), 1
-            from analytics.dim_item where client_id = %s
-            """,
-            (_AS_OF, _CLIENT),
-        )
-    _demand(warehouse, _AS_OF)
+def _bytes(connection: psycopg.Connection[Any], table: SqlTable, function: LiteralString) -> int:
+    """What a function of sizes says of a table and its partitions."""
+    ((size,),) = connection.execute(
+        f"select sum({function}(part))::bigint from ("
+        "select relid as part from pg_partition_tree(%(table)s::regclass) union select %(table)s::regclass"
+        ") as parts",
+        {"table": str(table)},
+    ).fetchall()
+    return int(size)
 
 
-def _demand(warehouse: Warehouse, through: date) -> None:
-    """The demand of every day that is not there yet, up to a day."""
-    with warehouse.transaction() as connection:
-        connection.execute(
-            """
-            insert into analytics.ts_demand_daily (
-                client_id, item_id, location_id, date, demand_qty, net_sold_qty, clipped_qty, sold_qty,
-                unit_price, is_promotion, is_holiday, is_closed, is_stocked_out, is_masked
-            )
-            select
-                client_id, item_id, location_id, day::date, sold.qty, sold.qty, 0, sold.qty, 3.97, false,
-                false, false, false, false
-            from analytics.dim_series
-            cross join generate_series(
-                coalesce(
-                    (select max(date) + 1 from analytics.ts_demand_daily where client_id = %(client)s),
-                    listed_date
-                ),
-                %(through)s::date,
-                interval '1 day'
-            ) as day
-            cross join lateral (
-                select floor(-ln(1 - random()) * 1.2 + 0 * length(item_id) + 0 * extract(day from day)) as qty
-            ) as sold
-            where client_id = %(client)s
-            """,
-            {"client": _CLIENT, "through": through},
-        )
-
-
-def _materialize() -> None:
-    with dg.DagsterInstance.ephemeral() as instance:
-        instance.add_dynamic_partitions("clients", [_CLIENT])
-        result = dg.materialize(
-            [forecasts, inventory],
-            instance=instance,
-            partition_key=_CLIENT,
-            resources={"installation": Installation()},
-            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        )
-    if not result.success:
-        raise RuntimeError("the forecast or the plan was not made")
+def _size_of_dagster(warehouse: Warehouse) -> int:
+    """Bytes of Dagster's own tables."""
+    with psycopg.connect(warehouse.instance_url) as connection:
+        ((size,),) = connection.execute("select pg_database_size(current_database())").fetchall()
+    return int(size)

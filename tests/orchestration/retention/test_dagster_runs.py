@@ -9,8 +9,7 @@ import dagster as dg
 import pytest
 
 from orchestration.clients import CLIENT_PARTITIONS, CLIENT_TAG
-from orchestration.jobs import retention_job
-from orchestration.resources import Installation
+from orchestration.definitions import build_definitions
 from orchestration.retention.dagster_runs import OldRuns, forget_runs, old_runs
 from orchestration.stages.retention import thinned_table
 from orchestration.warehouse.server import Warehouse
@@ -24,6 +23,11 @@ LATER = datetime.now(UTC) + timedelta(days=100)
 def something_of_a_client(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
     if "fails" in context.run.tags:
         raise dg.Failure("it was to fail", allow_retries=False)
+    return dg.MaterializeResult(metadata={"n": 1})
+
+
+@dg.asset
+def something_of_all() -> dg.MaterializeResult[Any]:
     return dg.MaterializeResult(metadata={"n": 1})
 
 
@@ -92,6 +96,15 @@ def test_old_runs_go_but_for_the_latest_materialization_and_what_goes_on(
     assert noted == [("dag_a", 3, "90")]
 
 
+def test_the_latest_run_of_what_is_of_no_client_stays_too(
+    warehouse: Warehouse, instance: dg.DagsterInstance
+) -> None:
+    first, second = (dg.materialize([something_of_all], instance=instance).run_id for _ in range(2))
+    going = {run.run_id for run in old_runs(instance, 90, LATER).going}
+    assert first in going
+    assert second not in going
+
+
 def test_a_run_whose_events_are_gone_already_is_finished_by_the_next(
     warehouse: Warehouse, instance: dg.DagsterInstance, run: Callable[..., str]
 ) -> None:
@@ -108,10 +121,10 @@ def test_the_night_s_run_is_of_all_clients_and_shows_what_went(
 ) -> None:
     store = open_store(warehouse, "night_store")
     store.age(100)
-    result = retention_job.execute_in_process(
-        instance=instance, resources={"installation": Installation()}, raise_on_error=True
-    )
-    [shown] = [event.step_output_data.metadata for event in result.all_events if event.is_successful_output]
+    job = build_definitions([]).resolve_job_def("retention")
+    result = job.execute_in_process(instance=instance, raise_on_error=True)
+    [materialized] = result.asset_materializations_for_node("thinned_tables")
+    shown = materialized.metadata
     assert shown["rows_thinned"].value > 0
     table = str(shown["thinned"].value)
     assert "| night_store | forecasts | keep_forecasts_days = 28 | 2 |" in table

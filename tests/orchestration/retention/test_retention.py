@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestration.cli import app
+from orchestration.clients import update_client
 from orchestration.landing.withdrawal import WithdrawalError, withdraw
 from orchestration.planning.choices import DecisionError
 from orchestration.planning.decisions import Choice, decide
@@ -79,7 +80,8 @@ def test_what_is_past_its_use_goes_and_orders_and_accuracy_stay(store: Store) ->
         ("plans", "keep_superseded_days"): 1,
     }
     assert done.stays["forecasts", "the latest in use"] == MODELS
-    assert done.stays["forecasts", "the latest whose days are all known, which reports show"] == MODELS
+    assert done.stays["forecasts", "the latest plan starts from it, or the one before"] == 1
+    assert done.stays["forecasts", "the latest whose days are all known, which reports show"] == MODELS - 1
     assert done.rows_by_table["analytics.forecast_results"] == 3 * ROWS_OF_A_FORECAST - 2 * HORIZON
     assert thinned_forecasts(store) == [(DAYS[0], True), (DAYS[1], False), (DAYS[1], True)]
     assert {item: store.record_behind(item) for item in behind} == behind
@@ -108,6 +110,28 @@ def test_each_thing_that_went_is_in_the_audit_log_with_its_policy_and_rows(store
         assert details["days"] == getattr(store.client, details["policy"])
         summed.update(details["rows_by_table"])
     assert summed == +done.rows_by_table
+
+
+def test_the_forecasts_of_the_two_latest_plans_stay_where_others_took_their_place(store: Store) -> None:
+    update_client(store.warehouse, store.client_id, models=["ma7", "seasonal_naive"])
+    for day in DAYS:
+        materialize(store.client_id, day, forecasts)
+    store.age(100)
+    thin(store)
+    found = store.rows(
+        """
+        select plan.as_of_date, forecast.is_current, forecast.thinned_at is null
+        from analytics.inventory_runs as plan
+        inner join analytics.forecast_runs as forecast
+            on forecast.client_id = plan.client_id
+            and forecast.run_id = plan.forecast_run_id
+            and forecast.model = plan.forecast_model
+        where plan.client_id = %s and plan.is_current
+        order by 1
+        """,
+        store.client_id,
+    )
+    assert found == [(day, False, day in DAYS[-2:]) for day in DAYS]
 
 
 def test_scores_by_item_go_after_their_forecast_and_totals_stay(store: Store) -> None:
@@ -387,7 +411,7 @@ def test_the_command_says_what_would_go_and_does_it(store: Store) -> None:
     shown = " ".join(dry.stdout.split())
     assert "would go" in shown
     assert "keep_plans_days = 60" in shown
-    assert "the latest plan starts from it" in shown or "the latest in use" in shown
+    assert "the latest in use" in shown
     done = CliRunner().invoke(app, ["retain", "--client", store.client_id])
     assert done.exit_code == 0, done.output
     assert len(thinned_forecasts(store)) == 3

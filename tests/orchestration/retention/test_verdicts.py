@@ -52,7 +52,7 @@ def test_a_forecast_goes_once_its_days_are_over_and_scored_and_were_kept_for_lon
     ("use", "why"),
     [
         ({"is_latest": True}, "the latest in use"),
-        ({"is_planned_on": True}, "the latest plan starts from it"),
+        ({"is_planned_on": True}, "the latest plan starts from it, or the one before"),
         ({"is_shown_as_past": True}, "the latest whose days are all known, which reports show"),
         ({"scored_through": None}, "not scored to its last day yet"),
         ({"scored_through": date(2026, 1, 28)}, "not scored to its last day yet"),
