@@ -162,8 +162,8 @@ class Client(BaseModel):
     keep_plans_days: Annotated[
         int,
         Field(ge=1, le=3660),
-        Setting("Days for which a plan is kept; what was decided of it stays."),
-    ] = 400
+        Setting("Days for which a plan is kept after the last day it reaches; what was decided of it stays."),
+    ] = 120
     keep_superseded_days: Annotated[
         int,
         Field(ge=1, le=3660),
@@ -173,9 +173,10 @@ class Client(BaseModel):
         int,
         Field(ge=1, le=3660),
         Setting(
-            "Days for which accuracy by item is kept; that of locations, categories and all items stays."
+            "Days for which accuracy by item is kept after the last day forecast; that of locations, "
+            "categories and all items stays."
         ),
-    ] = 730
+    ] = 180
     keep_delivery_details_days: Annotated[
         int,
         Field(ge=1, le=3660),

@@ -23,23 +23,22 @@ def contradictions(client: Client) -> list[str]:
     """Why a client's periods do not fit together, a sentence each; empty where they do."""
     grain = Grain(client.grain or Grain.DAY)
     horizon = math.ceil(client.horizon(grain) * grain.days_per_period)
-    projected = horizon + client.keep_projections_days
-    scored = horizon + client.keep_forecasts_days
+    longest_superseded = horizon + min(client.keep_plans_days, client.keep_forecasts_days)
     found = []
-    if client.keep_plans_days < projected:
+    if client.keep_plans_days < client.keep_projections_days:
         found.append(
-            f"{_said(client, 'keep_plans_days')} is shorter than the horizon of {horizon} days and "
-            f"{_said(client, 'keep_projections_days')}: a plan would go before the stock it projects."
+            f"{_said(client, 'keep_plans_days')} is shorter than {_said(client, 'keep_projections_days')}: a "
+            "plan would go before the stock it projects."
         )
-    if client.keep_item_scores_days < scored:
+    if client.keep_item_scores_days < client.keep_forecasts_days:
         found.append(
-            f"{_said(client, 'keep_item_scores_days')} is shorter than the horizon of {horizon} days and "
+            f"{_said(client, 'keep_item_scores_days')} is shorter than "
             f"{_said(client, 'keep_forecasts_days')}: accuracy would go while days can still be scored."
         )
-    if client.keep_superseded_days > min(client.keep_plans_days, scored):
+    if client.keep_superseded_days > longest_superseded:
         found.append(
             f"{_said(client, 'keep_superseded_days')} is longer than what took the place is kept: at most "
-            f"{min(client.keep_plans_days, scored)} with the others as they are."
+            f"{longest_superseded} with the others as they are."
         )
     return found
 

@@ -115,9 +115,9 @@ def judge_plan(facts: PlanFacts, client: Client, today: date) -> Verdict:
         return Verdict(None, "the latest in use, or the one before, which it is compared with")
     if facts.superseded_on is not None:
         return _judge_superseded(facts.superseded_on, client, today)
-    if _is_over(max(facts.as_of_date, facts.published_on), client.keep_plans_days, today):
+    if _is_over(max(facts.last_day, facts.published_on), client.keep_plans_days, today):
         return Verdict("keep_plans_days")
-    return Verdict(None, f"at most {client.keep_plans_days} days old")
+    return Verdict(None, f"its last day is at most {client.keep_plans_days} days ago")
 
 
 def judge_projection(facts: PlanFacts, client: Client, today: date) -> Verdict:

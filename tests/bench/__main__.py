@@ -511,19 +511,22 @@ def retention(
         box=SIMPLE_HEAD,
     )
     for one in found:
+        if one.unthinned_gigabytes < 0.05:
+            continue
         table.add_row(
             one.table,
             f"{one.bytes_a_row:,.0f}",
             f"{one.rows_a_night:,.0f}",
             f"{one.rule.nights:,.0f}",
             f"{one.rows:,.0f}",
-            f"{one.gigabytes:.3f}",
-            f"{one.unthinned_gigabytes:.3f}",
+            f"{one.gigabytes:.2f}",
+            f"{one.unthinned_gigabytes:.2f}",
         )
     out.print(table)
     out.print(
         "One night was run and measured; the year is computed: the nights that the default policies leave, "
-        f"{bench.DECIDED_A_DAY} decided lines a day, and dead rows until they are vacuumed."
+        f"the record behind {bench.DECIDED_A_DAY} decided lines a day, dead rows until they are vacuumed, "
+        "and small tables that are not shown."
     )
     out.print(
         f"{sum(one.gigabytes for one in found):.1f} GB after a year with the history before it, unthinned "

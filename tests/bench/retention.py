@@ -54,7 +54,7 @@ class Rule:
 
     Attributes:
         nights: of how many nights rows are there.
-        decided: rows of decided series beside these.
+        decided: nights as which the rows of decided series count beside these.
         dead: share of dead rows at most.
         unthinned_nights: of how many nights rows would be there without retention.
     """
@@ -83,7 +83,7 @@ class Kept:
 
     @property
     def rows(self) -> float:
-        return self.rows_a_night * self.rule.nights + self.rule.decided
+        return self.rows_a_night * (self.rule.nights + self.rule.decided)
 
     @property
     def gigabytes(self) -> float:
@@ -178,7 +178,10 @@ def _kept(warehouse: Warehouse, client: Client) -> list[Kept]:
         ((history,),) = connection.execute(
             "select max(date) - min(date) + 1 from analytics.ts_demand_daily"
         ).fetchall()
-        rules = _rules(client)
+        ((series, models),) = connection.execute(
+            "select count(*), (select count(*) from analytics.forecast_runs) from analytics.dim_series"
+        ).fetchall()
+        rules = _rules(client, series, models)
         found = []
         for table in metadata.sorted_tables:
             rows, size = _measured(connection, table)
@@ -188,30 +191,30 @@ def _kept(warehouse: Warehouse, client: Client) -> list[Kept]:
                 found.append(Kept(str(table), rows, size / rows, rules[str(table)]))
             elif "date" in table.columns:
                 # the days before are there, too
-                rule = Rule(history + YEAR, dead=AUTOVACUUMED_AT, unthinned_nights=history + YEAR)
+                rule = Rule(history + YEAR, unthinned_nights=history + YEAR)
                 found.append(Kept(str(table), rows / history, size / rows, rule))
             else:
                 found.append(Kept(str(table), rows, size / rows, Rule(1, unthinned_nights=1)))
         return found
 
 
-def _rules(client: Client) -> Mapping[str, Rule]:
+def _rules(client: Client, series: int, models: int) -> Mapping[str, Rule]:
     """Of the tables to which a night adds; of the others each day adds to those that have a date."""
-    decided = YEAR * DECIDED_A_DAY
+    decided = YEAR * DECIDED_A_DAY / series
     forecasts = HORIZON + client.keep_forecasts_days + 1
     projections = HORIZON + client.keep_projections_days + 1
-    scores = min(YEAR, HORIZON + client.keep_item_scores_days)
-    plans = min(YEAR, client.keep_plans_days)
+    scores = min(YEAR, HORIZON + client.keep_item_scores_days + 1)
+    plans = min(YEAR, HORIZON + client.keep_plans_days + 1)
     by_night = (analytics.forecast_runs, analytics.inventory_runs, staging.stock_levels)
     of_a_plan = (analytics.inventory_metrics, analytics.lead_time_demand, analytics.replenishment_plan)
     return {
         **{str(table): Rule(YEAR) for table in metadata.sorted_tables if table.schema == "ops"},
         **{str(table): Rule(YEAR) for table in by_night},
-        **{str(table): Rule(plans) for table in of_a_plan},
-        str(analytics.forecast_results): Rule(forecasts, decided * HORIZON, VACUUMED_AT),
-        str(analytics.forecast_series): Rule(forecasts, decided, VACUUMED_AT),
-        str(analytics.stock_projection): Rule(projections, decided * HORIZON, VACUUMED_AT),
-        str(analytics.score_sums): Rule(scores, dead=AUTOVACUUMED_AT),
+        **{str(table): Rule(plans, decided, VACUUMED_AT) for table in of_a_plan},
+        str(analytics.forecast_results): Rule(forecasts, decided / models, VACUUMED_AT),
+        str(analytics.forecast_series): Rule(forecasts, decided / models, VACUUMED_AT),
+        str(analytics.stock_projection): Rule(projections, decided, VACUUMED_AT),
+        str(analytics.score_sums): Rule(scores, dead=VACUUMED_AT),
         str(analytics.score_totals): Rule(YEAR, dead=AUTOVACUUMED_AT),
         str(analytics.scorings): Rule(YEAR, dead=AUTOVACUUMED_AT),
     }

@@ -25,15 +25,15 @@ def test_the_defaults_fit_together(grain: Grain, horizon_days: int | None) -> No
     ("fields", "said"),
     [
         (
-            {"keep_plans_days": 34},
-            "--keep-plans-days 34 is shorter than the horizon of 28 days and --keep-projections-days 7",
+            {"keep_plans_days": 6, "keep_superseded_days": 5},
+            "--keep-plans-days 6 is shorter than --keep-projections-days 7: a plan would go before",
         ),
         (
-            {"keep_item_scores_days": 55},
-            "--keep-item-scores-days 55 is shorter than the horizon of 28 days and --keep-forecasts-days 28",
+            {"keep_item_scores_days": 27},
+            "--keep-item-scores-days 27 is shorter than --keep-forecasts-days 28: accuracy would go",
         ),
         ({"keep_superseded_days": 57}, "at most 56 with the others as they are"),
-        ({"grain": "week", "keep_plans_days": 97}, "shorter than the horizon of 91 days"),
+        ({"grain": "week", "keep_superseded_days": 120}, "at most 119 with the others as they are"),
     ],
 )
 def test_what_contradicts_is_refused(
@@ -50,9 +50,9 @@ def test_what_contradicts_is_refused(
 def test_an_entry_that_contradicts_already_can_be_changed_in_other_fields(
     warehouse: Warehouse, new_client: Callable[..., Client]
 ) -> None:
-    client = new_client(grain=None, keep_plans_days=40)
+    client = new_client(grain="month", keep_superseded_days=100)
     with warehouse.transaction() as connection:
-        connection.execute("update ops.clients set grain = 'month' where client_id = %s", (client.client_id,))
+        connection.execute("update ops.clients set grain = 'day' where client_id = %s", (client.client_id,))
     assert update_client(warehouse, client.client_id, service_level=0.9).service_level == 0.9
-    with pytest.raises(ClientError, match="shorter than the horizon of 183 days"):
+    with pytest.raises(ClientError, match="at most 56 with the others as they are"):
         update_client(warehouse, client.client_id, keep_projections_days=8)

@@ -80,10 +80,10 @@ def test_what_another_took_the_place_of_goes_before_its_days_are_over() -> None:
 
 def test_a_plan_outlives_its_projection() -> None:
     assert judge_plan(OLD_PLAN, CLIENT, TODAY).policy == "keep_plans_days"
-    young = replace(
-        OLD_PLAN, as_of_date=TODAY - timedelta(days=400), published_on=TODAY - timedelta(days=400)
-    )
+    made, ended = TODAY - timedelta(days=148), TODAY - timedelta(days=120)
+    young = replace(OLD_PLAN, as_of_date=made, last_day=ended, published_on=made)
     assert judge_plan(young, CLIENT, TODAY).policy is None
+    assert judge_plan(young, CLIENT, TODAY + timedelta(days=1)).policy == "keep_plans_days"
     assert judge_projection(young, CLIENT, TODAY).policy == "keep_projections_days"
     ends = replace(young, last_day=TODAY - timedelta(days=7))
     assert judge_projection(ends, CLIENT, TODAY).policy is None

@@ -15,9 +15,9 @@ down_revision = "0023"
 KEPT = {
     "keep_forecasts_days": 28,
     "keep_projections_days": 7,
-    "keep_plans_days": 400,
+    "keep_plans_days": 120,
     "keep_superseded_days": 14,
-    "keep_item_scores_days": 730,
+    "keep_item_scores_days": 180,
     "keep_delivery_details_days": 400,
     "keep_requests_days": 400,
 }
