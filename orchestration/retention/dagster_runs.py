@@ -126,7 +126,9 @@ def _latest_materializations(instance: dg.DagsterInstance) -> set[int]:
     """Storage ids of the latest materialization of each asset for each client, and of all clients."""
     keys = instance.all_asset_keys()
     of_all = {
-        record.asset_entry.last_materialization_storage_id for record in instance.get_asset_records(keys)
+        storage_id
+        for record in instance.get_asset_records(keys)
+        if (storage_id := record.asset_entry.last_materialization_storage_id) is not None
     }
     of_each = {
         storage_id
@@ -135,7 +137,7 @@ def _latest_materializations(instance: dg.DagsterInstance) -> set[int]:
             asset_key, DagsterEventType.ASSET_MATERIALIZATION
         ).values()
     }
-    return of_each | (of_all - {None})
+    return of_each | of_all
 
 
 def _materializations(instance: dg.DagsterInstance, run_id: str) -> set[int]:

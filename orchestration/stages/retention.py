@@ -49,7 +49,7 @@ def thinned_tables(
         context.run.run_id,
     )
     rows: Counter[str] = sum((one.rows_by_table for one in done), Counter())
-    shown = {
+    shown: dict[str, Any] = {
         "clients": len(done),
         "rows_thinned": rows.total(),
         "dagster_runs_forgotten": forgotten,

@@ -69,7 +69,9 @@ class Store:
                 (item,),
             ).fetchone()
             assert found is not None
-            decide(connection, self.client_id, [Choice(*found, decision=decision, **chosen)], "anna")
+            run_id, item_id, location_id, line_no = found
+            choice = Choice(run_id, item_id, location_id, line_no, decision, **chosen)
+            decide(connection, self.client_id, [choice], "anna")
 
     def export(self) -> None:
         with as_writer(self.warehouse, self.client_id) as connection:

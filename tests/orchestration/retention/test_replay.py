@@ -287,7 +287,8 @@ def test_what_a_client_takes_stays_what_it_was_and_no_figure_changes(
     store.decide(DECIDED, "approve")
     store.export()
     ordered = store.record_behind(DECIDED)
-    rows, sizes, figures = [], [], {}
+    rows, sizes = [], []
+    figures: dict[Any, Any] = {}
     for night in range(1, scale.nights + 1):
         replay.step()
         is_looked_at = night % scale.between_looks == 0

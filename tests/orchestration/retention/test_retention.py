@@ -251,7 +251,7 @@ def test_no_view_shows_a_run_that_was_thinned(store: Store) -> None:
     assert len(thinned) == 6
     of_accuracy = {"forecast_quality", "forecast_accuracy"}
     for view in set(views) - of_accuracy:
-        shown = store.rows(f"select run_id from analytics.{view} where client_id = %s", store.client_id)  # type: ignore[arg-type]
+        shown = store.rows(f"select run_id from analytics.{view} where client_id = %s", store.client_id)
         assert {run for (run,) in shown}.isdisjoint(thinned), view
     marked = store.rows(
         "select distinct as_of_date from analytics.forecast_accuracy "
@@ -296,19 +296,20 @@ def test_whoever_asks_for_a_thinned_forecast_is_told_and_can_have_it_made_again(
 
 
 def test_a_line_of_a_thinned_plan_is_decided_about_no_more(store: Store) -> None:
-    lines = store.rows(
+    [(run_id, item_id, location_id, line_no)] = store.rows(
         "select run_id, item_id, location_id, line_no from analytics.replenishment_plan "
         "where client_id = %s and item_id = 'rice' and run_id in ("
         "select run_id from analytics.inventory_runs where client_id = %s and as_of_date = %s) limit 1",
         *(store.client_id, store.client_id, DAYS[0]),
     )
+    choice = Choice(run_id, item_id, location_id, line_no, "approve")
     store.age(100)
     thin(store)
     with (
         as_writer(store.warehouse, store.client_id) as connection,
         pytest.raises(DecisionError, match=f"That plan was thinned on {today()}"),
     ):
-        decide(connection, store.client_id, [Choice(*lines[0], decision="approve")], "anna")
+        decide(connection, store.client_id, [choice], "anna")
 
 
 def test_a_plan_made_again_is_compared_with_no_thinned_one(store: Store) -> None:
