@@ -76,6 +76,7 @@ bench: setup  ## each stage beside the least the same work can cost, measured in
 	$(MEASURE) forecasts
 	$(MEASURE) inventory
 	$(MEASURE) scoring
+	$(MEASURE) retention
 	$(MEASURE) stages
 	$(MEASURE) large-model
 	$(MEASURE) serving

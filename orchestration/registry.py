@@ -160,6 +160,47 @@ class Client(BaseModel):
         Field(ge=1, le=3660),
         Setting("A date this many days after the last delivered one is rejected."),
     ] = 366
+    keep_forecasts_days: Annotated[
+        int,
+        Field(ge=1, le=3660),
+        Setting("Days for which a forecast is kept after the last day it reaches; its accuracy stays."),
+    ] = 28
+    keep_projections_days: Annotated[
+        int,
+        Field(ge=1, le=3660),
+        Setting("Days for which a plan's projected stock is kept after the last day it reaches."),
+    ] = 7
+    keep_plans_days: Annotated[
+        int,
+        Field(ge=1, le=3660),
+        Setting("Days for which a plan is kept after the last day it reaches; what was decided of it stays."),
+    ] = 120
+    keep_superseded_days: Annotated[
+        int,
+        Field(ge=1, le=3660),
+        Setting("Days for which a forecast or a plan is kept after another took its place."),
+    ] = 14
+    keep_item_scores_days: Annotated[
+        int,
+        Field(ge=1, le=3660),
+        Setting(
+            "Days for which accuracy by item is kept after the last day forecast; that of locations, "
+            "categories and all items stays."
+        ),
+    ] = 180
+    keep_delivery_details_days: Annotated[
+        int,
+        Field(ge=1, le=3660),
+        Setting(
+            "Days for which a delivery's rejected rows and what it replaced are kept; "
+            "after these it cannot be taken back."
+        ),
+    ] = 400
+    keep_requests_days: Annotated[
+        int,
+        Field(ge=1, le=3660),
+        Setting("Days for which a run that was asked for over HTTP stays listed after it ended."),
+    ] = 400
     intraday_feed: Annotated[
         bool,
         Setting(

@@ -1,7 +1,7 @@
-"""Schedules per registered client, in its own time zone, made when the code location loads.
+"""Schedules per registered client, in its own time zone, made when the code location loads, and one of all.
 
-One runs its pipeline; one judges its models at past days; one for each of its sources pulls from it, and what
-lands starts the pipeline as any delivery does.
+One runs a client's pipeline; one judges its models at past days; one for each of its sources pulls from it, and
+what lands starts the pipeline as any delivery does. The one of all clients thins what is past its use.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,10 +11,19 @@ import dagster as dg
 from dagster._core.storage.tags import SCHEDULE_NAME_TAG
 
 from orchestration.clients import CLIENT_TAG, Client, clients_waiting, read_registry
-from orchestration.jobs import backtest, client_pipeline, pull_job
+from orchestration.jobs import backtest, client_pipeline, pull_job, retention_job
 from orchestration.settings import Settings
 from orchestration.stages.pulling import pull_from_sources
 from orchestration.warehouse.server import WarehouseError, locate_warehouse
+
+retention_schedule = dg.ScheduleDefinition(
+    name="retention",
+    job=retention_job,
+    cron_schedule="30 2 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Thins what is past its use, by each client's policies, and forgets Dagster's old runs.",
+)
 
 
 def client_schedules(clients: Sequence[Client]) -> list[dg.ScheduleDefinition]:

@@ -1,7 +1,7 @@
 """A backtest: what it depends on, and how it is published.
 
-Belongs here: the digest of the inputs, the rows and the transaction that publishes them. Does not belong here:
-which origins there are (``backtest_origins``), how models are asked and judged
+Belongs here: the digest of the inputs, the rows and the transaction that publishes them. Does not belong
+here: which origins there are (``backtest_origins``), how models are asked and judged
 (``forecasting_lib.backtesting``), the asset (``backtesting``).
 """
 

@@ -20,14 +20,14 @@ _LINE = ["item_id", "location_id", "action"]
 def lines_before(
     connection: psycopg.Connection[Any], client_id: str, as_of_date: date
 ) -> pl.DataFrame | None:
-    """The lines of the current plan of the as-of date before; None where there is no such plan.
+    """The lines of the current plan of the as-of date before; None where there is none, or it was thinned.
 
     Returns:
         ``item_id, location_id, action, line_no, urgency, order_qty``.
     """
     run = connection.execute(
         """
-        select run_id
+        select run_id, thinned_at
         from analytics.inventory_runs
         where client_id = %s and is_current and as_of_date < %s
         order by as_of_date desc
@@ -35,7 +35,7 @@ def lines_before(
         """,
         (client_id, as_of_date),
     ).fetchone()
-    if run is None:
+    if run is None or run[1] is not None:
         return None
     return fetched(
         connection.execute(

@@ -1,7 +1,7 @@
 """Backtests: what models would have said, which of them leads, what makes a forecast true.
 
-Revision ID: 0024
-Revises: 0023
+Revision ID: 0025
+Revises: 0024
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0024"
-down_revision = "0023"
+revision = "0025"
+down_revision = "0024"
 
 PARTITIONED = ("backtest_scores", "backtest_totals")
 """A client has a partition of each; its slug is letters, digits and underscores."""
