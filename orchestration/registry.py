@@ -188,6 +188,11 @@ class Client(BaseModel):
             "categories and all items stays."
         ),
     ] = 180
+    keep_backtests_days: Annotated[
+        int,
+        Field(ge=1, le=3660),
+        Setting("Days for which a backtest's rows by item are kept after another took its place."),
+    ] = 35
     keep_delivery_details_days: Annotated[
         int,
         Field(ge=1, le=3660),

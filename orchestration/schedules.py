@@ -1,7 +1,7 @@
 """Schedules per registered client, in its own time zone, made when the code location loads, and one of all.
 
-One runs a client's pipeline; one judges its models at past days; one for each of its sources pulls from it, and
-what lands starts the pipeline as any delivery does. The one of all clients thins what is past its use.
+One runs a client's pipeline; one judges its models at past days; one for each of its sources pulls from it,
+and what lands starts the pipeline as any delivery does. The one of all clients thins what is past its use.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

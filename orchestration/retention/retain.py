@@ -4,7 +4,7 @@ One thing after the other, each in a transaction of its own: whatever stops it, 
 marked, and the next retention goes on with the rest.
 
 Belongs here: the order, what came of it, and making the space reusable. Does not belong here: what goes
-(``forecasts``, ``plans``, ``records``).
+(``forecasts``, ``plans``, ``backtests``, ``records``).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from datetime import date
 from psycopg import sql
 
 from orchestration.registry import Client
+from orchestration.retention.backtests import backtest_details
 from orchestration.retention.forecasts import forecast_runs, item_scores
 from orchestration.retention.plans import plans
 from orchestration.retention.records import delivery_details, requests
@@ -155,7 +156,8 @@ def _forecasts(connection: Connection, client: Client, today: date) -> list[Judg
 
 
 def _records(connection: Connection, client: Client, today: date) -> list[Judged]:
-    return [judge(connection, client, today) for judge in (item_scores, delivery_details, requests)]
+    kinds = (item_scores, backtest_details, delivery_details, requests)
+    return [judge(connection, client, today) for judge in kinds]
 
 
 _KINDS: Sequence[Callable[[Connection, Client, date], list[Judged]]] = (_records, _forecasts, plans)

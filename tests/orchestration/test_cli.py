@@ -168,6 +168,7 @@ EVERY_FIELD = {
     "keep_projections_days": ("--keep-projections-days", "8", 8),
     "keep_plans_days": ("--keep-plans-days", "300", 300),
     "keep_superseded_days": ("--keep-superseded-days", "5", 5),
+    "keep_backtests_days": ("--keep-backtests-days", "60", 60),
     "keep_item_scores_days": ("--keep-item-scores-days", "500", 500),
     "keep_delivery_details_days": ("--keep-delivery-details-days", "200", 200),
     "keep_requests_days": ("--keep-requests-days", "100", 100),

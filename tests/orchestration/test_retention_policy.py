@@ -18,7 +18,7 @@ from orchestration.warehouse.server import Warehouse
 def test_the_defaults_fit_together(grain: Grain, horizon_days: int | None) -> None:
     client = validated(client_id="acme", name="Acme", grain=grain, horizon_days=horizon_days)
     assert contradictions(client) == []
-    assert len(PERIODS) == 7
+    assert len(PERIODS) == 8
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,7 @@ def upgrade() -> None:
         sa.Column(
             "published_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
         ),
+        sa.Column("details_thinned_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("grain in ('day', 'week', 'month')", name=op.f("ck_backtest_runs_grain")),
         sa.CheckConstraint(
             "status = 'published' or not is_current", name=op.f("ck_backtest_runs_only_published_is_used")
@@ -296,6 +297,11 @@ def upgrade() -> None:
     )
     op.add_column(
         "clients",
+        sa.Column("keep_backtests_days", sa.Integer(), server_default=sa.text("35"), nullable=False),
+        schema="ops",
+    )
+    op.add_column(
+        "clients",
         sa.Column("champion", sa.Text(), server_default=sa.text("'backtest'"), nullable=False),
         schema="ops",
     )
@@ -311,6 +317,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_column("clients", "champion", schema="ops")
+    op.drop_column("clients", "keep_backtests_days", schema="ops")
     op.drop_column("clients", "backtest_cron", schema="ops")
     op.drop_column("forecast_series", "choice", schema="analytics")
     op.drop_column("forecast_series", "made_by", schema="analytics")
