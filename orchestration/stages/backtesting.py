@@ -153,7 +153,8 @@ def _with_models(client: Client, models: Sequence[str] | None) -> Client:
     try:
         return validated(**{**client.model_dump(), "models": list(models)})
     except ClientError as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
+        # its cause is the parser's own text, and what a run tells of a failure is the first cause
+        raise dg.Failure(str(error), allow_retries=False) from None
 
 
 def _replays(

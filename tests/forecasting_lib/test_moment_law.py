@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from forecasting_lib.moment_law import MomentLaw
-from forecasting_lib.panel import FloatArray
+from forecasting_lib.panel import QUANTILE_LEVELS, FloatArray
 
 
 def law(mean: float, variance: float, *, counted: bool) -> MomentLaw:
@@ -78,6 +78,28 @@ def test_the_transform_of_a_count_is_as_long_as_its_probability(
     assert low[0] == pytest.approx(below)
     assert high[0] == pytest.approx(found.cdf(np.array([float(total)]))[0])
     assert 0 <= low[0] <= high[0] <= 1
+
+
+@given(
+    moments=st.lists(st.tuples(st.floats(0.0, 900), st.floats(0.0, 40)), min_size=1, max_size=30),
+    counted=st.booleans(),
+)
+def test_many_quantiles_at_once_are_those_of_each_level(
+    moments: list[tuple[float, float]], *, counted: bool
+) -> None:
+    mean = np.array([mean for mean, _ in moments])
+    variance = mean * np.array([dispersion for _, dispersion in moments])
+    found = MomentLaw(mean, variance, np.full(len(mean), counted))
+    together = found.quantiles(QUANTILE_LEVELS)
+    apart = np.stack([found.quantile(level) for level in QUANTILE_LEVELS], axis=-1)
+    # a level that a probability meets to the last digit goes either way
+    assert (np.abs(together - apart) <= 1e-9).mean() > 0.995
+    assert np.abs(together - apart).max() <= 1.0
+
+
+def test_levels_beyond_the_grid_are_refused() -> None:
+    with pytest.raises(ValueError, match="highest"):
+        law(4.0, 9.0, counted=True).quantiles([0.5, 0.999])
 
 
 def test_a_masked_total_has_no_probability() -> None:

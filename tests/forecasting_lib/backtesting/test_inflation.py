@@ -52,15 +52,14 @@ def test_fewer_totals_make_the_error_larger() -> None:
 
 
 def test_errors_of_one_series_count_together() -> None:
-    known, series = totals(2.0, 4_000)
-    alone = fitted(known, np.arange(4_000))
+    known, _ = totals(2.0, 1_500)
+    alone = fitted(known, np.arange(1_500))
     repeated = KnownTotals(
         *(np.tile(values, 4) for values in (known.actual, known.mean, known.variance)),
         np.tile(known.counted, 4),
     )
-    again = fitted(repeated, np.tile(np.arange(4_000), 4))
+    again = fitted(repeated, np.tile(np.arange(1_500), 4))
     assert again.standard_error == pytest.approx(alone.standard_error)
-    assert len(series) == 4_000
 
 
 def test_a_class_with_few_totals_takes_those_of_everybody() -> None:
