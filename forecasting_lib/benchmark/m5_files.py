@@ -50,7 +50,7 @@ class M5Sales:
     @property
     def last_day(self) -> int:
         """Number N of the last column ``d_N``."""
-        return self.first_day + self.units.shape[1] - 1
+        return self.first_day + int(self.units.shape[1]) - 1
 
     @property
     def places(self) -> pl.DataFrame:

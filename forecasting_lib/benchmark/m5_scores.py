@@ -18,7 +18,7 @@ from forecasting_lib.benchmark.m5_prices import daily_prices
 from forecasting_lib.benchmark.m5_yardsticks import WEIGHT_DAYS, Yardstick
 from forecasting_lib.benchmark.percentage_errors import PercentageErrors, percentage_errors
 from forecasting_lib.benchmark.wrmsse import wrmsse
-from forecasting_lib.benchmark.wspl import quantiles_of_sums, wspl
+from forecasting_lib.benchmark.wspl import inside_95, quantiles_of_sums, wspl
 from forecasting_lib.origins import Origin
 from forecasting_lib.panel import FloatArray, Forecast
 
@@ -102,11 +102,14 @@ class M5Scores:
     Attributes:
         wrmsse: one per level, level 1 first.
         wspl: likewise.
+        inside_95: likewise the share of days in the central 95 %, each sum counting the same; less where the
+            series of a sum are not as independent as the quantiles take them to be.
         percentages: what is added up -> its errors.
     """
 
     wrmsse: tuple[float, ...]
     wspl: tuple[float, ...]
+    inside_95: tuple[float, ...]
     percentages: dict[str, PercentageErrors]
 
     @property
@@ -133,12 +136,15 @@ def score(window: M5Window, forecast: Forecast) -> M5Scores:
     panel, actual = window.origin.panel, window.origin.actual
     if (forecast.series_ids, forecast.mean.shape) != (panel.series_ids, actual.shape):
         raise ValueError("the forecast is not of the window's series and days")
-    squared, pinball = [], []
+    squared, pinball, inside = [], [], []
     for level, yardstick in zip(window.levels, window.yardsticks, strict=True):
         sums = level.total(actual)
         squared.append(wrmsse(sums, level.total(forecast.mean), yardstick))
-        pinball.append(wspl(sums, quantiles_of_sums(level, forecast), yardstick))
-    return M5Scores(tuple(squared), tuple(pinball), percentage_errors(window.levels, actual, forecast))
+        quantiles = quantiles_of_sums(level, forecast)
+        pinball.append(wspl(sums, quantiles, yardstick))
+        inside.append(inside_95(sums, quantiles))
+    percentages = percentage_errors(window.levels, actual, forecast)
+    return M5Scores(tuple(squared), tuple(pinball), tuple(inside), percentages)
 
 
 def mean_scores(scores: Sequence[M5Scores]) -> M5Scores:
@@ -146,6 +152,7 @@ def mean_scores(scores: Sequence[M5Scores]) -> M5Scores:
     return M5Scores(
         wrmsse=tuple(np.mean([one.wrmsse for one in scores], axis=0).tolist()),
         wspl=tuple(np.mean([one.wspl for one in scores], axis=0).tolist()),
+        inside_95=tuple(np.mean([one.inside_95 for one in scores], axis=0).tolist()),
         percentages={
             name: PercentageErrors(
                 mape=float(np.mean([one.percentages[name].mape for one in scores])),

@@ -69,7 +69,7 @@ def percentage_errors(
 
     def by_week(level: Level, values: FloatArray) -> FloatArray:
         days = level.total(values)[:, : weeks * WEEK_DAYS]
-        return days.reshape(len(days), weeks, WEEK_DAYS).sum(axis=2)
+        return np.asarray(days.reshape(len(days), weeks, WEEK_DAYS).sum(axis=2))
 
     departments, stores = levels[STORE_AND_DEPARTMENT - 1], levels[STORE - 1]
     return {

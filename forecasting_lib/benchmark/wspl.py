@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from forecasting_lib.accuracy.metrics import quantile_loss
+from forecasting_lib.accuracy.metrics import coverage, quantile_loss
 from forecasting_lib.benchmark.m5_levels import Level
 from forecasting_lib.benchmark.m5_yardsticks import Yardstick
 from forecasting_lib.moment_law import MomentLaw
@@ -37,6 +37,13 @@ def spl(actual: FloatArray, quantiles: FloatArray, yardstick: Yardstick) -> Floa
 def wspl(actual: FloatArray, quantiles: FloatArray, yardstick: Yardstick) -> float:
     """The weighted mean of :func:`spl`, whose arguments it takes."""
     return yardstick.weigh(spl(actual, quantiles, yardstick))
+
+
+def inside_95(actual: FloatArray, quantiles: FloatArray) -> float:
+    """The share of the days of all sums that lie in the central 95 %; arguments as in :func:`spl`."""
+    low, high = M5_QUANTILES.index(0.025), M5_QUANTILES.index(0.975)
+    inside = coverage(actual, quantiles[..., low], quantiles[..., high])
+    return float(inside.numerator.sum() / inside.denominator.sum())
 
 
 def quantiles_of_sums(level: Level, forecast: Forecast) -> FloatArray:

@@ -182,6 +182,7 @@ def _print_tables(scores: Scores) -> None:
                 f"{mean(s):.4f}", *(f"{value:.3f}" for value in by_level(s))
             ],
         )  # fmt: skip
+    table("inside 95 %", numbers, lambda s: [f"{share:.0%}" for share in s.inside_95])
     added_up = list(next(iter(next(iter(scores.values())).values())).percentages)
     table(
         "errors",
