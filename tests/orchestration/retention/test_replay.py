@@ -309,7 +309,8 @@ def test_what_a_client_takes_stays_what_it_was_and_no_figure_changes(
     assert len(rows) > 2
     assert [counted for counted in rows if counted != rows[0]] == []
     assert all(rows[0].values()), rows[0]
-    assert sizes[-1] <= 1.25 * sizes[0], sizes
+    # the records of decisions are in these, and stay; without retention it would be near to twice as much
+    assert sizes[-1] <= 1.2 * sizes[len(sizes) // 2], sizes
     assert {*ordered} <= {*store.record_behind(DECIDED)}
     assert len({run for run, *_ in figures}) > scale.nights - HORIZON
     runs = store.rows(
