@@ -151,4 +151,4 @@ def _standard_error(totals: KnownTotals, series: npt.NDArray[np.int64], kappa: f
 def _held_levels(totals: KnownTotals, log_kappa: float) -> FloatArray:
     """(n,) how many of ``HELD_LEVELS`` hold each actual; of one that equals a quantile, its share."""
     low, high = totals.transform(float(np.exp(log_kappa)))
-    return np.sum([_share(low, high, level) for level in HELD_LEVELS], axis=0)
+    return np.asarray(np.sum([_share(low, high, level) for level in HELD_LEVELS], axis=0))

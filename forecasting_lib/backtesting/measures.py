@@ -61,7 +61,7 @@ class DaySums:
         buckets = tuple(dict.fromkeys(names))
         starts = [names.index(name) for name in buckets]
 
-        def added(values: FloatArray) -> FloatArray:
+        def added(values: npt.NDArray[np.float64 | np.bool_]) -> FloatArray:
             return np.add.reduceat(values.astype(np.float64), starts, axis=1)
 
         known = ~np.isnan(actual)

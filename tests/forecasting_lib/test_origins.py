@@ -164,7 +164,8 @@ def test_trees_of_an_origin_know_nothing_of_later_days() -> None:
         answers.append(
             np.concatenate([p.forecast.quantiles for p in forecast_origins(GradientBoosting(), origins, 14)])
         )
-    np.testing.assert_array_equal(*answers)
+    quiet_answer, loud_answer = answers
+    np.testing.assert_array_equal(quiet_answer, loud_answer)
     early, late = (taught(GradientBoosting(), cut(loud, periods, 14).panel, 14) for periods in (28, 14))
     assert isinstance(early, GradientBoosting)
     assert isinstance(late, GradientBoosting)

@@ -54,10 +54,7 @@ def test_fewer_totals_make_the_error_larger() -> None:
 def test_errors_of_one_series_count_together() -> None:
     known, _ = totals(2.0, 1_500)
     alone = fitted(known, np.arange(1_500))
-    repeated = KnownTotals(
-        *(np.tile(values, 4) for values in (known.actual, known.mean, known.variance)),
-        np.tile(known.counted, 4),
-    )
+    repeated = known.part(np.tile(np.arange(1_500), 4))
     again = fitted(repeated, np.tile(np.arange(1_500), 4))
     assert again.standard_error == pytest.approx(alone.standard_error)
 
@@ -71,5 +68,6 @@ def test_a_class_with_few_totals_takes_those_of_everybody() -> None:
 
 
 def test_series_without_demand_say_nothing() -> None:
-    nothing = KnownTotals(*(np.zeros(500) for _ in range(3)), np.ones(500, dtype=np.bool_))
+    zeros = np.zeros(500)
+    nothing = KnownTotals(zeros, zeros, zeros, np.ones(500, dtype=np.bool_))
     assert fitted(nothing, np.arange(500)).totals == 0

@@ -66,7 +66,7 @@ def test_a_superseded_backtest_keeps_what_it_found_and_loses_its_rows_by_item(
     with warehouse.transaction() as connection:
         for table in ("backtest_scores", "backtest_totals"):
             rows = connection.execute(
-                f"select run_id::text from analytics.{table} where client_id = %s",  # type: ignore[arg-type]
+                f"select run_id::text from analytics.{table} where client_id = %s",
                 (client.client_id,),
             ).fetchall()
             assert {run for (run,) in rows} == {recent, current}

@@ -306,8 +306,7 @@ def upgrade() -> None:
         schema="ops",
     )
 
-    clients = op.get_bind().execute(sa.text("select client_id from ops.clients")).scalars()
-    for client_id in clients:
+    for (client_id,) in op.get_bind().execute(sa.text("select client_id from ops.clients")).all():
         for table in PARTITIONED:
             op.execute(
                 f'create table analytics."{table}__{client_id}" partition of analytics.{table} '
