@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from psycopg.rows import class_row
 
 from forecasting_lib.backtesting.composition import COMPOSED
-from orchestration.warehouse.server import Warehouse
+from orchestration.warehouse.asking import Place, asking
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,9 @@ class ModelComparison:
     sentence: str
 
 
-def model_comparison(warehouse: Warehouse, client_id: str) -> ModelComparison:
+def model_comparison(place: Place, client_id: str) -> ModelComparison:
     """How good each model was at the origins that no choice was made on."""
-    with (
-        warehouse.transaction() as connection,
-        connection.cursor(row_factory=class_row(ComparedModel)) as cursor,
-    ):
+    with asking(place) as connection, connection.cursor(row_factory=class_row(ComparedModel)) as cursor:
         models = cursor.execute(
             """
             select
@@ -56,7 +53,11 @@ def model_comparison(warehouse: Warehouse, client_id: str) -> ModelComparison:
             (client_id,),
         ).fetchall()
         preferred = connection.execute(
-            "select models[1] from ops.clients where client_id = %s", (client_id,)
+            """
+            select settings ->> 'preferred' from analytics.backtest_runs
+            where client_id = %s and model = %s and is_current
+            """,
+            (client_id, COMPOSED),
         ).fetchone()
     return ModelComparison(models, comparison_sentence(models, preferred[0] if preferred else None))
 

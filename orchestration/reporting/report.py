@@ -21,6 +21,7 @@ from orchestration.errors import UserError
 from orchestration.foreign_text import printable
 from orchestration.reading.accuracy import latest_accuracy
 from orchestration.reading.gaps import of_severity
+from orchestration.reporting.backtest_questions import model_comparison
 from orchestration.reporting.checklist import Checklist, read_checklist
 from orchestration.reporting.html_text import coded
 from orchestration.reporting.numbers import number, percent
@@ -90,6 +91,7 @@ def write_report(warehouse: Warehouse, client: Client, path: Path) -> None:
         checklist=checklist,
         models=models.to_dicts(),
         accuracy=accuracy.to_dicts(),
+        judged=model_comparison(warehouse, client.client_id),
         accuracy_plot=accuracy_plot(accuracy) if accuracy.height else None,
         grain=grain,
         horizon=horizon,

@@ -197,9 +197,15 @@ def _run_rows(run: BacktestRun) -> Iterator[dict[str, Any]]:
             "reason": f"Each series by the model that led after {how_many(evidence.judged_from)}, "
             f"calibrated, and judged on the {how_many(later)} that followed.",
             "model_id": COMPOSED,
-            "settings": Jsonb({}),
+            "settings": Jsonb({"preferred": _preferred(run)}),
             "n_series": sum(len(origin.panel) for origin in run.known.origins[evidence.judged_from :]),
         }
+
+
+def _preferred(run: BacktestRun) -> str:
+    """The first model of the client's policy that was judged."""
+    names = run.evidence.candidates
+    return next((model for model in run.client.models if model in names), names[0])
 
 
 def _judged(asked: Asked, grain: Grain) -> str:
@@ -227,7 +233,7 @@ def _keyed(run: BacktestRun, frame: pl.DataFrame, kept: Kept) -> pl.DataFrame:
 def _series_rows(run: BacktestRun) -> pl.DataFrame:
     evidence, verdict = run.evidence, run.evidence.verdict
     names = evidence.candidates
-    preferred = next((m for m in run.client.models if m in names), names[0])
+    preferred = _preferred(run)
     scores = [json.dumps(dict(zip(names, np.round(row, 6).tolist(), strict=True))) for row in verdict.score]
     rows = np.arange(len(evidence.series_ids))
     return (

@@ -23,6 +23,7 @@ from orchestration.reading.accuracy import latest_accuracy
 from orchestration.reading.gaps import about, find_gaps
 from orchestration.reporting.accuracy_questions import unscored_runs, worst_items
 from orchestration.reporting.accuracy_words import better_models, in_words, meanings
+from orchestration.reporting.backtest_questions import model_comparison
 from orchestration.reporting.catalogue import ACCURACY
 from orchestration.reporting.listings import Wish, read_page
 from orchestration.reporting.questions import latest_models
@@ -42,6 +43,7 @@ def accuracy(request: Request, visit: Reads) -> Response:
         scores = latest_accuracy(connection, visit.client_id).to_dicts()
         over_time = read_page(connection, ACCURACY, visit.client_id, Wish(_SCORES_READ)).rows
         unscored = unscored_runs(connection, visit.client_id)
+        judged = model_comparison(connection, visit.client_id)
         gaps = [] if scores else find_gaps(connection, visit.client_id)
         lead = _leading(models, scores)
         worst = (
@@ -60,6 +62,7 @@ def accuracy(request: Request, visit: Reads) -> Response:
         grain=grain,
         models=models,
         scores=scores,
+        judged=judged,
         lead=lead,
         said=in_words(lead) if lead else [],
         better=better_models(scores, lead) if lead else [],
