@@ -89,7 +89,6 @@ def read_history(
     as_of_date: date,
     *,
     prices: bool = False,
-    with_ended: bool = False,
 ) -> DemandHistory:
     """Read the histories of all series that were listed by the as-of date.
 
@@ -100,20 +99,18 @@ def read_history(
         client_id: whose.
         as_of_date: nothing after it is read.
         prices: whether to read the prices of days, too.
-        with_ended: whether the series whose item has left are among the panel's, too.
 
     Raises:
         ValueError: no period of the client's grain ends on the as-of date.
     """
     grain = demand_grain(warehouse, client_id)
     prices = prices and grain is Grain.DAY
-    values = {"c": client_id, "as_of": as_of_date, "with_ended": with_ended}
+    values = {"c": client_id, "as_of": as_of_date}
     with snapshot(warehouse) as seen:
         listed = seen.frame(
             render(f'{_LISTED} order by series.item_id collate "C", series.location_id collate "C"', **values)
         )
-        shown = listed if with_ended else listed.filter(~pl.col("has_ended"))
-        keys = with_series_ids(shown.select(SERIES_COLUMNS))
+        keys = with_series_ids(listed.filter(~pl.col("has_ended")).select(SERIES_COLUMNS))
         panel = Panel.from_parts(
             seen.parts(render(_DEMAND_AND_PRICES if prices else _DEMAND, **values)),
             keys["series_id"].to_list(),
@@ -153,7 +150,7 @@ _DEMAND = f"""
             (row_number() over (order by item_id collate "C", location_id collate "C") - 1)::int4
             as series_number
         from listed
-        where {{with_ended}} or not has_ended
+        where not has_ended
     )
 
     select

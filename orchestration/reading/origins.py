@@ -21,9 +21,16 @@ from forecasting_lib.grain import Grain
 from forecasting_lib.origins import Origin
 from forecasting_lib.panel import FloatArray, Panel
 from forecasting_lib.ragged import Ragged, lengths_of
-from orchestration.reading.histories import SERIES_COLUMNS, DemandHistory, read_history
+from orchestration.landing.known_files import newest_delivery
+from orchestration.reading.histories import (
+    SERIES_COLUMNS,
+    DemandHistory,
+    demand_grain,
+    read_history,
+    with_series_ids,
+)
 from orchestration.reading.known_facts import history_as_known
-from orchestration.warehouse.bulk import read_frame, render
+from orchestration.warehouse.bulk import read_frame, render, snapshot
 from orchestration.warehouse.server import Warehouse
 
 
@@ -61,15 +68,17 @@ def read_origins(
         last: last day of demand.
         covariates: whether promotions, prices and holidays are read, too.
     """
-    whole = read_history(warehouse, client_id, last, with_ended=True)
+    later = _Later(warehouse, client_id, dates[0], last)
     restated = _Restated(warehouse, client_id)
+    with warehouse.transaction() as connection:
+        input_watermark = newest_delivery(connection, client_id)
     return KnownOrigins(
         [
-            _read_origin(warehouse, client_id, day, horizon, whole, restated, covariates=covariates)
+            _read_origin(warehouse, client_id, day, horizon, later, restated, covariates=covariates)
             for day in dates
         ],
-        whole.keys,
-        whole.input_watermark,
+        later.keys,
+        input_watermark,
     )
 
 
@@ -78,7 +87,7 @@ def _read_origin(
     client_id: str,
     day: date,
     horizon: int,
-    whole: DemandHistory,
+    later: _Later,
     restated: _Restated,
     *,
     covariates: bool,
@@ -87,26 +96,66 @@ def _read_origin(
     seen = restated.taken_back(seen)
     seen = history_as_known(warehouse, client_id, seen, horizon, covariates=covariates)
     named = seen.keys.rename({"series_id": "own_id"}).join(
-        whole.keys, on=SERIES_COLUMNS, how="left", maintain_order="left"
+        later.keys, on=SERIES_COLUMNS, how="left", maintain_order="left"
     )
-    grain = seen.panel.grain
-    ahead = min(grain.periods_between(day, whole.panel.as_of_date), horizon)
+    series_ids = named["series_id"].to_list()
+    actual = later.demand(series_ids, day, horizon)
     return Origin(
-        replace(seen.panel, series_ids=tuple(named["series_id"].to_list())),
-        _later(named["series_id"].to_list(), day, ahead, whole),
-        None if seen.shut_ahead is None else seen.shut_ahead[:, :ahead],
+        replace(seen.panel, series_ids=tuple(series_ids)),
+        actual,
+        None if seen.shut_ahead is None else seen.shut_ahead[:, : actual.shape[1]],
     )
 
 
-def _later(series_ids: Sequence[str], day: date, ahead: int, whole: DemandHistory) -> FloatArray:
-    """(n, ahead) demand of the periods after a day; NaN where it is masked."""
-    place = {series_id: row for row, series_id in enumerate(whole.panel.series_ids)}
-    after = whole.panel.grain.periods_between(day, whole.panel.as_of_date)
-    actual = np.full((len(series_ids), after), np.nan)
-    for row, series_id in zip(actual, series_ids, strict=True):
-        tail = whole.panel.history[place[series_id]][-after:]
-        row[after - len(tail) :] = tail
-    return actual[:, :ahead]
+class _Later:
+    """The demand of all series after the first origin, those whose item has left by now among them.
+
+    Args:
+        warehouse: where to read.
+        client_id: whose.
+        first: the day before the first day that is read.
+        last: the last one.
+    """
+
+    def __init__(self, warehouse: Warehouse, client_id: str, first: date, last: date) -> None:
+        self._grain = demand_grain(warehouse, client_id)
+        self._first = first
+        with snapshot(warehouse) as known:
+            self.keys = with_series_ids(known.frame(render(_LISTED, c=client_id, last=last)))
+            rows = known.frame(render(_DEMAND, c=client_id, first=first, last=last))
+        periods = self._grain.periods_between(first, last)
+        self._demand = np.full((self.keys.height, periods), np.nan)
+        placed = rows.join(self.keys.with_row_index("row"), on=SERIES_COLUMNS).with_columns(
+            (self._grain.number_of(pl.col("date")) - self._grain.number_of(pl.lit(first)) - 1).alias("lag")
+        )
+        self._demand[placed["row"].to_numpy(), placed["lag"].to_numpy()] = placed["target"].to_numpy()
+        self._place = {series_id: row for row, series_id in enumerate(self.keys["series_id"])}
+
+    def demand(self, series_ids: Sequence[str], day: date, horizon: int) -> FloatArray:
+        """(n, h) of the periods after a day, at most ``horizon``.
+
+        NaN where a period is masked, or the item had left.
+        """
+        start = self._grain.periods_between(self._first, day)
+        rows = [self._place[series_id] for series_id in series_ids]
+        return self._demand[rows, start : start + horizon]
+
+
+_LISTED = """
+    select item_id, location_id from analytics.dim_series
+    where client_id = {c} and listed_date <= {last}::date
+    order by item_id collate "C", location_id collate "C"
+"""
+
+_DEMAND = """
+    select
+        item_id,
+        location_id,
+        date,
+        case when not is_masked then demand_qty::float8 else 'nan'::float8 end as target
+    from analytics.ts_demand
+    where client_id = {c} and date > {first}::date and date <= {last}::date
+"""
 
 
 class _Restated:

@@ -10,7 +10,6 @@ from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
-import numpy as np
 
 from forecasting_lib.finetuning import FinetuneConfig, FinetuneError, compare, finetune
 from forecasting_lib.grain import Grain
@@ -18,8 +17,8 @@ from forecasting_lib.models.weights import WeightsSource, verified_weights
 from forecasting_lib.origins import Origin
 from orchestration import audit
 from orchestration.clients import Client, get_client
-from orchestration.reading.histories import SERIES_COLUMNS, demand_grain, last_demand_day, read_history
-from orchestration.reading.known_facts import history_as_known
+from orchestration.reading.histories import demand_grain, last_demand_day
+from orchestration.reading.origins import read_origins
 from orchestration.reading.tuned_weights import (
     Tuning,
     base_weights,
@@ -115,20 +114,10 @@ def read_held_out(warehouse: Warehouse, client: Client, cut: date | None) -> Ori
         raise FinetuneError(f"{client.client_id} is planned by {grain}, and Chronos-2 is tuned on days only.")
     horizon = client.horizon(grain)
     cut = cut or last - timedelta(days=horizon)
-    ahead = (last - cut).days
-    if ahead < 1:
+    if cut >= last:
         raise FinetuneError(f"No day lies after the cut {cut}: demand is known up to {last}.")
-    known = read_history(warehouse, client.client_id, cut, prices=True)
-    known = history_as_known(warehouse, client.client_id, known, horizon, covariates=True)
-    whole = read_history(warehouse, client.client_id, last)
-    position = {key: row for row, key in enumerate(whole.keys.select(SERIES_COLUMNS).iter_rows())}
-    rows = [position.get(key) for key in known.keys.select(SERIES_COLUMNS).iter_rows()]
-    actual = np.full((len(rows), ahead), np.nan)
-    for days, row in zip(actual, rows, strict=True):
-        if row is not None:
-            tail = whole.panel.history[row][-ahead:]
-            days[ahead - len(tail) :] = tail
-    return Origin(known.panel, actual[:, :horizon])
+    known = read_origins(warehouse, client.client_id, [cut], horizon, last, covariates=True)
+    return known.origins[0]
 
 
 class Tune(dg.Config):

@@ -12,7 +12,10 @@ from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import access, metadata
 from orchestration.warehouse.tables.analytics import decisions
 
-RUN = frozenset({"run_id", "scoring_id", "forecast_run_id", "dagster_run_id", "file_id", "replaced_file_id"})
+RUN = frozenset(
+    {"run_id", "scoring_id", "forecast_run_id", "backtest_run_id", "dagster_run_id", "file_id"}
+    | {"replaced_file_id"}
+)
 """Columns that name a run or a delivery."""
 
 MOMENT = frozenset(
@@ -52,7 +55,17 @@ _RUNS_OF = {
     **dict.fromkeys(
         ("inventory_metrics", "lead_time_demand", "replenishment_plan", "stock_projection"), "inventory_runs"
     ),
+    **dict.fromkeys(
+        (
+            *("backtest_series", "backtest_scores", "backtest_totals", "backtest_reliability"),
+            *("calibrations", "error_inflation"),
+        ),
+        "backtest_runs",
+    ),
 }
+
+_DAY_OF = {"backtest_runs": "last_origin_date"}
+"""The day that a run is as of, where its column is not called so."""
 
 
 def compared_columns(ignore: frozenset[str] = frozenset()) -> dict[str, list[str]]:
@@ -107,7 +120,8 @@ def _in_use(name: str, as_of: date | None) -> sql.Composable:
     table = metadata.tables[name]
     if "run_id" not in table.columns:
         return sql.SQL("true")
-    condition = sql.SQL("is_current and as_of_date = coalesce({}, as_of_date)").format(sql.Literal(as_of))
+    day = sql.Identifier(_DAY_OF.get(_RUNS_OF.get(table.name, table.name), "as_of_date"))
+    condition = sql.SQL("is_current and {0} = coalesce({1}, {0})").format(day, sql.Literal(as_of))
     if "is_current" in table.columns:
         return condition
     runs = sql.Identifier("analytics", _RUNS_OF[table.name])

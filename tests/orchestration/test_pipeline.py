@@ -32,9 +32,12 @@ AS_OF = SMALL_RETAILER.end_date - timedelta(days=28)
 NOT_OF_THIS_RETAILER = {
     *("ops.rejected_rows", "ops.restated_sales", "ops.pulled"),
     *("staging.calendar", "staging.prices", "staging.opening_days", "analytics.ts_demand_periods"),
+    *("analytics.backtest_runs", "analytics.backtest_series", "analytics.backtest_scores"),
+    *("analytics.backtest_totals", "analytics.backtest_reliability"),
+    *("analytics.calibrations", "analytics.error_inflation"),
 }
-"""Tables that stay empty: its rows are good and final, it is planned by day, delivers no opening days and has
-no source."""
+"""Tables that stay empty: its rows are good and final, it is planned by day, delivers no opening days, has
+no source, and its models were not judged."""
 
 FOLLOWS_A_FORECAST = [
     f"analytics.{table}"

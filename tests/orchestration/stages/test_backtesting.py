@@ -19,11 +19,15 @@ from orchestration.stages.backtest_origins import TooLittleHistoryError, chosen_
 from orchestration.warehouse.bulk import read_frame, render
 from orchestration.warehouse.server import Warehouse
 from tests.conftest import deliver, run_retailer
+from tests.orchestration.fingerprints import IDENTITY, fingerprints
 
 pytestmark = pytest.mark.starts_first
 
-RETAILER = RetailerConfig(end_date=date(2026, 6, 30), days=300, n_items=8, n_locations=2)
+RETAILER = RetailerConfig(end_date=date(2026, 6, 30), days=300, n_items=14, n_locations=2)
+"""One of its items has left since, between two origins."""
+
 LAST_ORIGIN = date(2026, 6, 2)
+BACKTEST_TABLES = ("analytics.backtest_", "analytics.calibrations", "analytics.error_inflation")
 EXACT_SUMS = (
     *("n_rows", "n_masked", "n_positive", "n_inside_50", "n_inside_80", "n_inside_90", "n_inside_98"),
     "n_on_bound_90",
@@ -104,6 +108,29 @@ def test_the_sums_of_an_origin_are_the_scores_of_the_forecast_published_that_day
         # a backtest keeps quantiles in single precision
         assert apart.drop_nulls().max() < 1e-6, name  # type: ignore[operator]
         assert both[name].null_count() == both[f"{name}_judged"].null_count(), name
+
+
+def test_an_item_that_has_left_since_was_judged_while_it_was_there(
+    warehouse: Warehouse, client: Client
+) -> None:
+    assert client.client_id == "judged"
+    left = rows(
+        warehouse,
+        "select item_id, end_date from analytics.dim_item where client_id = {c} and end_date is not null",
+    )
+    [(item, end)] = left.iter_rows()
+    judged = rows(
+        warehouse,
+        f"""
+        select origin_date, sum(n_rows)::int as known, sum(n_masked)::int as unknown
+        from analytics.backtest_scores
+        where client_id = {{c}} and {CURRENT} and item_id = '{item}' and model = 'ma7'
+        group by origin_date order by origin_date
+        """,
+    )
+    assert judged["origin_date"].to_list() == [date(2026, 3, 10), date(2026, 4, 7), date(2026, 5, 5)]
+    assert judged["unknown"][2] >= (date(2026, 6, 2) - end).days, "nothing is known after it left"
+    assert judged["known"][2] > 0
 
 
 def test_every_series_has_a_leader_with_its_scores(warehouse: Warehouse, client: Client) -> None:
@@ -287,3 +314,20 @@ def test_what_choosing_was_worth_is_said_as_it_is() -> None:
     assert "2.0% less error" in comparison_sentence(better, "chronos2")
     assert comparison_sentence([], "chronos2").startswith("Unknown: no backtest")
     assert "too few origins" in comparison_sentence([compared("chronos2", 0.5)], "chronos2")
+
+
+@pytest.mark.slow
+def test_the_same_files_are_judged_the_same_to_the_bit_whoever_else_is_there(
+    settings: Settings, warehouse: Warehouse, instance: dg.DagsterInstance
+) -> None:
+    """Of two clients with the same files, the second judged beside the first."""
+    found = []
+    for client_id in ("judged_one", "judged_two"):
+        made = run_retailer(settings, warehouse, instance, RETAILER, client_id, client_id.title())
+        outcome = run_job(warehouse, instance, find_job("backtest"), made.client_id)
+        assert outcome.succeeded, outcome.problems
+        prints = fingerprints(warehouse, client_id, ignore=IDENTITY)
+        found.append({name: prints[name] for name in prints if name.startswith(BACKTEST_TABLES)})
+    assert all(rows > 0 for rows, _ in found[0].values())
+    assert len(found[0]) == 7
+    assert found[0] == found[1]
