@@ -187,9 +187,7 @@ def _insert_run(connection: psycopg.Connection[Any], run: InventoryRun) -> int:
     lines = compared(run.keyed(plan.replenishment), before)
     insert_frame(connection, "analytics.replenishment_plan", lines)
     insert_frame(connection, "analytics.stock_projection", run.keyed(plan.projection))
-    insert_plan_inputs(
-        connection, run.client.client_id, run.run_id, as_of_date, run.inputs.forecast.grain
-    )
+    insert_plan_inputs(connection, run.client.client_id, run.run_id, as_of_date, run.inputs.forecast.grain)
     return plan.metrics.height
 
 

@@ -240,23 +240,23 @@ cross join lateral (
     select
         coalesce(
             jsonb_agg(
-                to_jsonb(decision) - array['client_id', 'run_id', 'item_id', 'location_id', 'line_no']
+                to_jsonb(taken) - array['client_id', 'run_id', 'item_id', 'location_id', 'line_no']
                 || jsonb_build_object(
                     'ending', ends.ending,
                     'ended_by', ends.ended_by,
                     'ended_at', ends.ended_at,
                     'order_number', orders.order_number
                 )
-                order by decision.attempt
+                order by taken.attempt
             ),
             '[]'
         ) as decisions
-    from {{ source('analytics', 'plan_decisions') }} as decision
+    from {{ source('analytics', 'plan_decisions') }} as taken
     left join {{ source('analytics', 'decision_ends') }} as ends using (client_id, decision_id)
     left join {{ source('analytics', 'approved_orders') }} as orders using (client_id, order_serial)
-    where decision.client_id = plan.client_id
-        and decision.item_id = plan.item_id
-        and decision.location_id = plan.location_id
-        and decision.run_id = plan.run_id
-        and decision.line_no = plan.line_no
+    where taken.client_id = plan.client_id
+        and taken.item_id = plan.item_id
+        and taken.location_id = plan.location_id
+        and taken.run_id = plan.run_id
+        and taken.line_no = plan.line_no
 ) as decided

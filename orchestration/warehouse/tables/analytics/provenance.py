@@ -74,9 +74,9 @@ plan_inputs = Table(
     run_key("Inventory run."),
     *series_key(),
     day("sales_from", "First day of the sales named; the last one is the as-of date.", nullable=False),
-    _listed("sales", "Per delivery that brought sales of these days: file_id, rows, units, first and last day."),
+    _listed("sales", "Per delivery of sales of these days: file_id, rows, units, first_date and last_date."),
     _file("stock_file_id", "Delivery of the stock level used; NULL where none was delivered."),
-    _file("item_file_id", "Delivery of the item's supplier, order constraints and cost; NULL where none was."),
+    _file("item_file_id", "Delivery of the item's supplier, order constraints and cost; NULL without."),
     _file("supplier_file_id", "Delivery of the supplier's entry; NULL where there is none."),
     Column(
         "lead_time_file_ids",
