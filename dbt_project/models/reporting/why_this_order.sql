@@ -5,6 +5,7 @@ select
     plan.line_no,
     runs.as_of_date,
     latest.run_id is not null as is_latest,
+    plan.priority_rank,
     plan.action,
     plan.order_qty,
     plan.order_date,
@@ -33,58 +34,58 @@ select
     case
         when forecast.run_id is not null
             then jsonb_build_object(
-                'run_id', forecast.run_id,
-                'model', forecast.model,
-                'made_by', coalesce(series.made_by, forecast.model),
-                'choice', coalesce(series.choice, forecast.reason),
-                'status', series.status,
-                'reason', series.reason,
-                'history_days', series.history_days,
-                'observed_days', series.observed_days,
-                'as_of_date', forecast.as_of_date,
-                'grain', forecast.grain,
-                'published_at', forecast.published_at,
-                'code_version', forecast.code_version,
-                'input_digest', forecast.input_digest,
-                'input_watermark', forecast.input_watermark,
-                'dagster_run_id', forecast.dagster_run_id,
-                'models', made.models
-            )
+                    'run_id', forecast.run_id,
+                    'model', forecast.model,
+                    'made_by', coalesce(series.made_by, forecast.model),
+                    'choice', coalesce(series.choice, forecast.reason),
+                    'status', series.status,
+                    'reason', series.reason,
+                    'history_days', series.history_days,
+                    'observed_days', series.observed_days,
+                    'as_of_date', forecast.as_of_date,
+                    'grain', forecast.grain,
+                    'published_at', forecast.published_at,
+                    'code_version', forecast.code_version,
+                    'input_digest', forecast.input_digest,
+                    'input_watermark', forecast.input_watermark,
+                    'dagster_run_id', forecast.dagster_run_id,
+                    'models', made.models
+                )
     end as forecast,
     case
         when judged.run_id is not null
             then jsonb_build_object(
-                'run_id', judged.run_id,
-                'leader', judged.model,
-                'reason', judged.reason,
-                'score', judged.score,
-                'preferred_score', judged.preferred_score,
-                'scores', judged.scores,
-                'own_weight', judged.own_weight,
-                'demand_class', judged.demand_class,
-                'n_origins', judged.n_origins,
-                'judged', leader.reason,
-                'first_origin_date', leader.first_origin_date,
-                'last_origin_date', leader.last_origin_date,
-                'code_version', leader.code_version,
-                'input_digest', leader.input_digest,
-                'dagster_run_id', leader.dagster_run_id,
-                'published_at', leader.published_at
-            )
+                    'run_id', judged.run_id,
+                    'leader', judged.model,
+                    'reason', judged.reason,
+                    'score', judged.score,
+                    'preferred_score', judged.preferred_score,
+                    'scores', judged.scores,
+                    'own_weight', judged.own_weight,
+                    'demand_class', judged.demand_class,
+                    'n_origins', judged.n_origins,
+                    'judged', leader.reason,
+                    'first_origin_date', leader.first_origin_date,
+                    'last_origin_date', leader.last_origin_date,
+                    'code_version', leader.code_version,
+                    'input_digest', leader.input_digest,
+                    'dagster_run_id', leader.dagster_run_id,
+                    'published_at', leader.published_at
+                )
     end as backtest,
     calibrated.by_lag as calibration,
     build.document as demand_build,
     case
         when inputs.run_id is not null
             then jsonb_build_object(
-                'sales_from', inputs.sales_from,
-                'sales', brought.sales,
-                'stock', {{ delivered_file("inputs.stock_file_id") }},
-                'item', {{ delivered_file("inputs.item_file_id") }},
-                'supplier', {{ delivered_file("inputs.supplier_file_id") }},
-                'lead_time', brought.lead_time,
-                'open_orders', brought.open_orders
-            )
+                    'sales_from', inputs.sales_from,
+                    'sales', brought.sales,
+                    'stock', {{ delivered_file("inputs.stock_file_id") }},
+                    'item', {{ delivered_file("inputs.item_file_id") }},
+                    'supplier', {{ delivered_file("inputs.supplier_file_id") }},
+                    'lead_time', brought.lead_time,
+                    'open_orders', brought.open_orders
+                )
     end as files,
     decided.decisions,
     jsonb_strip_nulls(
@@ -104,7 +105,9 @@ select
                     then 'The backtest calibrated no forecast of this model and demand class.'
             end,
             'demand_build', case
-                when build.document is null then 'The version that built the demand did not record its builds.'
+                when
+                    build.document is null
+                    then 'The version that built the demand did not record its builds.'
             end,
             'files', case
                 when inputs.run_id is null then 'The version that made the plan did not note its files.'
@@ -159,7 +162,7 @@ left join {{ source('analytics', 'backtest_runs') }} as leader
 left join {{ source('analytics', 'backtest_runs') }} as ensemble
     on forecast.client_id = ensemble.client_id and forecast.backtest_run_id = ensemble.run_id
     and series.made_by = ensemble.model
-cross join lateral (
+left join lateral (
     select
         jsonb_agg(
             jsonb_build_object(
@@ -180,8 +183,8 @@ cross join lateral (
             model.model = coalesce(series.made_by, forecast.model)
             or coalesce(ensemble.settings -> 'members', '[]') @> to_jsonb(model.model)
         )
-) as made
-cross join lateral (
+) as made on true
+left join lateral (
     select
         jsonb_agg(
             jsonb_build_object(
@@ -198,7 +201,7 @@ cross join lateral (
         and bucket.run_id = forecast.backtest_run_id
         and bucket.model = series.made_by
         and bucket.demand_class = coalesce(metrics.demand_class, 'none')
-) as calibrated
+) as calibrated on true
 left join lateral (
     select to_jsonb(built) - 'client_id' as document
     from {{ source('analytics', 'demand_runs') }} as built
@@ -206,13 +209,14 @@ left join lateral (
     order by built.ended_at desc
     limit 1
 ) as build on true
-cross join lateral (
+left join lateral (  -- noqa: ST05
     select
         (
             select
                 coalesce(
                     jsonb_agg(
-                        coalesce({{ delivered_file("(entry.noted ->> 'file_id')::bigint") }}, '{}') || entry.noted
+                        coalesce({{ delivered_file("(entry.noted ->> 'file_id')::bigint") }}, '{}')
+                        || entry.noted
                     ),
                     '[]'
                 )
@@ -235,8 +239,8 @@ cross join lateral (
                 )
             from jsonb_array_elements(inputs.open_orders) as entry (noted)
         ) as open_orders
-) as brought
-cross join lateral (
+) as brought on true
+left join lateral (
     select
         coalesce(
             jsonb_agg(
@@ -259,4 +263,4 @@ cross join lateral (
         and taken.location_id = plan.location_id
         and taken.run_id = plan.run_id
         and taken.line_no = plan.line_no
-) as decided
+) as decided on true
