@@ -20,10 +20,12 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from forecasting_lib.demo import generate_retailer, hold_back_retailer
+from forecasting_lib.grain import Grain
 from orchestration.clients import Client, add_client, remove_client, validated
 from orchestration.planning.decisions import Choice, decide
 from orchestration.running.runs import find_job, run_job
 from orchestration.settings import Settings
+from orchestration.stages.plan_inputs import insert_plan_inputs
 from orchestration.warehouse.server import Warehouse
 from tests.conftest import SMALL_RETAILER, deliver
 from tests.orchestration.api.shops import as_writer
@@ -185,16 +187,14 @@ def test_a_model_by_itself_is_named_with_its_weights(lines: list[Row]) -> None:
         assert model["share"] is None
 
 
-def test_an_ensemble_is_followed_to_its_members(
-    warehouse: Warehouse, judged: Client, lines: list[Row]
-) -> None:
+def test_an_ensemble_is_followed_to_its_members(tables: Connection, judged: Client, lines: list[Row]) -> None:
     """As if one had been judged and made the forecast, which is undone afterwards."""
     line = next(line for line in lines if line["is_latest"])
     shares = {"hist_q": 0.25, "ma7": 0.75}
     settings = {"members": list(shares), "weights": {line["figures"]["demand_class"]: shares}}
     series = (judged.client_id, line["item_id"], line["location_id"])
-    with warehouse.connect_admin() as connection, connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute(
+    with tables.transaction(force_rollback=True):
+        judged_too = tables.execute(
             """
             insert into analytics.backtest_runs
             select judged.*
@@ -206,27 +206,73 @@ def test_an_ensemble_is_followed_to_its_members(
             """,
             (Jsonb(settings), judged.client_id),
         )
-        assert cursor.rowcount == 1
-        cursor.execute(
+        assert judged_too.rowcount == 1
+        made = tables.execute(
             """
             update analytics.forecast_series set made_by = 'best_two'
             where client_id = %s and item_id = %s and location_id = %s and model = 'champion'
             """,
             series,
         )
-        assert cursor.rowcount == 1
-        found = cursor.execute(
+        assert made.rowcount == 1
+        found = tables.execute(
             """
             select forecast from analytics.why_this_order
             where client_id = %s and item_id = %s and location_id = %s and is_latest
             """,
             series,
         ).fetchall()
-        connection.rollback()
     assert found
     for row in found:
         assert row["forecast"]["made_by"] == "best_two"
         assert {model["model"]: model["share"] for model in row["forecast"]["models"]} == shares
+
+
+def test_stock_that_came_with_the_sales_is_followed_to_their_file(
+    tables: Connection, judged: Client, lines: list[Row]
+) -> None:
+    """As if no stock levels had been delivered, which is undone afterwards."""
+    for line in filter(lambda line: line["is_latest"], lines):
+        series = (judged.client_id, line["item_id"], line["location_id"])
+        with tables.transaction(force_rollback=True):
+            tables.execute(
+                "delete from staging.stock_levels where client_id = %s and item_id = %s and location_id = %s",
+                series,
+            )
+            counted = tables.execute(
+                """
+                update staging.sales set on_hand_qty = 5
+                where client_id = %s and item_id = %s and location_id = %s and date = %s
+                returning file_id
+                """,
+                (*series, line["figures"]["snapshot_date"]),
+            ).fetchall()
+            tables.execute(
+                "delete from analytics.plan_inputs where client_id = %s and run_id = %s",
+                (judged.client_id, line["run_id"]),
+            )
+            insert_plan_inputs(tables, judged.client_id, str(line["run_id"]), line["as_of_date"], Grain.DAY)
+            [noted] = tables.execute(
+                """
+                select stock_file_id from analytics.plan_inputs
+                where client_id = %s and run_id = %s and item_id = %s and location_id = %s
+                """,
+                (judged.client_id, line["run_id"], *series[1:]),
+            ).fetchall()
+            [said] = tables.execute(
+                """
+                select files, unknown from analytics.why_this_order
+                where client_id = %s and item_id = %s and location_id = %s and run_id = %s and line_no = %s
+                """,
+                (*series, line["run_id"], line["line_no"]),
+            ).fetchall()
+        if counted:
+            assert noted["stock_file_id"] == counted[0]["file_id"]
+            assert said["files"]["stock"]["kind"] == "sales"
+            return
+        assert said["files"]["stock"] is None
+        assert "stock" in said["unknown"]
+    pytest.fail("no series with a line sold on the day of its stock")
 
 
 def test_backtest_and_calibration_are_those_that_the_forecast_followed(
