@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
@@ -22,9 +23,11 @@ from psycopg.types.json import Jsonb
 from forecasting_lib.demo import generate_retailer, hold_back_retailer
 from forecasting_lib.grain import Grain
 from orchestration.clients import Client, add_client, remove_client, validated
+from orchestration.landing.withdrawal import withdraw
 from orchestration.planning.decisions import Choice, decide
 from orchestration.running.runs import find_job, run_job
 from orchestration.settings import Settings
+from orchestration.stages.ingestion import ingest_files
 from orchestration.stages.plan_inputs import insert_plan_inputs
 from orchestration.warehouse.server import Warehouse
 from tests.conftest import SMALL_RETAILER, deliver
@@ -390,6 +393,24 @@ def test_files_are_those_that_brought_what_the_plan_used(
         under_way = sum(order["open_qty"] for order in line["files"]["open_orders"])
         assert under_way == pytest.approx(float(line["figures"]["on_order_qty"]))
     assert with_sales
+
+
+def test_a_delivery_that_was_taken_back_says_so(
+    warehouse: Warehouse, new_client: Callable[..., Client], tmp_path: Path
+) -> None:
+    client = new_client(prefix="taken_back", grain="day")
+    path = tmp_path / "sales_1.csv"
+    path.write_text("date,item_id,units_sold\n2024-01-01,tea,2\n")
+    ingest_files(warehouse, client, [path])
+    status = "select status, path, sha256 from analytics.delivered_files order by file_id"
+    [loaded] = asked(warehouse, client, status)
+    assert loaded == {
+        "status": "loaded",
+        "path": "sales_1.csv",
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+    }
+    withdraw(warehouse, client, "sales_1.csv", tmp_path)
+    assert [row["status"] for row in asked(warehouse, client, status)] == ["withdrawn", "withdrawal"]
 
 
 def test_documents_hold_no_number_that_is_none_and_say_what_is_not_kept(lines: list[Row]) -> None:

@@ -48,7 +48,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("client_id", "dagster_run_id", name=op.f("pk_demand_runs")),
         schema="analytics",
     )
-    listed = {"type_": postgresql.JSONB(), "server_default": sa.text("'[]'::jsonb"), "nullable": False}
     op.create_table(
         "plan_inputs",
         sa.Column("client_id", sa.Text(), nullable=False),
@@ -56,7 +55,7 @@ def upgrade() -> None:
         sa.Column("item_id", sa.Text(), nullable=False),
         sa.Column("location_id", sa.Text(), nullable=False),
         sa.Column("sales_from", sa.Date(), nullable=False),
-        sa.Column("sales", **listed),
+        sa.Column("sales", postgresql.JSONB(), server_default=sa.text("'[]'::jsonb"), nullable=False),
         sa.Column("stock_file_id", sa.BigInteger(), nullable=True),
         sa.Column("item_file_id", sa.BigInteger(), nullable=True),
         sa.Column("supplier_file_id", sa.BigInteger(), nullable=True),
@@ -66,7 +65,7 @@ def upgrade() -> None:
             server_default=sa.text("'{}'"),
             nullable=False,
         ),
-        sa.Column("open_orders", **listed),
+        sa.Column("open_orders", postgresql.JSONB(), server_default=sa.text("'[]'::jsonb"), nullable=False),
         sa.PrimaryKeyConstraint(
             *("client_id", "run_id", "item_id", "location_id"), name=op.f("pk_plan_inputs")
         ),
