@@ -69,11 +69,11 @@ def read_supply(
     """
     item = read_frame(warehouse, render(_ITEMS, c=client.client_id))
     stock = read_frame(warehouse, render(_STOCK, c=client.client_id, as_of=as_of_date, grain=grain))
-    receipts = read_frame(warehouse, render(_RECEIPTS, c=client.client_id, as_of=as_of_date))
+    receipts = read_frame(warehouse, render(RECEIPTS, c=client.client_id, as_of=as_of_date)).drop("file_id")
     approved, decisions = _approved_orders(warehouse, client.client_id, as_of_date)
     if approved.height:
         receipts = pl.concat([receipts, approved])
-    lead_times = read_frame(warehouse, render(_LEAD_TIMES, c=client.client_id, as_of=as_of_date))
+    lead_times = read_frame(warehouse, render(LEAD_TIMES, c=client.client_id, as_of=as_of_date))
     positions = (
         keys.join(stock, on=SERIES_COLUMNS, how="left", maintain_order="left")
         .join(item, on="item_id", how="left", maintain_order="left")
@@ -93,7 +93,7 @@ def _approved_orders(
     """Approved orders as open receipts, and which decisions that makes known."""
     # before the rows: what is written in between counts as not known, and is named where it was read
     read_at = read_frame(warehouse, "select clock_timestamp() as read_at").item()
-    found = read_frame(warehouse, render(_APPROVED, c=client_id, as_of=as_of_date))
+    found = read_frame(warehouse, render(APPROVED, c=client_id, as_of=as_of_date))
     young = found.filter(pl.col("decided_at") > read_at - JUST_NOW)
     return (
         found.drop("decision_id", "decided_at"),
@@ -198,7 +198,7 @@ _STOCK = """
     order by item_id, location_id, date desc, preference
 """
 
-_RECEIPTS = """
+RECEIPTS = """
     select
         item_id,
         location_id,
@@ -209,7 +209,8 @@ _RECEIPTS = """
         (
             ordered_qty
             - case when received_date <= {as_of}::date then coalesce(received_qty, ordered_qty) else 0 end
-        )::float8 as open_qty
+        )::float8 as open_qty,
+        file_id
     from staging.purchase_orders
     where client_id = {c}
         and order_date <= {as_of}::date
@@ -217,7 +218,7 @@ _RECEIPTS = """
         and (received_date is null or received_date > {as_of}::date or received_qty < ordered_qty)
 """
 
-_APPROVED = """
+APPROVED = """
     select
         decision.item_id,
         decision.location_id,
@@ -248,8 +249,8 @@ _APPROVED = """
     order by decision.decided_at, decision.decision_id
 """
 
-_LEAD_TIMES = """
-    select item_id, supplier_id, (received_date - order_date)::float8 as days
+LEAD_TIMES = """
+    select item_id, supplier_id, (received_date - order_date)::float8 as days, file_id
     from staging.purchase_orders
     where client_id = {c} and received_date <= {as_of}::date and received_date >= order_date
     order by item_id collate "C", po_id collate "C", location_id collate "C"

@@ -147,11 +147,13 @@ def demand(context: dg.AssetExecutionContext, installation: Installation) -> Ite
     context.log.info(
         "All days are built." if standing_until is None else f"The days after {standing_until} are built."
     )
+    invocation_id = None
     for result in build_client(
         *(warehouse, client_id, selection),
         standing_until=standing_until,
         build_id=build.build_id if build else None,
     ):
+        invocation_id = result.invocation_id
         event = _DBT.event(result)
         if isinstance(event, dg.MaterializeResult) and event.asset_key:
             rows = count_rows(warehouse, event.asset_key.path, client_id)
@@ -159,7 +161,7 @@ def demand(context: dg.AssetExecutionContext, installation: Installation) -> Ite
         if event is not None:
             yield event
     if build:
-        record_build(warehouse, build)
+        record_build(warehouse, build, invocation_id)
 
 
 def count_rows(warehouse: Warehouse, table: Sequence[str], client_id: str) -> int:

@@ -19,6 +19,7 @@ from datetime import date, timedelta
 from forecasting_lib.grain import Grain
 from orchestration.clients import Client, client_in
 from orchestration.stages.dbt import project_digest
+from orchestration.stages.provenance import code_version
 from orchestration.warehouse.server import Warehouse
 
 
@@ -121,8 +122,14 @@ def begin_build(warehouse: Warehouse, client_id: str, build_id: str) -> Build:
     return Build(client_id, build_id, now, standing_until(last, now, changes, client), changes)
 
 
-def record_build(warehouse: Warehouse, build: Build) -> None:
-    """Record that a build came to its end: what it followed need not be followed again."""
+def record_build(warehouse: Warehouse, build: Build, dbt_invocation_id: str | None = None) -> None:
+    """Record that a build came to its end: what it followed need not be followed again.
+
+    Args:
+        warehouse: where.
+        build: as it began.
+        dbt_invocation_id: of the command of dbt that built it; None where there was nothing to build.
+    """
     with warehouse.transaction() as connection:
         connection.execute(
             "delete from ops.demand_changes where client_id = %s and (change_id = any(%s) or build_id = %s)",
@@ -136,6 +143,27 @@ def record_build(warehouse: Warehouse, build: Build) -> None:
             set digest = excluded.digest, last_date = excluded.last_date, built_at = now()
             """,
             (build.basis.digest, build.basis.last_date, build.client_id),
+        )
+        connection.execute(
+            """
+            insert into analytics.demand_runs (
+                client_id, dagster_run_id, dbt_invocation_id, digest, code_version, built_after, last_date
+            )
+            select client_id, %s, %s, %s, %s, %s, %s from ops.clients where client_id = %s
+            on conflict (client_id, dagster_run_id) do update set
+                dbt_invocation_id = excluded.dbt_invocation_id, digest = excluded.digest,
+                code_version = excluded.code_version, built_after = excluded.built_after,
+                last_date = excluded.last_date, ended_at = now()
+            """,
+            (
+                build.build_id,
+                dbt_invocation_id,
+                build.basis.digest,
+                code_version(),
+                build.standing_until,
+                build.basis.last_date,
+                build.client_id,
+            ),
         )
 
 

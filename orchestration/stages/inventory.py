@@ -37,6 +37,7 @@ TABLES = (
     analytics.inventory_metrics,
     analytics.replenishment_plan,
     analytics.stock_projection,
+    analytics.plan_inputs,
 )
 SUPPLY_KEYS = [
     table_key(table)
@@ -139,6 +140,7 @@ def _report(
             "lines_by_urgency": dict(sorted(summary.lines_by_urgency.items())),
         },
         "stock_projection": {"dagster/row_count": summary.projection_rows},
+        "plan_inputs": {"dagster/row_count": summary.input_rows},
     }
     for table in TABLES:
         yield dg.MaterializeResult(asset_key=table_key(table), metadata=metadata[table.name])

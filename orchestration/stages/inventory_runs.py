@@ -23,6 +23,7 @@ from orchestration.reading.handed_on import taken_over
 from orchestration.reading.histories import SERIES_COLUMNS, read_forecast, read_history
 from orchestration.reading.supply import DecisionsRead, read_supply
 from orchestration.stages.plan_changes import compared, lines_before
+from orchestration.stages.plan_inputs import insert_plan_inputs
 from orchestration.stages.provenance import code_version
 from orchestration.stages.publishing import claimed, insert_row, supersede
 from orchestration.warehouse.bulk import insert_frame
@@ -186,6 +187,7 @@ def _insert_run(connection: psycopg.Connection[Any], run: InventoryRun) -> int:
     lines = compared(run.keyed(plan.replenishment), before)
     insert_frame(connection, "analytics.replenishment_plan", lines)
     insert_frame(connection, "analytics.stock_projection", run.keyed(plan.projection))
+    insert_plan_inputs(connection, run.client.client_id, run.run_id, as_of_date, run.inputs.forecast.grain)
     return plan.metrics.height
 
 
@@ -205,6 +207,7 @@ class PlanSummary:
         lines_by_urgency: of these, how many are how urgent.
         lead_time_rows: rows of ``lead_time_demand``.
         projection_rows: rows of ``stock_projection``.
+        input_rows: rows of ``plan_inputs``.
     """
 
     series: int
@@ -218,6 +221,7 @@ class PlanSummary:
     lines_by_urgency: dict[str, int]
     lead_time_rows: int
     projection_rows: int
+    input_rows: int
 
 
 def read_summary(warehouse: Warehouse, client_id: str, run_id: str) -> PlanSummary:
@@ -258,7 +262,11 @@ def read_summary(warehouse: Warehouse, client_id: str, run_id: str) -> PlanSumma
                 (
                     select count(*) from analytics.stock_projection
                     where client_id = %(client)s and run_id = %(run)s
-                ) as projection_rows
+                ) as projection_rows,
+                (
+                    select count(*) from analytics.plan_inputs
+                    where client_id = %(client)s and run_id = %(run)s
+                ) as input_rows
             from planned
             """,
             {

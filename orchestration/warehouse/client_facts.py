@@ -4,7 +4,7 @@ Clients read ``analytics`` only, and what is missing must be said there, too: th
 everything was refused, that nobody runs the client. Whoever changes ``ops.clients`` or ``ops.landing_files``
 calls this in the same transaction, and ``migrate`` calls it for everybody.
 
-Belongs here: the two tables, and when a refused file no longer needs a look. Does not belong here: what
+Belongs here: the tables, and when a refused file no longer needs a look. Does not belong here: what
 follows from them (``gap_meanings`` and the view ``planning_gaps``).
 """
 
@@ -87,7 +87,7 @@ def publish_clients(connection: Connection, client_id: str | None = None) -> Non
 
 
 def publish_feeds(connection: Connection, client_id: str | None = None) -> None:
-    """Bring ``analytics.feeds`` to ``ops.landing_files``: of one client, or of all of them."""
+    """Bring ``feeds`` and ``delivered_files`` to ``ops.landing_files``: of one client, or of all of them."""
     connection.execute(
         f"""
         with seen as (
@@ -149,6 +149,31 @@ def publish_feeds(connection: Connection, client_id: str | None = None) -> None:
             refusal = excluded.refusal, usual_step_days = excluded.usual_step_days
         """.encode(),
         {"client": client_id, "undated": list(UNDATED_KINDS), "corrected": _CORRECTED},
+    )
+    publish_files(connection, client_id)
+
+
+def publish_files(connection: Connection, client_id: str | None = None) -> None:
+    """Bring ``analytics.delivered_files`` to ``ops.landing_files``; a file that did not change stays."""
+    connection.execute(
+        """
+        insert into analytics.delivered_files (
+            client_id, file_id, path, kind, status, sha256, size_bytes, rows_loaded, rows_rejected,
+            first_date, last_date, received_at, loaded_at
+        )
+        select
+            client_id, file_id, path, kind, status, sha256, size_bytes, rows_loaded, rows_rejected,
+            first_date, last_date, received_at, loaded_at
+        from ops.landing_files as file
+        where (%(client)s::text is null or client_id = %(client)s)
+            and not exists (
+                select from analytics.delivered_files as told
+                where told.client_id = file.client_id and told.file_id = file.file_id
+                    and told.status = file.status
+            )
+        on conflict (client_id, file_id) do update set status = excluded.status
+        """,
+        {"client": client_id},
     )
 
 

@@ -67,6 +67,26 @@ def test_an_approved_order_is_on_order_in_the_next_plan_and_not_proposed_again(d
     assert now[0]["run_id"] != untouched[0]["run_id"]
 
 
+def test_a_plan_that_counts_an_approved_order_names_the_decision(desk: Desk) -> None:
+    item = desk.new_item()
+    decision = desk.approve(item)
+    desk.plan()
+    with desk.warehouse.transaction() as connection:
+        found = connection.execute(
+            """
+            select files, figures from analytics.why_this_order
+            where client_id = %s and item_id = %s and is_latest
+            """,
+            (desk.client_id, item),
+        ).fetchall()
+    assert found
+    for files, figures in found:
+        orders = files["open_orders"]
+        assert str(decision) in [order["decision_id"] for order in orders]
+        assert all(order["file"] is None for order in orders if order["decision_id"])
+        assert sum(order["open_qty"] for order in orders) == figures["on_order_qty"]
+
+
 def test_a_decision_changes_what_a_plan_is_made_of_and_undoing_it_changes_it_back(desk: Desk) -> None:
     item = desk.new_item()
     before = digest(desk)

@@ -39,6 +39,7 @@ from orchestration.warehouse.tables.analytics.inventory import (
     replenishment_plan,
     stock_projection,
 )
+from orchestration.warehouse.tables.analytics.provenance import delivered_files, demand_runs, plan_inputs
 from orchestration.warehouse.tables.analytics.quality import score_sums, score_totals, scorings
 
 PARTITIONED = (
@@ -57,7 +58,9 @@ __all__ = [
     "backtest_totals",
     "calibrations",
     "decision_ends",
+    "delivered_files",
     "demand_by_month",
+    "demand_runs",
     "dim_client",
     "dim_item",
     "dim_location",
@@ -75,6 +78,7 @@ __all__ = [
     "location_calendar",
     "order_line_ends",
     "plan_decisions",
+    "plan_inputs",
     "promoted_days",
     "replenishment_plan",
     "score_sums",

@@ -233,6 +233,7 @@ replenishment_plan = Table(
     ),
     CheckConstraint("order_qty >= 0", name="order_qty"),
     Index("ix_replenishment_plan_priority", "client_id", "run_id", "priority_rank"),
+    Index("ix_replenishment_plan_series", "client_id", "item_id", "location_id"),
     schema="analytics",
     comment="One row per inventory run, item, location and proposed action.",
 )
