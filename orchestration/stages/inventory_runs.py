@@ -8,6 +8,7 @@ formula (``forecasting_lib.inventory``), any query of the supply side (``reading
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -22,7 +23,7 @@ from orchestration.clients import Client
 from orchestration.reading.handed_on import taken_over
 from orchestration.reading.histories import SERIES_COLUMNS, read_forecast, read_history
 from orchestration.reading.supply import DecisionsRead, read_supply
-from orchestration.stages.plan_changes import compared, lines_before
+from orchestration.stages.plan_changes import compared, insert_stability, plan_before
 from orchestration.stages.provenance import code_version
 from orchestration.stages.publishing import claimed, insert_row, supersede
 from orchestration.warehouse.bulk import insert_frame
@@ -182,10 +183,13 @@ def _insert_run(connection: psycopg.Connection[Any], run: InventoryRun) -> int:
     )
     insert_frame(connection, "analytics.inventory_metrics", metrics)
     insert_frame(connection, "analytics.lead_time_demand", run.keyed(plan.lead_time_demand))
-    before = lines_before(connection, run.client.client_id, as_of_date)
-    lines = compared(run.keyed(plan.replenishment), before)
+    before = plan_before(connection, run.client.client_id, as_of_date)
+    lines = compared(run.keyed(plan.replenishment), before and before.lines)
     insert_frame(connection, "analytics.replenishment_plan", lines)
     insert_frame(connection, "analytics.stock_projection", run.keyed(plan.projection))
+    if before is not None:
+        key = {"client_id": run.client.client_id, "run_id": run.run_id}
+        insert_stability(connection, key, as_of_date, run.inputs.champion, lines, before)
     return plan.metrics.height
 
 
@@ -205,6 +209,9 @@ class PlanSummary:
         lines_by_urgency: of these, how many are how urgent.
         lead_time_rows: rows of ``lead_time_demand``.
         projection_rows: rows of ``stock_projection``.
+        earlier_as_of_date: of the plan before; None where there was none.
+        forecast_churn: units by which the forecast moved since, as a share of what it was.
+        lines_changed_share: share of the lines that changed by more than one pack since.
     """
 
     series: int
@@ -218,6 +225,9 @@ class PlanSummary:
     lines_by_urgency: dict[str, int]
     lead_time_rows: int
     projection_rows: int
+    earlier_as_of_date: date | None
+    forecast_churn: float | None
+    lines_changed_share: float | None
 
 
 def read_summary(warehouse: Warehouse, client_id: str, run_id: str) -> PlanSummary:
@@ -235,6 +245,11 @@ def read_summary(warehouse: Warehouse, client_id: str, run_id: str) -> PlanSumma
 
             line as (
                 select * from analytics.replenishment_plan
+                where client_id = %(client)s and run_id = %(run)s
+            ),
+
+            stability as (
+                select * from analytics.plan_stability
                 where client_id = %(client)s and run_id = %(run)s
             )
 
@@ -258,7 +273,10 @@ def read_summary(warehouse: Warehouse, client_id: str, run_id: str) -> PlanSumma
                 (
                     select count(*) from analytics.stock_projection
                     where client_id = %(client)s and run_id = %(run)s
-                ) as projection_rows
+                ) as projection_rows,
+                (select earlier_as_of_date from stability) as earlier_as_of_date,
+                (select forecast_churn from stability) as forecast_churn,
+                (select lines_changed_share from stability) as lines_changed_share
             from planned
             """,
             {

@@ -25,6 +25,7 @@ from orchestration.warehouse.tables.analytics.demand import (
     ts_demand_daily,
     ts_demand_periods,
 )
+from orchestration.warehouse.tables.analytics.drift import drift_events
 from orchestration.warehouse.tables.analytics.feeds import dim_client, feeds, gap_meanings
 from orchestration.warehouse.tables.analytics.forecasts import (
     forecast_results,
@@ -36,6 +37,7 @@ from orchestration.warehouse.tables.analytics.inventory import (
     inventory_metrics,
     inventory_runs,
     lead_time_demand,
+    plan_stability,
     replenishment_plan,
     stock_projection,
 )
@@ -62,6 +64,7 @@ __all__ = [
     "dim_item",
     "dim_location",
     "dim_series",
+    "drift_events",
     "error_inflation",
     "feeds",
     "forecast_results",
@@ -75,6 +78,7 @@ __all__ = [
     "location_calendar",
     "order_line_ends",
     "plan_decisions",
+    "plan_stability",
     "promoted_days",
     "replenishment_plan",
     "score_sums",
