@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+from scipy import stats
 
 from forecasting_lib.drift.findings import Drift, DriftKind, Finding, Steady, Unjudged
 from forecasting_lib.drift.window import RECENT_DAYS, REFERENCE_DAYS, DemandWindow
@@ -23,7 +24,9 @@ LEAST_ZERO_SHIFT = 0.05
 shares are equal, and a bin that ends there counts a single day as a shift."""
 
 LEAST_SERIES = 50
-"""Of fewer the index is mostly chance: about 9 (1/n + 1/m) for ten bins."""
+
+_CHANCE = 0.999
+"""Share of steady clients whose index stays below what chance alone makes of few series."""
 
 _BLOCKS = REFERENCE_DAYS // RECENT_DAYS
 
@@ -42,6 +45,21 @@ def population_stability_index(reference: FloatArray, recent: FloatArray) -> flo
         shares.append(counts / counts.sum())
     p, q = shares
     return float(np.sum((p - q) * np.log(p / q)))
+
+
+def limit_of(reference: int, recent: int) -> float:
+    """The index beyond which it is drift: 0.25, or more where series are so few that chance reaches it.
+
+    Of two samples of one distribution the index is about ``(1/n + 1/m)`` times a chi-squared of ``BINS - 1``:
+    B. Yurdakul and J. Naranjo, "Statistical properties of the population stability index", Journal of Risk
+    Model Validation 14 (2020).
+
+    Args:
+        reference: number of values of the reference.
+        recent: number of recent values.
+    """
+    by_chance = float(stats.chi2.ppf(_CHANCE, BINS - 1)) * (1 / reference + 1 / recent)
+    return max(PSI_LIMIT, by_chance)
 
 
 def level_drift(window: DemandWindow) -> Finding:
@@ -90,11 +108,12 @@ def _judged(kind: DriftKind, reference: FloatArray, recent: FloatArray, window: 
             f"Only {len(recent)} series sold and are known in each fortnight; {LEAST_SERIES} are needed.",
         )
     index = population_stability_index(reference, recent)
+    limit = limit_of(len(reference), len(recent))
     average = np.mean if kind is DriftKind.ZERO_SHARE else np.median
     usual, now = float(average(reference)), float(average(recent))
     evidence: dict[str, float | int | str] = {
         "psi": round(index, 4),
-        "psi_limit": PSI_LIMIT,
+        "psi_limit": round(limit, 4),
         "series": len(recent),
         "before": round(usual, 4),
         "now": round(now, 4),
@@ -103,7 +122,7 @@ def _judged(kind: DriftKind, reference: FloatArray, recent: FloatArray, window: 
     }
     if kind is DriftKind.ZERO_SHARE:
         evidence["shift_limit"] = LEAST_ZERO_SHIFT
-    if index <= PSI_LIMIT or (kind is DriftKind.ZERO_SHARE and abs(now - usual) < LEAST_ZERO_SHIFT):
+    if index <= limit or (kind is DriftKind.ZERO_SHARE and abs(now - usual) < LEAST_ZERO_SHIFT):
         return Steady(kind, evidence)
     what = {
         DriftKind.DEMAND_LEVEL: f"the median series sold {now:.2f} times what it did before",
@@ -114,6 +133,6 @@ def _judged(kind: DriftKind, reference: FloatArray, recent: FloatArray, window: 
         kind,
         first,
         f"Since {first} {what} ({len(recent):,} series; stability index {index:.2f}, "
-        f"the limit is {PSI_LIMIT:g}).",
+        f"the limit is {limit:.2f}).",
         evidence,
     )

@@ -4,10 +4,7 @@ Belongs here: the asset and what the UI shows of it. Does not belong here: what 
 (``drift_events``), what drift is (``forecasting_lib.drift``).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import Any
 
 import dagster as dg
 
@@ -20,7 +17,7 @@ from orchestration.reading.histories import demand_grain, last_demand_day
 from orchestration.resources import DATABASE_RETRIES, Installation
 from orchestration.stages.drift_events import find_drift, tell_of_events, write_events
 from orchestration.stages.quality import ACTUALS_KEYS, QUALITY_KEY
-from orchestration.table_assets import table_key, table_spec
+from orchestration.table_assets import OWNERS, table_key, table_metadata
 from orchestration.warehouse.tables import analytics
 
 DRIFT_KEY = table_key(analytics.drift_events)
@@ -44,10 +41,15 @@ def judging_problems(found: Mapping[Place, Finding]) -> list[str]:
     ]
 
 
-@dg.multi_asset(
-    name="drift",
+@dg.asset(
+    key=DRIFT_KEY,
+    description=analytics.drift_events.comment,
     partitions_def=CLIENT_PARTITIONS,
-    specs=[table_spec(analytics.drift_events, "quality", deps=[*ACTUALS_KEYS, QUALITY_KEY])],
+    group_name="quality",
+    kinds={"python", "postgres"},
+    owners=OWNERS,
+    deps=[*ACTUALS_KEYS, QUALITY_KEY],
+    metadata=table_metadata(analytics.drift_events),
     check_specs=[
         dg.AssetCheckSpec(
             "no_drift",
@@ -62,7 +64,7 @@ def judging_problems(found: Mapping[Place, Finding]) -> list[str]:
     ],
     retry_policy=DATABASE_RETRIES,
 )
-def drift(context: dg.AssetExecutionContext, installation: Installation) -> dg.MaterializeResult[Any]:
+def drift(context: dg.AssetExecutionContext, installation: Installation) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Look at recent demand, prices, items and forecast errors beside those before."""
     warehouse, client_id = installation.warehouse, context.partition_key
     grain, last = demand_grain(warehouse, client_id), last_demand_day(warehouse, client_id)

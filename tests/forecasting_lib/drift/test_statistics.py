@@ -24,7 +24,7 @@ from forecasting_lib.drift.errors import (
 )
 from forecasting_lib.drift.findings import Drift, DriftKind, Steady, Unjudged
 from forecasting_lib.drift.look import OF_THE_WINDOW, look
-from forecasting_lib.drift.stability_index import population_stability_index
+from forecasting_lib.drift.stability_index import PSI_LIMIT, limit_of, population_stability_index
 from forecasting_lib.drift.window import WINDOW_DAYS, DemandWindow
 
 LAST = date(2026, 3, 31)
@@ -67,6 +67,17 @@ def test_the_stability_index_does_not_depend_on_the_unit(values: np.ndarray, fac
     assert population_stability_index(reference * powers, recent * powers) == pytest.approx(
         population_stability_index(reference, recent)
     )
+
+
+@pytest.mark.parametrize("n", [50, 100, 2000])
+def test_two_samples_of_one_distribution_pass_the_limit_once_in_a_thousand(n: int) -> None:
+    random = np.random.default_rng(n)
+    passed = [
+        population_stability_index(random.normal(size=6 * n), random.normal(size=n)) > limit_of(6 * n, n)
+        for _ in range(2000)
+    ]
+    assert sum(passed) <= 8
+    assert limit_of(6 * n, n) >= PSI_LIMIT
 
 
 @given(st.lists(numbers, min_size=1, max_size=60))
