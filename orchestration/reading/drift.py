@@ -70,9 +70,10 @@ def read_errors(warehouse: Warehouse, client_id: str, last: date) -> Mapping[str
     those of the current backtest on the origins its choices were not made on, of all its origins where these
     are too few, and of earlier published runs where there is no backtest.
     """
+    first = last - timedelta(days=WATCHED_DAYS - 1)
     values = {
         "c": client_id,
-        "first": last - timedelta(days=WATCHED_DAYS - 1),
+        "first": first,
         "last": last,
         "earliest": last - timedelta(days=WATCHED_DAYS + EARLIER_DAYS - 1),
     }
@@ -80,7 +81,7 @@ def read_errors(warehouse: Warehouse, client_id: str, last: date) -> Mapping[str
     backtest = read_frame(warehouse, render(_OF_THE_BACKTEST, **values))
     earlier = read_frame(warehouse, render(_EARLIER, **values))
     classes = [None, *watched["demand_class"].unique().sort()]
-    return {of: _totals(of, watched, backtest, earlier, values["first"]) for of in classes}
+    return {of: _totals(of, watched, backtest, earlier, first) for of in classes}
 
 
 def _totals(
@@ -96,7 +97,7 @@ def _totals(
         or baseline_of(_errors(backtest, of, "date"), "all of the backtest's origins")
         or baseline_of(_errors(earlier, of, "date"), "earlier forecasts that were scored")
     )
-    return DailyTotals(forecast, actual, baseline, int(days["n_series"].max() or 0))
+    return DailyTotals(forecast, actual, baseline, max(days["n_series"], default=0))
 
 
 def _added_up(rows: pl.DataFrame, of: str | None, by: str) -> pl.DataFrame:

@@ -184,7 +184,7 @@ def _insert_run(connection: psycopg.Connection[Any], run: InventoryRun) -> int:
     insert_frame(connection, "analytics.inventory_metrics", metrics)
     insert_frame(connection, "analytics.lead_time_demand", run.keyed(plan.lead_time_demand))
     before = plan_before(connection, run.client.client_id, as_of_date)
-    lines = compared(run.keyed(plan.replenishment), before and before.lines)
+    lines = compared(run.keyed(plan.replenishment), None if before is None else before.lines)
     insert_frame(connection, "analytics.replenishment_plan", lines)
     insert_frame(connection, "analytics.stock_projection", run.keyed(plan.projection))
     if before is not None:
