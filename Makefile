@@ -9,10 +9,10 @@ INSTALLED := $(VENV)/.installed
 CODE := orchestration forecasting_lib tests setup.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test bars coverage lint format lock migration bench bench-full bench-check evaluate-model clean
+.PHONY: help setup demo up down test bars coverage lint format lock migration bench bench-full bench-check evaluate-model benchmark-m5 clean
 
 help:  ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 16
 
 setup: $(INSTALLED)  ## virtual environment with the pinned dependencies
 
@@ -76,6 +76,7 @@ bench: setup  ## each stage beside the least the same work can cost, measured in
 	$(MEASURE) forecasts
 	$(MEASURE) inventory
 	$(MEASURE) scoring
+	$(MEASURE) retention
 	$(MEASURE) stages
 	$(MEASURE) large-model
 	$(MEASURE) serving
@@ -96,6 +97,9 @@ bench-check: setup  ## a minute of small sizes; fails where a stage takes twice 
 
 evaluate-model: setup  ## the model beside its baselines on M5-format files: make evaluate-model DATA=m5/
 	$(BIN)/forecaster model evaluate --data $(DATA)
+
+benchmark-m5: setup  ## the models by the measures of the M5 competitions: make benchmark-m5 M5_DIR=m5/
+	$(BIN)/forecaster model benchmark-m5 --data $(M5_DIR) $(OPTIONS)
 
 clean:  ## remove the environment and the caches; data and databases stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage build

@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from forecasting_lib.covariates import without_shut_days
 from forecasting_lib.grain import Grain
-from forecasting_lib.models.guards import guarded_predict
-from forecasting_lib.models.interface import Forecaster
+from forecasting_lib.models.guards import guarded_predict, taught
+from forecasting_lib.models.interface import Forecaster, Learner
 from forecasting_lib.panel import FloatArray, Forecast, Panel
 from forecasting_lib.ragged import Derived, lengths_of
 
@@ -141,6 +141,8 @@ def forecast_origins(
 ) -> Iterator[OriginForecast]:
     """Ask a model about all origins, guarded, the series of several origins in one batch.
 
+    One that learns from the panel learns at each origin from what could be seen then.
+
     Each answer is what the model says of that origin's panel alone; periods in which a series was expected
     not to sell are without demand, as in a published forecast.
 
@@ -161,16 +163,31 @@ def forecast_origins(
     panels = [origin.panel for origin in origins]
     if len({(p.grain, tuple(p.past_covariates), tuple(p.future_covariates)) for p in panels}) > 1:
         raise ValueError("origins must have one grain and the same covariates")
-    places = [(number, row) for number, panel in enumerate(panels) for row in range(len(panel))]
-    for start in range(0, len(places), SERIES_PER_BATCH):
-        batch = np.array(places[start : start + SERIES_PER_BATCH], dtype=np.int64)
-        answer = guarded_predict(model, _joined(panels, batch), horizon)
+    done, total = 0, sum(map(len, panels))
+    for asked, batch in _batches(model, panels, horizon):
+        answer = guarded_predict(asked, _joined(panels, batch), horizon)
         for number in np.unique(batch[:, 0]).tolist():
             rows = np.flatnonzero(batch[:, 0] == number)
             series = batch[rows, 1]
             yield OriginForecast(number, series, _own(answer, rows, origins[number], series))
+        done += len(batch)
         if progress is not None:
-            progress(start + len(batch), len(places))
+            progress(done, total)
+
+
+def _batches(
+    model: Forecaster, panels: Sequence[Panel], horizon: int
+) -> Iterator[tuple[Forecaster, npt.NDArray[np.int64]]]:
+    """The model and the (origin, series) it is asked about together.
+
+    One that learns from a panel learns at each origin anew, and is asked about that one alone.
+    """
+    everything = list(range(len(panels)))
+    for numbers in [[number] for number in everything] if isinstance(model, Learner) else [everything]:
+        asked = taught(model, panels[numbers[0]], horizon)
+        places = [(number, row) for number in numbers for row in range(len(panels[number]))]
+        for start in range(0, len(places), SERIES_PER_BATCH):
+            yield asked, np.array(places[start : start + SERIES_PER_BATCH], dtype=np.int64)
 
 
 def _joined(panels: Sequence[Panel], places: npt.NDArray[np.int64]) -> Panel:

@@ -20,6 +20,7 @@ from orchestration.errors import UserError
 from orchestration.fields import may_be_missing, option_name, setting_of
 from orchestration.registry import Client
 from orchestration.registry_problems import clauses
+from orchestration.retention_policy import PERIODS
 
 Connection = psycopg.Connection[Any]
 
@@ -30,6 +31,7 @@ SHOWN = (
     *OWN,
     *("horizon_days", "grain", "models", "timezone", "cron", "country", "currency"),
     *("returns_policy", "unmet_demand", "negative_stock", "max_reject_rate"),
+    *PERIODS,
 )
 
 

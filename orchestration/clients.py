@@ -24,6 +24,7 @@ from orchestration import audit
 from orchestration.errors import UserError
 from orchestration.registry import Client as Client  # noqa: PLC0414 - offered with what is done to one
 from orchestration.registry_problems import RegistryProblem, checked, clauses
+from orchestration.retention_policy import MAKES_THEM, contradictions
 from orchestration.table_assets import table_spec
 from orchestration.warehouse import tenancy
 from orchestration.warehouse.client_facts import publish_clients
@@ -129,13 +130,14 @@ def add_client(warehouse: Warehouse, client: Client, *, on_wait: Callable[[str],
         on_wait: told who is waited for, where somebody is.
 
     Raises:
-        ClientError: the slug is taken.
+        ClientError: the slug is taken, or what it keeps contradicts itself.
         WarehouseError: the tables are not those of this version.
         LockedError: a migration or an open transaction stood in the way for too long.
     """
     from orchestration.warehouse.migrate import require_current  # alembic, which no other command needs
 
     require_current(warehouse)
+    _refuse_contradictions(client)
     with warehouse.connect_admin() as connection:
         tenancy.create_client_role(connection, warehouse.roles, client.client_id)
 
@@ -164,11 +166,13 @@ def update_client(warehouse: Warehouse, client_id: str, **changes: Any) -> Clien
     """Change fields of a client, whose row need not be valid before; returns the new entry.
 
     Raises:
-        ClientError: no such client, or a value is not valid.
+        ClientError: no such client, a value is not valid, or what it keeps would contradict itself.
     """
     with warehouse.transaction() as connection:
         before = _stored(connection, client_id)
         after = validated(**{**before, **changes, "client_id": client_id})
+        if MAKES_THEM & changes.keys():
+            _refuse_contradictions(after)
         _write(
             connection,
             after,
@@ -292,10 +296,8 @@ def clients_in_flight(instance: dg.DagsterInstance) -> set[str]:
 
 def clients_waiting(instance: dg.DagsterInstance, job_name: str, **tags: str) -> set[str]:
     """The clients with a run of a job, and with these tags, that has yet to begin."""
-    waiting = instance.get_runs(
-        dg.RunsFilter(job_name=job_name, tags=tags, statuses=[dg.DagsterRunStatus.QUEUED])
-    )
-    return {run.tags[CLIENT_TAG] for run in waiting if CLIENT_TAG in run.tags}
+    queued = dg.RunsFilter(job_name=job_name, tags=tags, statuses=[dg.DagsterRunStatus.QUEUED])
+    return {run.tags[CLIENT_TAG] for run in instance.get_runs(queued) if CLIENT_TAG in run.tags}
 
 
 def partition_changes(
@@ -306,6 +308,11 @@ def partition_changes(
     A partition whose client is in flight is not removed: its run would fail on a key that is gone, half done.
     """
     return sorted(set(wanted) - set(existing)), sorted(set(existing) - set(wanted) - set(in_flight))
+
+
+def _refuse_contradictions(client: Client) -> None:
+    if found := contradictions(client):
+        raise ClientError(" ".join(found))
 
 
 def _rows(connection: psycopg.Connection[Any], condition: sql.Composable) -> list[dict[str, Any]]:

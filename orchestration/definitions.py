@@ -8,11 +8,11 @@ from typing import Any
 import dagster as dg
 
 from orchestration.clients import CLIENT_REGISTRY, Client
-from orchestration.jobs import JOBS
+from orchestration.jobs import JOBS, retention_job
 from orchestration.resources import Installation
 from orchestration.running.instance import warn_of_temporary_instance
 from orchestration.running.run_processes import fork_runs
-from orchestration.schedules import client_schedules, registered_clients
+from orchestration.schedules import client_schedules, registered_clients, retention_schedule
 from orchestration.sensors import SENSORS
 from orchestration.settings import load_settings
 from orchestration.stages.backtesting import backtests
@@ -23,6 +23,7 @@ from orchestration.stages.ingestion import landing_files
 from orchestration.stages.inventory import inventory
 from orchestration.stages.lateness import client_is_on_time
 from orchestration.stages.quality import forecast_quality
+from orchestration.stages.retention import thinned_tables
 
 
 def build_definitions(
@@ -37,11 +38,11 @@ def build_definitions(
     return dg.Definitions(
         assets=[
             *(CLIENT_REGISTRY, landing_files, *DEMAND_ASSETS),
-            *(forecast_quality, drift, backtests, forecasts, inventory),
+            *(forecast_quality, drift, backtests, forecasts, inventory, thinned_tables),
         ],
         asset_checks=[client_is_on_time],
-        jobs=JOBS,
-        schedules=client_schedules(clients),
+        jobs=[*JOBS, retention_job],
+        schedules=[*client_schedules(clients), retention_schedule],
         sensors=SENSORS,
         resources={"installation": Installation(), **(resources or {})},
     )

@@ -1,8 +1,9 @@
-"""What can be launched for one client: the whole path, or the one stage a planner changed.
+"""What can be launched for one client: the whole path, or the one stage a planner changed; and for all of
+them.
 
-Every job is partitioned by client and tags its runs with it, whoever launches them: a person, a backfill, a
-schedule or a sensor. Steps run one after the other in the run's own process: a client's stages depend on
-each other, and starting a process per step costs more than the steps.
+Every job of a client is partitioned by client and tags its runs with it, whoever launches them: a person, a
+backfill, a schedule or a sensor. Steps run one after the other in the run's own process: a client's stages
+depend on each other, and starting a process per step costs more than the steps.
 """
 
 from __future__ import annotations
@@ -71,5 +72,13 @@ def pull_job() -> None:
     pull_from_sources()
 
 
+retention_job = dg.define_asset_job(
+    "retention",
+    selection=dg.AssetSelection.groups("retention"),
+    # most nights of most clients take less than it takes to start a run
+    description="Thin what is past its use, of all clients in one run.",
+    executor_def=dg.in_process_executor,
+)
+
 JOBS = (client_pipeline, forecast_only, inventory_only, quality_only, backtest, finetune, pull_job)
-"""Every job there is: what is launched, watched and offered is derived from this."""
+"""Every job for one client: what is launched, watched and offered is derived from this."""

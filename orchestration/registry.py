@@ -47,6 +47,10 @@ class Client(BaseModel):
     cron: Annotated[
         str | None, Setting("When its pipeline runs by itself, such as '0 5 * * *'", empty="never")
     ] = None
+    backtest_cron: Annotated[
+        str | None,
+        Setting("When its models are judged at past days by themselves, weekly unless named", empty="never"),
+    ] = "30 1 * * 6"
     grain: Annotated[
         Literal["day", "week", "month"] | None,
         Setting(
@@ -156,6 +160,52 @@ class Client(BaseModel):
         Field(ge=1, le=3660),
         Setting("A date this many days after the last delivered one is rejected."),
     ] = 366
+    keep_forecasts_days: Annotated[
+        int,
+        Field(ge=1, le=3660),
+        Setting("Days for which a forecast is kept after the last day it reaches; its accuracy stays."),
+    ] = 28
+    keep_projections_days: Annotated[
+        int,
+        Field(ge=1, le=3660),
+        Setting("Days for which a plan's projected stock is kept after the last day it reaches."),
+    ] = 7
+    keep_plans_days: Annotated[
+        int,
+        Field(ge=1, le=3660),
+        Setting("Days for which a plan is kept after the last day it reaches; what was decided of it stays."),
+    ] = 120
+    keep_superseded_days: Annotated[
+        int,
+        Field(ge=1, le=3660),
+        Setting("Days for which a forecast or a plan is kept after another took its place."),
+    ] = 14
+    keep_item_scores_days: Annotated[
+        int,
+        Field(ge=1, le=3660),
+        Setting(
+            "Days for which accuracy by item is kept after the last day forecast; that of locations, "
+            "categories and all items stays."
+        ),
+    ] = 180
+    keep_backtests_days: Annotated[
+        int,
+        Field(ge=1, le=3660),
+        Setting("Days for which a backtest's rows by item are kept after another took its place."),
+    ] = 35
+    keep_delivery_details_days: Annotated[
+        int,
+        Field(ge=1, le=3660),
+        Setting(
+            "Days for which a delivery's rejected rows and what it replaced are kept; "
+            "after these it cannot be taken back."
+        ),
+    ] = 400
+    keep_requests_days: Annotated[
+        int,
+        Field(ge=1, le=3660),
+        Setting("Days for which a run that was asked for over HTTP stays listed after it ended."),
+    ] = 400
     intraday_feed: Annotated[
         bool,
         Setting(
@@ -176,7 +226,7 @@ class Client(BaseModel):
 
     _valid_timezone = field_validator("timezone")(valid_timezone)
 
-    _valid_cron = field_validator("cron")(valid_cron)
+    _valid_cron = field_validator("cron", "backtest_cron")(valid_cron)
 
     @field_validator("models")
     @classmethod

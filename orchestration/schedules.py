@@ -1,7 +1,7 @@
-"""Schedules per registered client, in its own time zone, made when the code location loads.
+"""Schedules per registered client, in its own time zone, made when the code location loads, and one of all.
 
-One runs its pipeline; one for each of its sources pulls from it, and what lands starts the pipeline as any
-delivery does.
+One runs a client's pipeline; one judges its models at past days; one for each of its sources pulls from it,
+and what lands starts the pipeline as any delivery does. The one of all clients thins what is past its use.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,10 +11,19 @@ import dagster as dg
 from dagster._core.storage.tags import SCHEDULE_NAME_TAG
 
 from orchestration.clients import CLIENT_TAG, Client, clients_waiting, read_registry
-from orchestration.jobs import client_pipeline, pull_job
+from orchestration.jobs import backtest, client_pipeline, pull_job, retention_job
 from orchestration.settings import Settings
 from orchestration.stages.pulling import pull_from_sources
 from orchestration.warehouse.server import WarehouseError, locate_warehouse
+
+retention_schedule = dg.ScheduleDefinition(
+    name="retention",
+    job=retention_job,
+    cron_schedule="30 2 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Thins what is past its use, by each client's policies, and forgets Dagster's old runs.",
+)
 
 
 def client_schedules(clients: Sequence[Client]) -> list[dg.ScheduleDefinition]:
@@ -22,6 +31,7 @@ def client_schedules(clients: Sequence[Client]) -> list[dg.ScheduleDefinition]:
     active = [client for client in clients if client.is_active]
     return [
         *(_schedule(client) for client in active if client.cron is not None),
+        *(_backtest_schedule(client) for client in active if client.backtest_cron is not None),
         *(
             _source_schedule(client, name, source.cron)
             for client in active
@@ -67,6 +77,27 @@ def _schedule(client: Client) -> dg.ScheduleDefinition:
         yield _request(context, client_id, is_waiting=bool(waiting))
 
     return pipeline_schedule
+
+
+def _backtest_schedule(client: Client) -> dg.ScheduleDefinition:
+    client_id = client.client_id
+    # a source's schedule ends in _pull, a client's own has no two underscores before its end
+    name = f"{client_id}__backtest"
+
+    @dg.schedule(
+        name=name,
+        job=backtest,
+        cron_schedule=str(client.backtest_cron),
+        execution_timezone=client.timezone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=f"Judges the models of {client.name} at past days.",
+        tags={CLIENT_TAG: client_id},
+    )
+    def backtest_schedule(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        waiting = clients_waiting(context.instance, backtest.name, **{CLIENT_TAG: client_id})
+        yield _request(context, client_id, is_waiting=bool(waiting))
+
+    return backtest_schedule
 
 
 def _source_schedule(client: Client, source: str, cron: str) -> dg.ScheduleDefinition:

@@ -130,6 +130,9 @@ class Settings(BaseSettings):
     )
     """Under which names a proxy offers the UI, as browsers send them; the loopback's are always answered."""
 
+    keep_dagster_runs_days: int = Field(default=90, ge=1, le=3660, alias="FORECASTER_KEEP_DAGSTER_RUNS_DAYS")
+    """Days for which Dagster's runs that have ended are kept, with their events and logs."""
+
     run_launcher: Literal["local", "ray", "k8s"] = Field(default="local", alias="FORECASTER_RUN_LAUNCHER")
     """Where runs work: beside the code server, or as jobs of a Ray or Kubernetes cluster."""
 

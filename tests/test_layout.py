@@ -23,13 +23,13 @@ MOST_LINES = 350
 
 ORCHESTRATION = (
     {"cron", "timezones", "fields"},
-    {"settings", "registry", "registry_problems", "feeds", "sources", "references"},
+    {"settings", "registry", "registry_problems", "retention_policy", "feeds", "sources", "references"},
     {"errors", "foreign_text", "webhook"},
     {"warehouse"},
     {"clients", "client_feeds", "client_settings", "client_sources", "audit", "table_assets", "resources"},
     {"run_requests", "kept_answers"},
     {"landing", "reading", "access", "planning"},
-    {"pulling"},
+    {"pulling", "retention"},
     {"guessing"},
     {"stages"},
     {"jobs", "reporting", "running"},
@@ -43,10 +43,11 @@ ORCHESTRATION = (
 LIBRARY = (
     {"grain", "ragged"},
     {"panel"},
-    {"accuracy", "covariates", "drift", "quantile_grid"},
+    {"accuracy", "covariates", "drift", "quantile_grid", "moment_law"},
     {"models", "inventory"},
+    {"origins"},
     {"pretraining", "demo"},
-    {"benchmark"},
+    {"backtesting", "benchmark"},
     {"finetuning"},
 )
 """The same for ``forecasting_lib``."""

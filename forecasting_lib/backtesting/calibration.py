@@ -65,7 +65,7 @@ def bias_factor(actual: FloatArray, forecast: FloatArray) -> float:
     windows that happen to agree are not taken to agree better than windows do (``WINDOW_SPREAD``).
 
     >>> round(bias_factor(np.array([80.0, 82.0, 79.0, 80.0]), np.full(4, 100.0)), 3)
-    0.811
+    0.812
     >>> bias_factor(np.array([90.0, 112.0, 95.0, 103.0]), np.full(4, 100.0))
     1.0
 

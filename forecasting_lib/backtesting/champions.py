@@ -83,7 +83,7 @@ def expected_scores(losses: FloatArray, segments: Sequence[str]) -> tuple[FloatA
         The scores (n, m), and the weight (n,) of the series' own origins, a mean over models.
     """
     n, m, _ = losses.shape
-    judged = ~np.isnan(losses).any(axis=1)
+    judged = np.asarray(~np.isnan(losses).any(axis=1))
     count = judged.sum(axis=1)
     known = np.where(judged[:, None, :], losses, np.nan)
     mean = np.nansum(known, axis=(1, 2)) / np.maximum(count * m, 1)

@@ -168,7 +168,9 @@ def gathered(
         measured[name] = bench.measured(name, forecasts[name])
     loss = np.stack([measured[name].losses for name in candidates], axis=1)
 
-    reliability, held_of, calibrated_late = [], {}, {}
+    reliability: list[pl.DataFrame] = []
+    held_of: dict[tuple[str, str, int], tuple[tuple[float, ...], int]] = {}
+    calibrated_late: dict[str, dict[int, Forecast]] = {}
     if late:
         for name in candidates:
             fitted_early = measured[name].sums.calibrations(early)

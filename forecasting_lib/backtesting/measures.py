@@ -61,7 +61,7 @@ class DaySums:
         buckets = tuple(dict.fromkeys(names))
         starts = [names.index(name) for name in buckets]
 
-        def added(values: FloatArray) -> FloatArray:
+        def added(values: npt.NDArray[np.float64 | np.bool_]) -> FloatArray:
             return np.add.reduceat(values.astype(np.float64), starts, axis=1)
 
         known = ~np.isnan(actual)
@@ -152,13 +152,10 @@ class Totals:
 
     def pinball(self) -> FloatArray:
         """(k, t, 21) units: each total's quantile loss at each level; 0 where the actual is not known."""
-        law = self.law
-        losses = np.empty((*self.actual.shape, len(QUANTILE_LEVELS)))
-        for index, level in enumerate(QUANTILE_LEVELS):
-            losses[..., index] = (
-                quantile_loss(self.actual, law.quantile(level)[..., None], levels=(level,)) / 2.0
-            )
-        return losses
+        quantiles = self.law.quantiles(QUANTILE_LEVELS)
+        level = np.array(QUANTILE_LEVELS)
+        short = self.actual[..., None] - quantiles
+        return np.where(np.isnan(short), 0.0, np.maximum(level * short, (level - 1.0) * short))
 
     def to_frame(self, series_ids: Sequence[str], losses: FloatArray) -> pl.DataFrame:
         """One row per series and interval whose actual is known.

@@ -18,6 +18,7 @@ from forecasting_lib.grain import Grain
 from forecasting_lib.models.counts import counts_in_whole_units
 from forecasting_lib.models.gbm_features import Features, Windows, told
 from forecasting_lib.models.gbm_weights import GbmWeights
+from forecasting_lib.models.interface import Forecaster
 from forecasting_lib.panel import MEDIAN_INDEX, QUANTILE_COLUMNS, QUANTILE_LEVELS, FloatArray, Forecast, Panel
 from forecasting_lib.quantile_grid import demand_grid
 from forecasting_lib.ragged import lengths_of
@@ -82,6 +83,16 @@ class GradientBoosting:
     weights: GbmWeights | None = None
     name: ClassVar[str] = "gbm"
     uses_covariates: ClassVar[bool] = True
+
+    @property
+    def digest(self) -> str | None:
+        """See :attr:`forecasting_lib.models.interface.Learner.digest`."""
+        return None if self.weights is None else self.weights.digest
+
+    def learned(self, panel: Panel, horizon: int) -> Forecaster:
+        """See :meth:`forecasting_lib.models.interface.Learner.learned`."""
+        weights = _fitted(panel, horizon)
+        return self if weights is None else GradientBoosting(weights)
 
     def predict(self, panel: Panel, horizon: int) -> Forecast:
         """See :meth:`forecasting_lib.models.interface.Forecaster.predict`.

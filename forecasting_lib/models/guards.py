@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting_lib.grain import Grain
-from forecasting_lib.models.interface import Forecaster
+from forecasting_lib.models.interface import Forecaster, Learner
 from forecasting_lib.models.naive import MovingAverage
 from forecasting_lib.models.tails import Supported, supported, within_reach
 from forecasting_lib.panel import QUANTILE_LEVELS, FloatArray, Forecast, Panel
@@ -146,14 +146,23 @@ def guarded_predict(model: Forecaster, panel: Panel, horizon: int) -> Forecast:
 def shown(panel: Panel) -> Panel:
     """The panel that a model is shown, without the series that no model is asked about.
 
-    Whoever fits a model before it is asked by :func:`guarded_predict` fits it to this.
-
     Args:
         panel: any panel; nothing about its numbers is assumed.
     """
     histories = _Histories.of(panel)
     asked = [i for i, reason in enumerate(histories.reasons()) if reason is None]
     return supported(_visible(panel, histories, np.array(asked, dtype=np.int64))).panel
+
+
+def taught(model: Forecaster, panel: Panel, horizon: int) -> Forecaster:
+    """The model with what it learns from a panel, of what the guards let through; any other as it is.
+
+    Args:
+        model: any model of the interface.
+        panel: any panel.
+        horizon: periods ahead.
+    """
+    return model.learned(shown(panel), horizon) if isinstance(model, Learner) else model
 
 
 def history_notes(panel: Panel) -> tuple[Note | None, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from forecasting_lib.panel import Forecast, Panel
 
@@ -32,4 +32,22 @@ class Forecaster(Protocol):
 
     def predict(self, panel: Panel, horizon: int) -> Forecast:
         """Forecast ``horizon`` periods after ``panel.as_of_date`` for every series, in the panel's order."""
+        ...
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """A model that learns from a panel before it forecasts, and does so anew for each as-of date."""
+
+    @property
+    def digest(self) -> str | None:
+        """SHA-256 of what was learned; None before that."""
+        ...
+
+    def learned(self, panel: Panel, horizon: int) -> Forecaster:
+        """The model with what this panel's past teaches, to forecast up to ``horizon`` periods ahead.
+
+        Nothing after the panel's as-of date is looked at. A panel with too little past teaches nothing, and
+        the model answers with NaN.
+        """
         ...

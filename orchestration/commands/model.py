@@ -1,23 +1,25 @@
-"""The commands for the model itself: ``forecaster model`` evaluate, train, card and finetune."""
+"""The commands for the model itself: ``forecaster model`` evaluate, train, card and finetune.
+
+``benchmark-m5`` is in a module of its own.
+"""
 
 from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from orchestration.commands.terminal import ClientOption, err, open_warehouse, out, waiting
+from orchestration.commands.benchmark_m5 import benchmark_m5
+from orchestration.commands.terminal import ClientOption, counting, err, open_warehouse, out, waiting
 from orchestration.foreign_text import escape
 
 if TYPE_CHECKING:
@@ -28,6 +30,10 @@ app = typer.Typer(no_args_is_help=True, help="The Chronos-2 model: its accuracy,
 
 TABLE_WIDTH = 120
 """Of the figures, on a narrow terminal and in a pipe, too."""
+
+app.command("benchmark-m5", epilog="Example: forecaster model benchmark-m5 --data m5/ --skip auto_ets")(
+    benchmark_m5
+)
 
 
 @app.command(epilog="Example: forecaster model evaluate --data m5/ --json figures.json")
@@ -160,21 +166,6 @@ def _bars_table(bars: Mapping[str, Mapping[str, Interval]]) -> Table:
     for bar, row in bars.items():
         shown.add_row(bar, *(str(row[model]) for model in (RAW, WHOLE)))
     return shown
-
-
-@contextmanager
-def counting(title: str, total: int) -> Iterator[Any]:
-    """A progress bar on a terminal; yields a function to call with the number done."""
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        console=err,
-        disable=not err.is_terminal,
-    ) as progress:
-        task = progress.add_task(title, total=total)
-        yield lambda done: progress.update(task, completed=done)
 
 
 @app.command(epilog="Example: forecaster model train runs/small --max-minutes 90")

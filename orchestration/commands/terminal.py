@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import typer
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from orchestration.foreign_text import escape
 
@@ -41,6 +49,21 @@ def waiting(message: str) -> Iterator[None]:
     """Show that something is going on, for as long as the block lasts."""
     with err.status(escape(message)):
         yield
+
+
+@contextmanager
+def counting(title: str, total: int) -> Iterator[Any]:
+    """A progress bar on a terminal; yields a function to call with the number done."""
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        console=err,
+        disable=not err.is_terminal,
+    ) as progress:
+        task = progress.add_task(title, total=total)
+        yield lambda done: progress.update(task, completed=done)
 
 
 def open_warehouse(*, migrated: bool = True) -> tuple[Settings, Warehouse]:

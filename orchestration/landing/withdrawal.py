@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -51,6 +51,7 @@ class Delivered:
         first_date: its first day; None for kinds without days.
         last_date: its last day.
         rows_changed: rows it replaced or took out.
+        thinned_at: when these were thinned; None where they are kept.
     """
 
     file_id: int
@@ -61,6 +62,7 @@ class Delivered:
     first_date: date | None
     last_date: date | None
     rows_changed: int
+    thinned_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,7 @@ def _standing(connection: Connection, client_id: str) -> list[Delivered]:
             """
             select
                 file_id, path, sha256, size_bytes, kind, first_date, last_date,
-                rows_restated + rows_removed as rows_changed
+                rows_restated + rows_removed as rows_changed, thinned_at
             from ops.landing_files
             where client_id = %s and status = 'loaded'
             order by file_id
@@ -182,8 +184,16 @@ def _lift(connection: Connection, client_id: str, delivery: Delivered, table: st
     """Take the topmost delivery off its table: its rows go, those it replaced or took out come back.
 
     Raises:
-        WithdrawalError: an earlier version loaded it, which did not keep what it replaced.
+        WithdrawalError: what it replaced was thinned, or an earlier version loaded it, which did not keep it.
     """
+    if delivery.rows_changed and delivery.thinned_at is not None:
+        raise WithdrawalError(
+            printable(
+                f"{delivery.path} (delivery {delivery.file_id}) cannot be taken back: the "
+                f"{delivery.rows_changed:,} rows it replaced were thinned on {delivery.thinned_at:%Y-%m-%d}. "
+                "Deliver the right values instead."
+            )
+        )
     names = {"client": sql.Literal(client_id), "file_id": sql.Literal(delivery.file_id)}
     staged = sql.Identifier("staging", table)
     connection.execute(

@@ -168,6 +168,16 @@ def _no_line(connection: Connection, client_id: str, choice: Choice, index: int)
         """,
         (client_id, *choice.line),
     ).fetchone()
+    thinned = connection.execute(
+        "select thinned_at from analytics.inventory_runs where client_id = %s and run_id = %s",
+        (client_id, choice.line[0]),
+    ).fetchone()
+    if thinned is not None and thinned[0] is not None:
+        return DecisionError(
+            f"That plan was thinned on {thinned[0]:%Y-%m-%d}; look at the worklist and decide about that.",
+            index,
+            "conflict",
+        )
     if is_of_a_plan is None:
         return DecisionError("The plan has no such line; look at the worklist again.", index, "not_found")
     return DecisionError(

@@ -16,11 +16,16 @@ import polars as pl
 from forecasting_lib.covariates import price_changes
 from forecasting_lib.grain import Grain
 from forecasting_lib.panel import QUANTILE_COLUMNS, FloatArray, Forecast, Panel
+from orchestration.errors import UserError
 from orchestration.landing.known_files import newest_delivery
 from orchestration.warehouse.bulk import read_frame, render, snapshot
 from orchestration.warehouse.server import Warehouse
 
 SERIES_COLUMNS = ("item_id", "location_id")
+
+
+class ThinnedError(UserError):
+    """A forecast is not whole any more; the message says since when, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -190,6 +195,7 @@ def read_forecast(
     """A published forecast and its ``series_id, item_id, location_id``, in the forecast's order.
 
     Raises:
+        ThinnedError: the run was thinned.
         LookupError: the run has no forecast of this model.
     """
     rows = read_frame(
@@ -209,7 +215,7 @@ def read_forecast(
         warehouse,
         render(
             """
-            select grain from analytics.forecast_runs
+            select grain, as_of_date, thinned_at::date as thinned_on from analytics.forecast_runs
             where client_id = {c} and run_id = {run}::uuid and model = {model}
             """,
             c=client_id,
@@ -217,6 +223,13 @@ def read_forecast(
             model=model,
         ),
     )
+    # asked after the rows: where they were whole then, the mark is not there yet
+    if runs.height and runs["thinned_on"][0] is not None:
+        as_of, thinned_on = runs.select("as_of_date", "thinned_on").row(0)
+        raise ThinnedError(
+            f"The forecast as of {as_of} was thinned on {thinned_on}: run forecast_only with the as_of_date "
+            f"{as_of} to make it again."
+        )
     if rows.is_empty():
         raise LookupError(f"run {run_id} has no forecast of {model}")
     keys = with_series_ids(rows.select(SERIES_COLUMNS).unique(maintain_order=True))

@@ -182,7 +182,7 @@ ACCURACY = Listing(
         "as_of_date:day model run_id:uuid grain wape:number mape:number mae_qty:number rmse_qty:number "
         "bias:number mase:number rmsse:number wql:number coverage_50:number coverage_80:number "
         "coverage_90:number coverage_98:number n_rows:whole n_series:whole n_masked:whole "
-        "actuals_through:day scored_at:moment"
+        "actuals_through:day scored_at:moment thinned_at:moment"
     ),
     key=("as_of_date", "model", "run_id"),
     descending=True,
@@ -261,7 +261,7 @@ DELIVERIES = Listing(
     fields=fields(
         "file_id:whole path kind status message sha256 size_bytes:whole rows_read:whole rows_loaded:whole "
         "rows_rejected:whole rows_restated:whole rows_removed:whole rows_left_out:whole first_date:day "
-        "last_date:day received_at:moment loaded_at:moment"
+        "last_date:day received_at:moment loaded_at:moment thinned_at:moment"
     ),
     key=("file_id",),
     descending=True,

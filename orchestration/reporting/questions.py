@@ -29,7 +29,7 @@ def latest_run(client: LiteralString) -> LiteralString:
     """The run in use with the latest as-of date, as a query; the client is given in SQL."""
     return f"""
         select latest.run_id from analytics.forecast_runs as latest
-        where latest.client_id = {client} and latest.is_current
+        where latest.client_id = {client} and latest.is_current and latest.thinned_at is null
         order by latest.as_of_date desc, latest.published_at desc
         limit 1
     """
@@ -39,7 +39,7 @@ def latest_plan(client: LiteralString) -> LiteralString:
     """The inventory run in use with the latest as-of date, as a query; the client is given in SQL."""
     return f"""
         select latest.* from analytics.inventory_runs as latest
-        where latest.client_id = {client} and latest.is_current
+        where latest.client_id = {client} and latest.is_current and latest.thinned_at is null
         order by latest.as_of_date desc
         limit 1
     """
@@ -278,7 +278,8 @@ def known_forecast(
             """
             select run_id::text as run_id
             from analytics.forecast_runs
-            where client_id = {c} and is_current and is_champion and as_of_date + horizon_days <= {last}::date
+            where client_id = {c} and is_current and is_champion and thinned_at is null
+                and as_of_date + horizon_days <= {last}::date
             order by as_of_date desc
             limit 1
             """,

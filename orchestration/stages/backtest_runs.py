@@ -1,15 +1,15 @@
-"""A backtest: which origins a client's history allows, what it depends on, and how it is published.
+"""A backtest: what it depends on, and how it is published.
 
-Belongs here: the dates, the digest of the inputs, the rows and the transaction that publishes them. Does not
-belong here: how models are asked and judged (``forecasting_lib.backtesting``), the asset (``backtesting``).
+Belongs here: the digest of the inputs, the rows and the transaction that publishes them. Does not belong
+here: which origins there are (``backtest_origins``), how models are asked and judged
+(``forecasting_lib.backtesting``), the asset (``backtesting``).
 """
 
 import hashlib
 import json
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -21,10 +21,10 @@ from forecasting_lib.backtesting.composition import COMPOSED
 from forecasting_lib.backtesting.evidence import Evidence, Kept
 from forecasting_lib.backtesting.inflation import HELD_LEVELS
 from forecasting_lib.grain import Grain
-from forecasting_lib.origins import origin_dates
 from forecasting_lib.ragged import lengths_of
 from orchestration.clients import Client
 from orchestration.reading.origins import KnownOrigins
+from orchestration.stages.backtest_origins import Asked, how_many
 from orchestration.stages.model_plans import PlannedModel, settings_of
 from orchestration.stages.provenance import code_version
 from orchestration.stages.publishing import claimed, insert_row, supersede
@@ -32,65 +32,6 @@ from orchestration.warehouse.bulk import insert_frames
 from orchestration.warehouse.locks import Purpose
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import analytics
-
-ORIGINS = 6
-"""Asked for where nobody says how many: four to choose on, two to judge the choice."""
-
-STRIDES: Mapping[Grain, int] = {Grain.DAY: 28, Grain.WEEK: 4, Grain.MONTH: 2}
-"""Periods from one origin to the next; of days whole weeks, so that each begins on the same weekday."""
-
-LEAST_HISTORY: Mapping[Grain, int] = {Grain.DAY: 112, Grain.WEEK: 52, Grain.MONTH: 18}
-"""Periods of demand that the first origin has to see."""
-
-
-class TooLittleHistoryError(Exception):
-    """There is no origin with enough before it and a horizon behind it; the message says what is missing."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """How a backtest is to be made.
-
-    Attributes:
-        dates: of the origins, the earliest first.
-        stride: periods from one to the next.
-        horizon: periods that each is judged on.
-    """
-
-    dates: Sequence[date]
-    stride: int
-    horizon: int
-
-
-def chosen_origins(
-    first: date, last: date, grain: Grain, *, origins: int | None, stride: int | None, horizon: int
-) -> Asked:
-    """The origins that a history allows.
-
-    Args:
-        first: first day of demand.
-        last: last day of the last complete period of demand.
-        grain: what a period is.
-        origins: how many; None takes ``ORIGINS``, or as many as there is history for.
-        stride: periods from one to the next; None takes the grain's.
-        horizon: periods ahead.
-
-    Raises:
-        TooLittleHistoryError: not even the last origin has ``LEAST_HISTORY``, or not all that were asked for.
-    """
-    step = STRIDES[grain] if stride is None else stride
-    wanted = ORIGINS if origins is None else origins
-    dates = origin_dates(last, grain, origins=wanted, stride=step, horizon=horizon)
-    enough = [day for day in dates if grain.periods_between(first, day) + 1 >= LEAST_HISTORY[grain]]
-    if not enough or (origins is not None and len(enough) < origins):
-        count = origins or 1
-        needed = LEAST_HISTORY[grain] + horizon + step * (count - 1)
-        there = grain.periods_between(first, last) + 1
-        raise TooLittleHistoryError(
-            f"{there} {grain.periods} of demand are too few: {_origins(count)} with {LEAST_HISTORY[grain]} "
-            f"{grain.periods} before and {horizon} behind need {needed}."
-        )
-    return Asked(enough, step, horizon)
 
 
 @dataclass(frozen=True)
@@ -253,8 +194,8 @@ def _run_rows(run: BacktestRun) -> Iterator[dict[str, Any]]:
             "model": COMPOSED,
             "status": "published",
             "is_current": True,
-            "reason": f"Each series by the model that led after {_origins(evidence.judged_from)}, "
-            f"calibrated, and judged on the {_origins(later)} that followed.",
+            "reason": f"Each series by the model that led after {how_many(evidence.judged_from)}, "
+            f"calibrated, and judged on the {how_many(later)} that followed.",
             "model_id": COMPOSED,
             "settings": Jsonb({}),
             "n_series": sum(len(origin.panel) for origin in run.known.origins[evidence.judged_from :]),
@@ -263,13 +204,9 @@ def _run_rows(run: BacktestRun) -> Iterator[dict[str, Any]]:
 
 def _judged(asked: Asked, grain: Grain) -> str:
     return (
-        f"Judged on {asked.horizon} {grain.periods} after {_origins(len(asked.dates))}, "
+        f"Judged on {asked.horizon} {grain.periods} after {how_many(len(asked.dates))}, "
         f"{asked.dates[0]} to {asked.dates[-1]}."
     )
-
-
-def _origins(count: int) -> str:
-    return "one origin" if count == 1 else f"{count} origins"
 
 
 def _kept_rows(run: BacktestRun, what: str) -> Iterator[pl.DataFrame]:

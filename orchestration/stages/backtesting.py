@@ -21,16 +21,15 @@ from forecasting_lib.backtesting.replay import replay
 from forecasting_lib.models.registry import model_entry
 from forecasting_lib.origins import Origin
 from forecasting_lib.panel import Forecast
-from orchestration.clients import CLIENT_PARTITIONS, Client, get_client
+from orchestration.clients import CLIENT_PARTITIONS, Client, ClientError, get_client, validated
 from orchestration.reading.histories import demand_grain, first_demand_day, last_demand_day
 from orchestration.reading.origins import read_origins
 from orchestration.reading.traits import read_traits
 from orchestration.resources import DATABASE_RETRIES, Installation
+from orchestration.stages.backtest_origins import TooLittleHistoryError, chosen_origins
 from orchestration.stages.backtest_runs import (
     BacktestRun,
     Replayed,
-    TooLittleHistoryError,
-    chosen_origins,
     digest_of_origins,
     publish,
     standing_backtest,
@@ -152,9 +151,10 @@ def _with_models(client: Client, models: Sequence[str] | None) -> Client:
     if models is None:
         return client
     try:
-        return Client(**{**client.model_dump(), "models": list(models)})
-    except ValueError as error:
-        raise dg.Failure(f"The models cannot be judged: {error}", allow_retries=False) from error
+        return validated(**{**client.model_dump(), "models": list(models)})
+    except ClientError as error:
+        # its cause is the parser's own text, and what a run tells of a failure is the first cause
+        raise dg.Failure(str(error), allow_retries=False) from None
 
 
 def _replays(

@@ -252,7 +252,7 @@ def _insert_model(
         "reason": run.reason(outcome),
         "model_id": weights.model_id if weights else outcome.model,
         "weights_source": str(weights.source) if weights else None,
-        "weights_digest": weights.digest if weights else None,
+        "weights_digest": weights.digest if weights else outcome.learned_digest,
         "code_version": code_version(),
         "input_watermark": run.history.input_watermark,
         "input_digest": run.input_digest,

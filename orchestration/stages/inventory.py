@@ -12,7 +12,7 @@ import dagster as dg
 from forecasting_lib.inventory import plan_inventory
 from orchestration.clients import CLIENT_PARTITIONS, get_client
 from orchestration.reading.gaps import find_gaps
-from orchestration.reading.histories import current_champion
+from orchestration.reading.histories import ThinnedError, current_champion
 from orchestration.resources import DATABASE_RETRIES, Installation
 from orchestration.stages.as_of import AsOf, chosen_as_of
 from orchestration.stages.gap_checks import gap_check
@@ -84,7 +84,10 @@ def inventory(
             f"There is no forecast as of {as_of_date}: run forecast_only with the same as_of_date first.",
             allow_retries=False,
         )
-    inputs = read_inputs(warehouse, client, champion)
+    try:
+        inputs = read_inputs(warehouse, client, champion)
+    except ThinnedError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error
     digest = inputs.digest()
     run_id = standing_run(warehouse, analytics.inventory_runs, client.client_id, as_of_date, digest)
     if run_id is None:

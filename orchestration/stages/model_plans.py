@@ -13,8 +13,8 @@ from typing import Any
 
 from forecasting_lib.covariates import COVARIATES, without_shut_days
 from forecasting_lib.grain import Grain
-from forecasting_lib.models.guards import guarded_predict
-from forecasting_lib.models.interface import Forecaster
+from forecasting_lib.models.guards import guarded_predict, taught
+from forecasting_lib.models.interface import Forecaster, Learner
 from forecasting_lib.models.registry import create_model, missing_package, model_entry, unfit_because
 from forecasting_lib.models.weights import ResolvedWeights, WeightsUnavailable
 from forecasting_lib.models.workers import THIS_PROCESS, Workers
@@ -52,11 +52,19 @@ class PlannedModel:
 
 @dataclass(frozen=True)
 class ModelOutcome:
-    """What came of a planned model: a forecast, or none where it was skipped."""
+    """What came of a planned model: a forecast, or none where it was skipped.
+
+    Attributes:
+        plan: what was planned.
+        forecast: of all series.
+        seconds: it took.
+        learned_digest: SHA-256 of what it learned from the panel; None of a model that learns nothing.
+    """
 
     plan: PlannedModel
     forecast: Forecast | None = None
     seconds: float = 0.0
+    learned_digest: str | None = None
 
     @property
     def model(self) -> str:
@@ -115,12 +123,15 @@ def run_models(
         if model_entry(plan.model).reports_progress:
             options["progress"] = _progress(plan.model, log)
         started = time.monotonic()
-        forecast = guarded_predict(plan.forecaster(**options), panel_for(plan, history.panel), horizon)
+        panel = panel_for(plan, history.panel)
+        model = taught(plan.forecaster(**options), panel, horizon)
+        forecast = guarded_predict(model, panel, horizon)
         if history.shut_ahead is not None:
             forecast = without_shut_days(forecast, history.shut_ahead)
         seconds = time.monotonic() - started
         log(f"{plan.model}: {len(history.panel)} series, {horizon} {grain.periods}, in {seconds:.1f} s")
-        outcomes.append(ModelOutcome(plan, forecast, seconds))
+        learned = model.digest if isinstance(model, Learner) else None
+        outcomes.append(ModelOutcome(plan, forecast, seconds, learned))
     return outcomes
 
 

@@ -38,10 +38,10 @@ class PlanBefore:
 
 
 def plan_before(connection: psycopg.Connection[Any], client_id: str, as_of_date: date) -> PlanBefore | None:
-    """The current plan of the as-of date before; None where there is no such plan."""
+    """The current plan of the as-of date before; None where there is none, or it was thinned."""
     run = connection.execute(
         """
-        select run_id::text, as_of_date, forecast_run_id::text, forecast_model
+        select run_id::text, as_of_date, forecast_run_id::text, forecast_model, thinned_at
         from analytics.inventory_runs
         where client_id = %s and is_current and as_of_date < %s
         order by as_of_date desc
@@ -49,7 +49,7 @@ def plan_before(connection: psycopg.Connection[Any], client_id: str, as_of_date:
         """,
         (client_id, as_of_date),
     ).fetchone()
-    if run is None:
+    if run is None or run[4] is not None:
         return None
     lines = fetched(
         connection.execute(

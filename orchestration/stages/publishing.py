@@ -106,11 +106,11 @@ def insert_row(connection: psycopg.Connection[Any], table: Table, row: Mapping[s
 def standing_run(
     warehouse: Warehouse, table: Table, client_id: str, as_of_date: date, digest: str
 ) -> str | None:
-    """Id of the current run of an as-of date where it was made from these inputs; None where it was not."""
+    """Id of the current run of an as-of date where it is whole and was made from these inputs; else None."""
     query = sql.SQL(
         """
         select run_id::text from {}
-        where client_id = %s and as_of_date = %s and input_digest = %s and is_current
+        where client_id = %s and as_of_date = %s and input_digest = %s and is_current and thinned_at is null
         """
     ).format(sql.Identifier(str(table.schema), table.name))
     with warehouse.transaction() as connection:

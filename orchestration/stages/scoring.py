@@ -61,7 +61,8 @@ def score_due_runs(warehouse: Warehouse, client_id: str, dagster_run_id: str) ->
     """Score every current run of a client whose actuals arrived or changed, in one transaction.
 
     A superseded run is not scored again and its scores are no longer current: another run answers for its
-    as-of date, nobody orders on it, and two answers for one date would count twice in every average.
+    as-of date, nobody orders on it, and two answers for one date would count twice in every average. One that
+    was thinned keeps the scores it has: a day that is restated so late changes them no more.
 
     Args:
         warehouse: where to read and write.
@@ -103,7 +104,8 @@ def _last_demand_day(connection: Connection, client_id: str) -> date | None:
 def _retire_scores(connection: Connection, client_id: str, actuals_through: date | None) -> None:
     """Scores of superseded runs, and of runs none of whose days is known any more, are no longer current.
 
-    The delivery of those days was withdrawn.
+    The delivery of those days was withdrawn. A forecast that was thinned cannot be scored again when they
+    come back, so its scores stand as they are.
     """
     connection.execute(
         """
@@ -117,8 +119,11 @@ def _retire_scores(connection: Connection, client_id: str, actuals_through: date
             and scoring.is_current
             and (
                 not run.is_current
-                or %(actuals_through)s::date is null
-                or run.as_of_date >= %(actuals_through)s::date
+                or run.thinned_at is null
+                and (
+                    %(actuals_through)s::date is null
+                    or run.as_of_date >= %(actuals_through)s::date
+                )
             )
         """,
         {"client_id": client_id, "actuals_through": actuals_through},
@@ -145,6 +150,7 @@ def _published_runs(connection: Connection, client_id: str) -> list[PublishedRun
             where run.client_id = %(client)s
                 and run.status = 'published'
                 and run.is_current
+                and run.thinned_at is null
                 and run.n_series > 0
                 and run.grain = coalesce(
                     (select max(grain) from analytics.dim_series where client_id = %(client)s), 'day'
@@ -162,7 +168,7 @@ def _digest_actuals(connection: Connection, client_id: str) -> dict[date, str]:
         with oldest as (
             select min(as_of_date) as as_of_date
             from analytics.forecast_runs
-            where client_id = %(client)s and status = 'published' and is_current
+            where client_id = %(client)s and status = 'published' and is_current and thinned_at is null
         ),
 
         facts as (

@@ -18,6 +18,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from orchestration.retention_policy import PERIODS
 from orchestration.warehouse.policies import own_rows, provide_policy
 from orchestration.warehouse.server import Roles, role_exists
 
@@ -78,6 +79,7 @@ _OF_ITS_OWN_ENTRY: Mapping[str, Rights] = {
             *("client_id", "name", "timezone", "cron", "grain", "horizon_days", "country", "currency"),
             *("service_level", "review_days", "default_lead_time_days", "models", "returns_policy"),
             *("unmet_demand", "negative_stock", "max_reject_rate"),
+            *PERIODS,
         ),
         "update": ("service_level", "review_days", "default_lead_time_days", "updated_at"),
     },

@@ -490,6 +490,51 @@ def night(
 
 
 @app.command()
+def retention(
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="As for the others; without it M5's store of FORECASTER_SHARED_DATA."),
+    ] = None,
+    series: _SERIES = 3_049,
+    days: _DAYS = 437,
+) -> None:
+    """The disk that a year of daily runs of a store takes by the default policies, computed from a night."""
+    from tests.bench import retention as bench
+
+    if data is None and (shared := os.environ.get("FORECASTER_SHARED_DATA")):
+        data = Path(shared) / "m5_ca1_3049x447"
+    # not a live display: runs send what is printed to their log
+    found = bench.measure(data, series, days, err.print)
+    keep("retention", found)
+    table = Table(
+        *("table", "bytes a row", "rows a night", "nights", "rows after a year", "GB", "GB unthinned"),
+        box=SIMPLE_HEAD,
+    )
+    for one in found:
+        if one.unthinned_gigabytes < 0.05:
+            continue
+        table.add_row(
+            one.table,
+            f"{one.bytes_a_row:,.0f}",
+            f"{one.rows_a_night:,.0f}",
+            f"{one.rule.nights:,.0f}",
+            f"{one.rows:,.0f}",
+            f"{one.gigabytes:.2f}",
+            f"{one.unthinned_gigabytes:.2f}",
+        )
+    out.print(table)
+    out.print(
+        "One night was run and measured; the year is computed: the nights that the default policies leave, "
+        f"the record behind {bench.DECIDED_A_DAY} decided lines a day, dead rows until they are vacuumed, "
+        "and small tables that are not shown."
+    )
+    out.print(
+        f"{sum(one.gigabytes for one in found):.1f} GB after a year with the history before it, unthinned "
+        f"{sum(one.unthinned_gigabytes for one in found):.1f} GB; the bar is 20 GB."
+    )
+
+
+@app.command()
 def neighbours(
     pairs: Annotated[int, typer.Option("--pairs", min=1, help="Of runs, in alternating order.")] = 3,
     items: Annotated[

@@ -6,6 +6,9 @@ import re
 from pathlib import Path
 
 from forecasting_lib.models.guards import Note, Reason
+from orchestration.registry import Client
+from orchestration.retention_policy import PERIODS
+from orchestration.settings import Settings
 from orchestration.warehouse.tables import metadata
 from orchestration.warehouse.tables.__main__ import PAGE, column_page, main
 from orchestration.warehouse.tables.analytics import PARTITIONED
@@ -47,6 +50,24 @@ def test_the_grain_table_has_the_keys_of_the_tables() -> None:
         for name in re.findall(r"`(\w+)`", names):
             primary = [c.name for c in metadata.tables[f"analytics.{name}"].primary_key.columns]
             assert primary == ["client_id", *key.strip("`").split(", ")]
+
+
+def test_every_table_has_a_rule_of_retention() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    rules = page.partition("### What grows, and the rule for it\n")[2].partition("\n### ")[0]
+    named = re.findall(r"`((?:analytics|staging|ops)\.\w+)`", rules)
+    constant = {"analytics.gap_meanings", "analytics.inventory_flags"}
+    assert sorted(named) == sorted(metadata.tables.keys() - constant)
+
+
+def test_the_policies_of_retention_are_named_with_their_defaults() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    policies = page.partition("\n## Retention\n")[2].partition("\n### ")[0]
+    shown = re.findall(r"^\| `(\w+)` \| (\d+) \| ", policies, re.M)
+    assert dict(shown) == {
+        **{field: str(Client.model_fields[field].default) for field in PERIODS},
+        "FORECASTER_KEEP_DAGSTER_RUNS_DAYS": str(Settings.model_fields["keep_dagster_runs_days"].default),
+    }
 
 
 def test_the_partitioned_tables_are_named() -> None:

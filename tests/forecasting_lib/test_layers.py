@@ -16,13 +16,19 @@ MAY_IMPORT = {
     "quantile_grid": {"panel"},
     "covariates": {"grain", "ragged", "panel"},
     "accuracy": {"grain", "panel"},
+    "moment_law": {"panel"},
     "models": {"grain", "ragged", "panel", "quantile_grid"},
     "inventory": {"grain", "panel", "quantile_grid"},
-    "finetuning": {"grain", "panel", "accuracy", "models"},
+    "origins": {"grain", "ragged", "panel", "covariates", "models"},
+    "backtesting": {
+        "grain", "panel", "quantile_grid", "moment_law", "accuracy", "models", "inventory", "origins",
+    },
+    "finetuning": {"grain", "panel", "accuracy", "models", "origins"},
     "pretraining": {"panel", "accuracy"},
     "demo": set[str](),
     "benchmark": {
-        "grain", "panel", "quantile_grid", "covariates", "accuracy", "models", "pretraining", "demo",
+        "grain", "panel", "quantile_grid", "covariates", "accuracy", "moment_law", "models", "origins",
+        "pretraining", "demo",
     },
 }  # fmt: skip
 """Part -> the parts it may import, each of which stands before it."""

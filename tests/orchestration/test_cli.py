@@ -62,7 +62,7 @@ def test_every_command_of_the_readme_exists() -> None:
     assert {command[0] for command in ALL_COMMANDS} == {
         *("setup", "demo", "migrate", "client", "ingest", "run", "status", "report", "sql", "up", "down"),
         *("model", "feed", "source", "delivery", "doctor", "backup", "restore", "user", "key", "api", "exec"),
-        "generate",
+        *("generate", "retain", "backtest"),
     }
     assert {command[1] for command in ALL_COMMANDS if command[0] == "client"} == {
         *("add", "list", "show", "update", "remove", "password", "check", "guess", "dismiss")
@@ -154,6 +154,8 @@ EVERY_FIELD = {
     "country": ("--country", "IE", "IE"),
     "currency": ("--currency", "EUR", "EUR"),
     "models": ("--model", "ma7", ["ma7"]),
+    "champion": ("--champion", "first", "first"),
+    "backtest_cron": ("--backtest-cron", "0 3 * * 0", "0 3 * * 0"),
     "column_map": ("--map", "sales.item_id=SKU", {"sales": {"item_id": "SKU"}}),
     "date_format": ("--date-format", "%d.%m.%Y", "%d.%m.%Y"),
     "returns_policy": ("--returns-policy", "drop", "drop"),
@@ -162,6 +164,14 @@ EVERY_FIELD = {
     "unmet_demand": ("--unmet-demand", "lost", "lost"),
     "max_reject_rate": ("--max-reject-rate", "0.5", 0.5),
     "max_gap_days": ("--max-gap-days", "30", 30),
+    "keep_forecasts_days": ("--keep-forecasts-days", "30", 30),
+    "keep_projections_days": ("--keep-projections-days", "8", 8),
+    "keep_plans_days": ("--keep-plans-days", "300", 300),
+    "keep_superseded_days": ("--keep-superseded-days", "5", 5),
+    "keep_backtests_days": ("--keep-backtests-days", "60", 60),
+    "keep_item_scores_days": ("--keep-item-scores-days", "500", 500),
+    "keep_delivery_details_days": ("--keep-delivery-details-days", "200", 200),
+    "keep_requests_days": ("--keep-requests-days", "100", 100),
     "intraday_feed": ("--intraday-feed", None, True),
     "is_active": ("--inactive", None, False),
 }

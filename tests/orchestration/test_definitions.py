@@ -155,7 +155,7 @@ def test_the_location_loads_without_a_database_and_without_an_instance_and_says_
     settings: object, environment: dict[str, str], said: str
 ) -> None:
     schedules, printed = load(environment)
-    assert schedules == []
+    assert schedules == ["retention"]
     assert said in printed
     assert ("DAGSTER_HOME is not set" in printed) == (environment["DAGSTER_HOME"] == "")
 

@@ -22,7 +22,9 @@ from tests.orchestration.queue import waiting_run
 
 
 def client(client_id: str = "acme", **fields: object) -> Client:
-    return validated(client_id=client_id, name=client_id.title(), **{"cron": "30 2 * * *", **fields})
+    """One whose models nobody judges by themselves."""
+    chosen = {"cron": "30 2 * * *", "backtest_cron": None, **fields}
+    return validated(client_id=client_id, name=client_id.title(), **chosen)
 
 
 def ticks(client: Client, around: date) -> list[str]:
@@ -82,6 +84,14 @@ def test_active_clients_with_a_cron_have_a_schedule_each_under_their_own_name() 
     ]
     assert {s.default_status for s in schedules} == {dg.DefaultScheduleStatus.RUNNING}
     assert [s.tags[CLIENT_TAG] for s in schedules] == ["acme", "zenith"]
+
+
+def test_the_models_of_a_client_are_judged_weekly_unless_it_says_otherwise() -> None:
+    weekly = validated(client_id="acme", name="Acme", timezone="Asia/Kolkata")
+    [schedule] = client_schedules([weekly])
+    assert (schedule.name, schedule.job_name) == ("acme__backtest", "backtest")
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("30 1 * * 6", "Asia/Kolkata")
+    assert client_schedules([client(cron=None), client("resting", is_active=False)]) == []
 
 
 def test_sources_with_a_cron_have_a_schedule_each_whose_name_no_other_has() -> None:

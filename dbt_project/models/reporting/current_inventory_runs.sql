@@ -5,5 +5,5 @@ select distinct on (client_id)
     decisions_read_at,
     decisions_just_read
 from {{ source('analytics', 'inventory_runs') }}
-where is_current
+where is_current and thinned_at is null
 order by client_id, as_of_date desc

@@ -15,7 +15,8 @@ select
     quality.n_series,
     n_masked,
     actuals_through,
-    scored_at
+    scored_at,
+    runs.thinned_at
 from {{ ref('forecast_quality') }} as quality
 inner join {{ source('analytics', 'forecast_runs') }} as runs using (client_id, run_id, model)
 where quality.is_current and quality.grain = 'client' and quality.lag_bucket = 'all'

@@ -16,5 +16,5 @@ select distinct on (client_id, model)
     duration_seconds,
     published_at
 from {{ source('analytics', 'forecast_runs') }}
-where is_current
+where is_current and thinned_at is null
 order by client_id, model, as_of_date desc

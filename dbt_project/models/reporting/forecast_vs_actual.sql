@@ -19,4 +19,5 @@ select
 from {{ source('analytics', 'forecast_runs') }} as runs
 inner join {{ source('analytics', 'forecast_results') }} as results using (client_id, run_id, model)
 inner join {{ ref('ts_demand') }} as demand using (client_id, item_id, location_id, date)
-where runs.is_current and runs.status = 'published' and runs.grain = demand.grain
+where
+    runs.is_current and runs.thinned_at is null and runs.status = 'published' and runs.grain = demand.grain

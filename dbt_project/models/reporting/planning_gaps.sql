@@ -98,7 +98,7 @@ latest_runs as (
         as_of_date,
         horizon_days
     from {{ source('analytics', 'forecast_runs') }}
-    where is_current
+    where is_current and thinned_at is null
     order by client_id, as_of_date desc, published_at desc
 
 ),

@@ -119,6 +119,10 @@ landing_files = Table(
     moment("received_at", "When the pipeline first saw the file.", nullable=False, now=True),
     moment("loaded_at", "When its rows became visible."),
     moment("dismissed_at", "When a person said of a refused file that nobody needs it; else NULL."),
+    moment(
+        "thinned_at",
+        "When its rejected rows and what it replaced went; NULL where they are there.",
+    ),
     only("status", FileStatus),
     Index("ix_landing_files_client_id_sha256", "client_id", "sha256"),
     schema="ops",

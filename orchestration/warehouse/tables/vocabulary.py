@@ -23,6 +23,7 @@ AuditAction = Literal[
     "registry_change",
     "restore",
     "run_failure",
+    "thin",
 ]
 MembershipRole = Literal["viewer", "planner", "manager"]
 KeyScope = Literal["read", "plan", "deliver", "run"]

@@ -316,7 +316,7 @@ def test_withdrawing_any_delivery_equals_never_having_had_it(
 
 def delivered(file_id: int, first: int | None, last: int | None, kind: str = "sales") -> Delivered:
     days = [None if day is None else date(2024, 3, day) for day in (first, last)]
-    return Delivered(file_id, f"{file_id}.csv", "", 0, kind, days[0], days[1], 0)
+    return Delivered(file_id, f"{file_id}.csv", "", 0, kind, days[0], days[1], 0, None)
 
 
 def test_what_is_lifted_with_a_delivery_reaches_as_far_as_the_days_touch() -> None:

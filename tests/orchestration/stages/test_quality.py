@@ -22,6 +22,7 @@ from sklearn.metrics import (
 )
 from utilsforecast import losses
 
+from forecasting_lib.accuracy.lag_buckets import lag_bucket
 from forecasting_lib.accuracy.metrics import mase_scale, rmsse_scale
 from forecasting_lib.grain import Grain
 from forecasting_lib.models.guards import guarded_predict
@@ -37,7 +38,7 @@ from orchestration.stages.quality import (
     coverage_problems,
     forecast_quality,
 )
-from orchestration.stages.runs_due import PublishedRun, lag_bucket, runs_due
+from orchestration.stages.runs_due import PublishedRun, runs_due
 from orchestration.stages.scoring import score_due_runs
 from orchestration.warehouse.bulk import insert_frame, read_frame, render
 from orchestration.warehouse.server import Warehouse

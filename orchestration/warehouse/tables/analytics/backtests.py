@@ -3,7 +3,7 @@
 Belongs here: sums and totals of one backtest, the model that leads for each series, how distributions are
 made true. Does not belong here: scores of forecasts that were published (``quality``).
 
-The rows of a backtest never change but for ``is_current``.
+The rows of a backtest never change but for ``is_current`` and ``details_thinned_at``.
 """
 
 from __future__ import annotations
@@ -82,6 +82,7 @@ backtest_runs = Table(
     words("dagster_run_id", "Run in the Dagster UI.", nullable=False),
     model("duration_seconds", "Time the model took over all origins."),
     moment("published_at", "When the rows became visible.", nullable=False, now=True),
+    moment("details_thinned_at", "When its scores and totals by series went; NULL where they are there."),
     only("grain", Grain),
     only("status", ForecastRunStatus),
     CheckConstraint("status = 'published' or not is_current", name="only_published_is_used"),
@@ -93,7 +94,7 @@ backtest_runs = Table(
         postgresql_where=text("is_current"),
     ),
     schema="analytics",
-    comment="One row per backtest and model. Immutable but for is_current.",
+    comment="One row per backtest and model. Immutable but for is_current and details_thinned_at.",
 )
 
 backtest_series = Table(

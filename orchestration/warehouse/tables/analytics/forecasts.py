@@ -55,7 +55,7 @@ forecast_runs = Table(
         "model_id", "Hub id or directory of the weights, or the name and settings of a model without weights."
     ),
     one_of("weights_source", WeightsSource, "{}; NULL for a model without weights."),
-    words("weights_digest", "SHA-256 of the weights; NULL for a model without weights."),
+    words("weights_digest", "SHA-256 of the weights, or of what it learned that day; else NULL."),
     words("code_version", "Version of this project that computed it.", nullable=False),
     Column(
         "input_watermark",
@@ -74,6 +74,10 @@ forecast_runs = Table(
     words("dagster_run_id", "Run in the Dagster UI.", nullable=False),
     model("duration_seconds", "Time the model took."),
     moment("published_at", "When the rows became visible.", nullable=False, now=True),
+    moment(
+        "thinned_at",
+        "When its rows in the two other tables went, but for series decided about; NULL where it is whole.",
+    ),
     only("status", ForecastRunStatus),
     only("grain", Grain),
     CheckConstraint("status = 'published' or not (is_current or is_champion)", name="only_published_is_used"),
@@ -89,7 +93,7 @@ forecast_runs = Table(
         "uq_forecast_runs_champion", "client_id", "run_id", unique=True, postgresql_where=text("is_champion")
     ),
     schema="analytics",
-    comment="One row per execution of the forecast stage and model. Immutable but for is_current.",
+    comment="One row per execution of the forecast stage and model. Immutable but for use and thinning.",
 )
 
 forecast_series = Table(

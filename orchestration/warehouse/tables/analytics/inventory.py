@@ -66,6 +66,14 @@ inventory_runs = Table(
     ),
     words("dagster_run_id", "Run in the Dagster UI.", nullable=False),
     moment("published_at", "When the rows became visible.", nullable=False, now=True),
+    moment(
+        "projection_thinned_at",
+        "When its projected stock went, but for series decided about; NULL where it is whole.",
+    ),
+    moment(
+        "thinned_at",
+        "When its other rows went, but for series decided about; NULL where it is whole.",
+    ),
     Index(
         "uq_inventory_runs_current",
         "client_id",
@@ -74,7 +82,7 @@ inventory_runs = Table(
         postgresql_where=text("is_current"),
     ),
     schema="analytics",
-    comment="One row per execution of the inventory stage. Immutable but for is_current.",
+    comment="One row per execution of the inventory stage. Immutable but for use and thinning.",
 )
 
 lead_time_demand = Table(

@@ -74,6 +74,10 @@ scorings = Table(
         "categories_digest",
         "Digest of the items' categories that its totals were added up by; NULL where nobody noted it.",
     ),
+    moment(
+        "items_thinned_at",
+        "When its rows of score_sums went; NULL where they are there.",
+    ),
     schema="analytics",
     comment="One row per forecast run and model that was scored: when, and by which actuals.",
 )

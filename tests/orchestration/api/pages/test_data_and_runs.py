@@ -11,6 +11,7 @@ import pytest
 from orchestration import run_requests
 from orchestration.landing.discovery import settled
 from orchestration.landing.folder import scan
+from orchestration.retention.retain import retain
 from orchestration.settings import Settings
 from orchestration.stages.ingestion import ingest_files
 from orchestration.warehouse.server import Warehouse
@@ -74,6 +75,14 @@ def test_a_file_is_delivered_and_the_page_says_what_became_of_it(
     assert "The value is not a plain number." in rejected
     assert "&lt;b&gt;many&lt;/b&gt;" in rejected
     assert "<b>many" not in rejected
+    with warehouse.transaction() as connection:
+        connection.execute(
+            "update ops.landing_files set received_at = received_at - interval '401 days' where file_id = %s",
+            (number,),
+        )
+    retain(warehouse, shop.client)
+    thinned = browser.page(f"{base}/deliveries/{number}")
+    assert "</data> of its rows were rejected. Which ones was kept until" in thinned
 
 
 def test_a_page_sends_the_same_file_as_the_api_and_it_is_one(

@@ -1,7 +1,7 @@
 """Backtests: what models would have said, which of them leads, what makes a forecast true.
 
-Revision ID: 0024
-Revises: 0023
+Revision ID: 0025
+Revises: 0024
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0024"
-down_revision = "0023"
+revision = "0025"
+down_revision = "0024"
 
 PARTITIONED = ("backtest_scores", "backtest_totals")
 """A client has a partition of each; its slug is letters, digits and underscores."""
@@ -81,6 +81,7 @@ def upgrade() -> None:
         sa.Column(
             "published_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
         ),
+        sa.Column("details_thinned_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("grain in ('day', 'week', 'month')", name=op.f("ck_backtest_runs_grain")),
         sa.CheckConstraint(
             "status = 'published' or not is_current", name=op.f("ck_backtest_runs_only_published_is_used")
@@ -163,7 +164,7 @@ def upgrade() -> None:
             name=op.f("ck_backtest_series_demand_class"),
         ),
         sa.CheckConstraint(
-            "reason in ('BEST', 'SIMPLER', 'STAYS', 'SEGMENT', 'ALWAYS')",
+            "reason in ('BEST', 'SIMPLER', 'HEDGE', 'STAYS', 'SEGMENT')",
             name=op.f("ck_backtest_series_reason"),
         ),
         sa.CheckConstraint(
@@ -291,12 +292,21 @@ def upgrade() -> None:
     op.add_column("forecast_series", sa.Column("choice", sa.Text(), nullable=True), schema="analytics")
     op.add_column(
         "clients",
+        sa.Column("backtest_cron", sa.Text(), server_default=sa.text("'30 1 * * 6'"), nullable=True),
+        schema="ops",
+    )
+    op.add_column(
+        "clients",
+        sa.Column("keep_backtests_days", sa.Integer(), server_default=sa.text("35"), nullable=False),
+        schema="ops",
+    )
+    op.add_column(
+        "clients",
         sa.Column("champion", sa.Text(), server_default=sa.text("'backtest'"), nullable=False),
         schema="ops",
     )
 
-    clients = op.get_bind().execute(sa.text("select client_id from ops.clients")).scalars()
-    for client_id in clients:
+    for (client_id,) in op.get_bind().execute(sa.text("select client_id from ops.clients")).all():
         for table in PARTITIONED:
             op.execute(
                 f'create table analytics."{table}__{client_id}" partition of analytics.{table} '
@@ -306,6 +316,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_column("clients", "champion", schema="ops")
+    op.drop_column("clients", "keep_backtests_days", schema="ops")
+    op.drop_column("clients", "backtest_cron", schema="ops")
     op.drop_column("forecast_series", "choice", schema="analytics")
     op.drop_column("forecast_series", "made_by", schema="analytics")
     op.drop_column("forecast_runs", "backtest_run_id", schema="analytics")

@@ -1,0 +1,289 @@
+"""Backtests: what is stored of past origins, what the next forecast makes of it, and that nothing leaks."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from forecasting_lib.demo import RetailerConfig, generate_retailer
+from forecasting_lib.grain import Grain
+from orchestration.clients import Client, update_client
+from orchestration.reading.backtests import current_backtest
+from orchestration.reporting.backtest_questions import ComparedModel, comparison_sentence, model_comparison
+from orchestration.running.runs import RunOutcome, find_job, run_job
+from orchestration.settings import Settings
+from orchestration.stages.backtest_origins import TooLittleHistoryError, chosen_origins
+from orchestration.warehouse.bulk import read_frame, render
+from orchestration.warehouse.server import Warehouse
+from tests.conftest import deliver, run_retailer
+
+pytestmark = pytest.mark.starts_first
+
+RETAILER = RetailerConfig(end_date=date(2026, 6, 30), days=300, n_items=8, n_locations=2)
+LAST_ORIGIN = date(2026, 6, 2)
+EXACT_SUMS = (
+    *("n_rows", "n_masked", "n_positive", "n_inside_50", "n_inside_80", "n_inside_90", "n_inside_98"),
+    "n_on_bound_90",
+)
+SUMS = (
+    *("sum_actual_qty", "sum_forecast_qty", "sum_abs_error_qty", "sum_squared_error", "sum_abs_pct_error"),
+    *("sum_decile_losses_qty", "mase_scale", "rmsse_scale"),
+)
+
+
+@pytest.fixture(scope="module")
+def client(settings: Settings, warehouse: Warehouse, instance: dg.DagsterInstance) -> Client:
+    """A retailer with four models and a backtest of four origins."""
+    made = run_retailer(settings, warehouse, instance, RETAILER, "judged", "Judged")
+    update_client(warehouse, made.client_id, models=["hist_q", "hist_dow", "ma7", "seasonal_naive"])
+    outcome = judge(warehouse, instance, origins=4)
+    assert outcome.succeeded, outcome.problems
+    return made
+
+
+def judge(warehouse: Warehouse, instance: dg.DagsterInstance, **chosen: object) -> RunOutcome:
+    return run_job(warehouse, instance, find_job("backtest"), "judged", chosen=chosen)
+
+
+def rows(warehouse: Warehouse, query: str) -> pl.DataFrame:
+    return read_frame(warehouse, render(query, c="judged"))
+
+
+CURRENT = """
+    run_id = (
+        select max(run_id::text)::uuid from analytics.backtest_runs where client_id = {c} and is_current
+    )
+"""
+
+
+def forecasts_at_origins(warehouse: Warehouse) -> pl.DataFrame:
+    """What every model said, at every origin, of the totals of its intervals."""
+    return rows(
+        warehouse,
+        f"""
+        select model, origin_date, item_id, location_id, n_periods, mean_qty, variance
+        from analytics.backtest_totals where client_id = {{c}} and {CURRENT}
+        order by 1, 2, 3, 4, 5
+        """,
+    )
+
+
+def test_the_sums_of_an_origin_are_the_scores_of_the_forecast_published_that_day(
+    warehouse: Warehouse, client: Client
+) -> None:
+    """The library's sums beside those that the database made, of the same model, day and demand."""
+    names = ", ".join((*EXACT_SUMS, *(f"{name}::float8 as {name}" for name in SUMS)))
+    key = ["model", "item_id", "location_id", "lag_bucket"]
+    judged = rows(
+        warehouse,
+        f"""
+        select {", ".join(key)}, {names} from analytics.backtest_scores
+        where client_id = {{c}} and {CURRENT} and origin_date = '{LAST_ORIGIN}'
+        """,
+    )
+    scored = rows(
+        warehouse,
+        f"""
+        select {", ".join(key)}, {names} from analytics.score_sums
+        where client_id = {{c}} and run_id = (
+            select run_id from analytics.forecast_runs
+            where client_id = {{c}} and as_of_date = '{LAST_ORIGIN}' and is_current limit 1
+        )
+        """,
+    )
+    both = scored.join(judged, on=key, suffix="_judged", validate="1:1")
+    assert both.height == scored.height > 0
+    assert set(both["model"]) == {"hist_q", "ma7", "seasonal_naive"}
+    for name in EXACT_SUMS:
+        assert (both[name] == both[f"{name}_judged"]).all(), name
+    for name in SUMS:
+        apart = (both[name] - both[f"{name}_judged"]).abs() / (1 + both[name].abs())
+        # a backtest keeps quantiles in single precision
+        assert apart.drop_nulls().max() < 1e-6, name  # type: ignore[operator]
+        assert both[name].null_count() == both[f"{name}_judged"].null_count(), name
+
+
+def test_every_series_has_a_leader_with_its_scores(warehouse: Warehouse, client: Client) -> None:
+    series = rows(warehouse, f"select * from analytics.backtest_series where client_id = {{c}} and {CURRENT}")
+    known = rows(warehouse, "select item_id, location_id from analytics.dim_series where client_id = {c}")
+    assert series.height > 0.8 * known.height
+    assert set(series["model"]) <= {
+        *("hist_q", "hist_dow", "ma7", "seasonal_naive", "ensemble_equal", "ensemble_fitted")
+    }
+    assert (series["score"] > 0).all()
+    assert client.client_id == series["client_id"][0]
+
+
+def test_the_comparison_is_over_the_origins_that_nothing_was_chosen_on(
+    warehouse: Warehouse, client: Client
+) -> None:
+    found = model_comparison(warehouse, client.client_id)
+    assert {model.model for model in found.models} == {
+        *("hist_q", "hist_dow", "ma7", "seasonal_naive", "ensemble_equal", "ensemble_fitted", "champion")
+    }
+    by_name = {model.model: model for model in found.models}
+    assert by_name["seasonal_naive"].fva_naive == 0
+    assert by_name["ma7"].fva_ma7 == 0
+    assert "past days that the choice had not seen" in found.sentence
+    direct = rows(
+        warehouse,
+        f"""
+        select sum(sum_decile_losses_qty) / 9 / sum(sum_actual_qty) as wql from analytics.backtest_scores
+        where client_id = {{c}} and {CURRENT} and model = 'hist_q' and origin_date >= '2026-05-05'
+        """,
+    )
+    assert by_name["hist_q"].wql == pytest.approx(direct["wql"][0])
+
+
+def test_the_next_forecast_follows_the_backtest_and_says_so(
+    warehouse: Warehouse, instance: dg.DagsterInstance, client: Client
+) -> None:
+    outcome = run_job(warehouse, instance, find_job("client_pipeline"), client.client_id)
+    assert outcome.succeeded, outcome.problems
+    backtest = current_backtest(warehouse, client.client_id)
+    assert backtest is not None
+    runs = rows(
+        warehouse,
+        """
+        select model, is_champion, backtest_run_id::text as backtest_run_id, reason
+        from analytics.forecast_runs where client_id = {c} and is_current and as_of_date = '2026-06-30'
+        """,
+    )
+    [champion] = runs.filter("is_champion").to_dicts()
+    assert champion["model"] == "champion"
+    assert champion["backtest_run_id"] == backtest.run_id
+    assert champion["reason"].startswith("Each series by the model that past days favour, calibrated: ")
+    assert runs.filter(~pl.col("is_champion"))["backtest_run_id"].null_count() == runs.height - 1
+    series = rows(
+        warehouse,
+        """
+        select item_id, location_id, made_by, choice, status from analytics.forecast_series
+        where client_id = {c} and model = 'champion' and status <> 'excluded'
+        """,
+    )
+    assert series["made_by"].null_count() == series["choice"].null_count() == 0
+    for item, location, made_by, choice in series.select(
+        "item_id", "location_id", "made_by", "choice"
+    ).iter_rows():
+        chosen = backtest.choices.get((item, location))
+        assert made_by == (chosen.model if chosen else backtest.leaders["none"])
+        assert choice.startswith(f"{made_by} leads")
+    plan = rows(
+        warehouse,
+        "select forecast_model from analytics.inventory_runs where client_id = {c} and is_current "
+        "order by as_of_date desc limit 1",
+    )
+    assert plan["forecast_model"].to_list() == ["champion"]
+
+
+def test_a_policy_that_names_one_model_for_everything_has_it_lead(
+    warehouse: Warehouse, instance: dg.DagsterInstance, client: Client
+) -> None:
+    update_client(warehouse, client.client_id, champion="first")
+    try:
+        outcome = run_job(warehouse, instance, find_job("forecast_only"), client.client_id)
+        assert outcome.succeeded, outcome.problems
+        lead = rows(
+            warehouse,
+            """
+            select model from analytics.forecast_runs
+            where client_id = {c} and is_current and is_champion and as_of_date = '2026-06-30'
+            """,
+        )
+        assert lead["model"].to_list() == ["hist_q"]
+    finally:
+        update_client(warehouse, client.client_id, champion="backtest")
+
+
+def test_the_same_inputs_are_not_judged_again(
+    warehouse: Warehouse, instance: dg.DagsterInstance, client: Client
+) -> None:
+    before = current_backtest(warehouse, client.client_id)
+    outcome = judge(warehouse, instance, origins=4)
+    assert outcome.succeeded, outcome.problems
+    after = current_backtest(warehouse, client.client_id)
+    assert before is not None
+    assert after is not None
+    assert after.run_id == before.run_id
+
+
+def test_nothing_told_later_moves_a_forecast_of_an_origin(
+    settings: Settings, warehouse: Warehouse, instance: dg.DagsterInstance, client: Client
+) -> None:
+    """Spikes in restated sales of all days, and in stock and prices of later days."""
+    before = forecasts_at_origins(warehouse)
+    frames = generate_retailer(RETAILER).deliveries()
+    sales = frames["sales"]
+    every_tenth = sales.gather_every(10).with_columns(pl.col("units_sold").abs() + 500)
+    later = every_tenth.with_columns(pl.col("date").cast(pl.String))
+    deliver(settings, client.client_id, {"sales": later}, "_spikes")
+    for day_after in ("stock_levels", "prices"):
+        if day_after in frames:
+            column = "on_hand_qty" if day_after == "stock_levels" else "unit_price"
+            planted = frames[day_after].filter(pl.col("date").cast(pl.String) > LAST_ORIGIN.isoformat())
+            planted = planted.with_columns(pl.col(column) * 10)
+            deliver(settings, client.client_id, {day_after: planted}, "_spikes")
+    outcome = run_job(warehouse, instance, find_job("client_pipeline"), client.client_id)
+    assert outcome.succeeded, outcome.problems
+    restated = rows(warehouse, "select count(*) as n from ops.restated_sales where client_id = {c}")
+    assert restated["n"][0] > 0.5 * every_tenth.height
+    outcome = judge(warehouse, instance, origins=4)
+    assert outcome.succeeded, outcome.problems
+    after = forecasts_at_origins(warehouse)
+    single = pl.col("model").is_in(["hist_q", "hist_dow", "ma7", "seasonal_naive"])
+    both = before.filter(single).join(
+        after.filter(single),
+        on=["model", "origin_date", "item_id", "location_id", "n_periods"],
+        suffix="_after",
+    )
+    assert both.height > 0.9 * before.filter(single).height
+    moved = both.filter(
+        (pl.col("mean_qty") - pl.col("mean_qty_after")).abs() > 1e-9 * (1 + pl.col("mean_qty"))
+    )
+    assert moved.is_empty(), moved
+
+
+@pytest.mark.parametrize(
+    ("chosen", "sentence"),
+    [
+        ({"origins": 40}, "300 days of demand are too few: 40 origins"),
+        ({"models": ["oracle"]}, "unknown models"),
+    ],
+)
+def test_what_cannot_be_judged_is_said_in_a_sentence(
+    chosen: dict[str, object],
+    sentence: str,
+    warehouse: Warehouse,
+    instance: dg.DagsterInstance,
+    client: Client,
+) -> None:
+    outcome = judge(warehouse, instance, **chosen)
+    assert not outcome.succeeded
+    assert sentence in " ".join(outcome.problems)
+    assert client.client_id == outcome.client_id
+
+
+def test_without_a_number_as_many_origins_are_taken_as_there_is_history_for() -> None:
+    last = date(2026, 6, 30)
+    asked = chosen_origins(last - timedelta(days=199), last, Grain.DAY, origins=None, stride=None, horizon=28)
+    assert [day.isoformat() for day in asked.dates] == ["2026-04-07", "2026-05-05", "2026-06-02"]
+    with pytest.raises(TooLittleHistoryError, match="139 days of demand are too few: one origin"):
+        chosen_origins(last - timedelta(days=138), last, Grain.DAY, origins=None, stride=None, horizon=28)
+    months = chosen_origins(date(2023, 1, 1), last, Grain.MONTH, origins=None, stride=None, horizon=6)
+    assert len(months.dates) == 6
+
+
+def compared(name: str, wql: float | None) -> ComparedModel:
+    return ComparedModel(name, None, None, wql, None, None, None, None, None, None)
+
+
+def test_what_choosing_was_worth_is_said_as_it_is() -> None:
+    worse = [compared("champion", 0.51), compared("chronos2", 0.50)]
+    assert "2.0% more error than always using chronos2" in comparison_sentence(worse, "chronos2")
+    better = [compared("champion", 0.49), compared("chronos2", 0.50)]
+    assert "2.0% less error" in comparison_sentence(better, "chronos2")
+    assert comparison_sentence([], "chronos2").startswith("Unknown: no backtest")
+    assert "too few origins" in comparison_sentence([compared("chronos2", 0.5)], "chronos2")
