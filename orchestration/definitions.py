@@ -17,6 +17,7 @@ from orchestration.sensors import SENSORS
 from orchestration.settings import load_settings
 from orchestration.stages.backtesting import backtests
 from orchestration.stages.demand import DEMAND_ASSETS
+from orchestration.stages.drift import drift
 from orchestration.stages.forecasting import forecasts
 from orchestration.stages.ingestion import landing_files
 from orchestration.stages.inventory import inventory
@@ -37,7 +38,7 @@ def build_definitions(
     return dg.Definitions(
         assets=[
             *(CLIENT_REGISTRY, landing_files, *DEMAND_ASSETS),
-            *(forecast_quality, backtests, forecasts, inventory, thinned_tables),
+            *(forecast_quality, drift, backtests, forecasts, inventory, thinned_tables),
         ],
         asset_checks=[client_is_on_time],
         jobs=[*JOBS, retention_job],

@@ -5,13 +5,9 @@ partitions are missing by ``clients``; both are pure and tested without Dagster.
 """
 
 import hashlib
-import http.client
 import json
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import dagster as dg
@@ -35,6 +31,7 @@ from orchestration.resources import Installation
 from orchestration.running.problems import problem_of
 from orchestration.stages import lateness
 from orchestration.warehouse.server import WarehouseError
+from orchestration.webhook import tell
 
 _WEBHOOK_SECONDS = 8.0
 """All a delivery may take, the name's resolution included: a tick handles five failures and has a minute, and
@@ -165,10 +162,9 @@ def run_failures(context: dg.RunFailureSensorContext, installation: Installation
             )
     except (WarehouseError, OSError, psycopg.Error) as error:
         context.log.error(f"The failure of run {run.run_id} is not in the audit log: {error}")
-    webhook = installation.settings.alert_webhook_url
-    if webhook is not None:
+    if installation.settings.alert_webhook_url is not None:
         body = {"job": run.job_name, "client": client_id, "run_id": run.run_id, "message": message}
-        if problem := _post(webhook.get_secret_value(), body, _WEBHOOK_SECONDS):
+        if problem := tell(installation.settings, body, seconds=_WEBHOOK_SECONDS):
             context.log.error(f"The webhook was not told of the failure of run {run.run_id}: {problem}.")
 
 
@@ -270,34 +266,6 @@ def _cannot_look(installation: Installation) -> dg.SkipReason | None:
         installation.warehouse.require_tables()
     except (WarehouseError, OSError) as error:
         return dg.SkipReason(str(error))
-    return None
-
-
-def _post(url: str, body: Mapping[str, str | None], seconds: float) -> str | None:
-    """Send JSON; returns what went wrong, without the URL, which may be a secret."""
-
-    def send() -> None:
-        request = urllib.request.Request(
-            url, data=json.dumps(body).encode(), headers={"Content-Type": "application/json"}
-        )
-        urllib.request.urlopen(request, timeout=seconds).close()
-
-    pool = ThreadPoolExecutor(1)
-    try:
-        pool.submit(send).result(timeout=seconds)
-    except urllib.error.HTTPError as error:
-        error.close()
-        return f"it answered {error.code} {error.reason}"
-    except urllib.error.URLError as error:
-        return f"it cannot be reached ({error.reason})"
-    except TimeoutError:
-        return f"it did not answer within {seconds:g} seconds"
-    except (OSError, http.client.HTTPException) as error:
-        return f"it cannot be reached ({type(error).__name__})"
-    except ValueError:
-        return "FORECASTER_ALERT_WEBHOOK_URL is not a URL"
-    finally:
-        pool.shutdown(wait=False)
     return None
 
 

@@ -120,7 +120,10 @@ class Settings(BaseSettings):
     hub_offline: bool = Field(default=False, alias="HF_HUB_OFFLINE")
 
     alert_webhook_url: SecretStr | None = Field(default=None, alias="FORECASTER_ALERT_WEBHOOK_URL")
-    """Receives a JSON POST when a run fails."""
+    """Receives a JSON POST when a run fails or drift is found."""
+
+    alert_webhook_secret: SecretStr | None = Field(default=None, alias="FORECASTER_ALERT_WEBHOOK_SECRET")
+    """Signs what the webhook is sent, so that the receiver knows it is from here."""
 
     ui_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_host_names)] = Field(
         default=(), alias="FORECASTER_UI_HOSTS"

@@ -24,7 +24,7 @@ MOST_LINES = 350
 ORCHESTRATION = (
     {"cron", "timezones", "fields"},
     {"settings", "registry", "registry_problems", "retention_policy", "feeds", "sources", "references"},
-    {"errors", "foreign_text"},
+    {"errors", "foreign_text", "webhook"},
     {"warehouse"},
     {"clients", "client_feeds", "client_settings", "client_sources", "audit", "table_assets", "resources"},
     {"run_requests", "kept_answers"},
@@ -43,7 +43,7 @@ ORCHESTRATION = (
 LIBRARY = (
     {"grain", "ragged"},
     {"panel"},
-    {"accuracy", "covariates", "quantile_grid", "moment_law"},
+    {"accuracy", "covariates", "drift", "quantile_grid", "moment_law"},
     {"models", "inventory"},
     {"origins"},
     {"pretraining", "demo"},

@@ -38,6 +38,7 @@ TABLES = (
     analytics.replenishment_plan,
     analytics.stock_projection,
     analytics.plan_inputs,
+    analytics.plan_stability,
 )
 SUPPLY_KEYS = [
     table_key(table)
@@ -141,6 +142,21 @@ def _report(
         },
         "stock_projection": {"dagster/row_count": summary.projection_rows},
         "plan_inputs": {"dagster/row_count": summary.input_rows},
+        "plan_stability": _stability_metadata(summary),
     }
     for table in TABLES:
         yield dg.MaterializeResult(asset_key=table_key(table), metadata=metadata[table.name])
+
+
+def _stability_metadata(summary: PlanSummary) -> dict[str, Any]:
+    """How much of the plan before a plan changed: one plottable number each, where there is one."""
+    if summary.earlier_as_of_date is None:
+        return {"compared_with": "no plan before it"}
+    numbers = {
+        "forecast_churn": summary.forecast_churn,
+        "lines_changed_share": summary.lines_changed_share,
+    }
+    return {
+        "compared_with": f"the plan as of {summary.earlier_as_of_date}",
+        **{name: dg.MetadataValue.float(value) for name, value in numbers.items() if value is not None},
+    }

@@ -8,6 +8,7 @@ formula (``forecasting_lib.inventory``), any query of the supply side (``reading
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -22,7 +23,7 @@ from orchestration.clients import Client
 from orchestration.reading.handed_on import taken_over
 from orchestration.reading.histories import SERIES_COLUMNS, read_forecast, read_history
 from orchestration.reading.supply import DecisionsRead, read_supply
-from orchestration.stages.plan_changes import compared, lines_before
+from orchestration.stages.plan_changes import compared, insert_stability, plan_before
 from orchestration.stages.plan_inputs import insert_plan_inputs
 from orchestration.stages.provenance import code_version
 from orchestration.stages.publishing import claimed, insert_row, supersede
@@ -183,11 +184,14 @@ def _insert_run(connection: psycopg.Connection[Any], run: InventoryRun) -> int:
     )
     insert_frame(connection, "analytics.inventory_metrics", metrics)
     insert_frame(connection, "analytics.lead_time_demand", run.keyed(plan.lead_time_demand))
-    before = lines_before(connection, run.client.client_id, as_of_date)
-    lines = compared(run.keyed(plan.replenishment), before)
+    before = plan_before(connection, run.client.client_id, as_of_date)
+    lines = compared(run.keyed(plan.replenishment), None if before is None else before.lines)
     insert_frame(connection, "analytics.replenishment_plan", lines)
     insert_frame(connection, "analytics.stock_projection", run.keyed(plan.projection))
     insert_plan_inputs(connection, run.client.client_id, run.run_id, as_of_date, run.inputs.forecast.grain)
+    if before is not None:
+        key = {"client_id": run.client.client_id, "run_id": run.run_id}
+        insert_stability(connection, key, as_of_date, run.inputs.champion, lines, before)
     return plan.metrics.height
 
 
@@ -208,6 +212,9 @@ class PlanSummary:
         lead_time_rows: rows of ``lead_time_demand``.
         projection_rows: rows of ``stock_projection``.
         input_rows: rows of ``plan_inputs``.
+        earlier_as_of_date: of the plan before; None where there was none.
+        forecast_churn: units by which the forecast moved since, as a share of what it was.
+        lines_changed_share: share of the lines that changed by more than one pack since.
     """
 
     series: int
@@ -222,6 +229,9 @@ class PlanSummary:
     lead_time_rows: int
     projection_rows: int
     input_rows: int
+    earlier_as_of_date: date | None
+    forecast_churn: float | None
+    lines_changed_share: float | None
 
 
 def read_summary(warehouse: Warehouse, client_id: str, run_id: str) -> PlanSummary:
@@ -239,6 +249,11 @@ def read_summary(warehouse: Warehouse, client_id: str, run_id: str) -> PlanSumma
 
             line as (
                 select * from analytics.replenishment_plan
+                where client_id = %(client)s and run_id = %(run)s
+            ),
+
+            stability as (
+                select * from analytics.plan_stability
                 where client_id = %(client)s and run_id = %(run)s
             )
 
@@ -266,7 +281,10 @@ def read_summary(warehouse: Warehouse, client_id: str, run_id: str) -> PlanSumma
                 (
                     select count(*) from analytics.plan_inputs
                     where client_id = %(client)s and run_id = %(run)s
-                ) as input_rows
+                ) as input_rows,
+                (select earlier_as_of_date from stability) as earlier_as_of_date,
+                (select forecast_churn from stability) as forecast_churn,
+                (select lines_changed_share from stability) as lines_changed_share
             from planned
             """,
             {

@@ -13,8 +13,8 @@ from orchestration.warehouse.tables import access, metadata
 from orchestration.warehouse.tables.analytics import decisions
 
 RUN = frozenset(
-    {"run_id", "scoring_id", "forecast_run_id", "backtest_run_id", "dagster_run_id", "file_id"}
-    | {"replaced_file_id"}
+    {"run_id", "scoring_id", "forecast_run_id", "backtest_run_id", "dagster_run_id", "earlier_run_id"}
+    | {"file_id", "replaced_file_id"}
 )
 """Columns that name a run or a delivery."""
 
@@ -41,7 +41,7 @@ OF_PEOPLE = frozenset(_tables_of(decisions))
 KEPT_APART = frozenset(
     {
         *("ops.landing_files", "ops.replaced_rows", "ops.audit_log", "ops.clients", "analytics.dim_client"),
-        *("ops.demand_builds", "ops.demand_changes"),
+        *("ops.demand_builds", "ops.demand_changes", "analytics.drift_events"),
         *("analytics.delivered_files", "analytics.demand_runs", "analytics.plan_inputs"),
         *_tables_of(access),
         *OF_PEOPLE,
@@ -54,7 +54,11 @@ _RUNS_OF = {
     **dict.fromkeys(("forecast_series", "forecast_results"), "forecast_runs"),
     **dict.fromkeys(("score_sums", "score_totals"), "scorings"),
     **dict.fromkeys(
-        ("inventory_metrics", "lead_time_demand", "replenishment_plan", "stock_projection"), "inventory_runs"
+        (
+            *("inventory_metrics", "lead_time_demand", "replenishment_plan", "stock_projection"),
+            "plan_stability",
+        ),
+        "inventory_runs",
     ),
     **dict.fromkeys(
         (

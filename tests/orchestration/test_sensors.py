@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import logging
 import os
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -30,6 +28,7 @@ from orchestration.sensors import clients_with_news, folder_state
 from orchestration.settings import Settings
 from orchestration.warehouse.server import Warehouse, libpq_spelling
 from tests.orchestration.queue import waiting_run
+from tests.webhook_receiver import webhook_that_answers
 
 NewClient = Callable[..., Client]
 TICK_SECONDS_OF_A_WEBHOOK = 0.3
@@ -400,39 +399,6 @@ def test_what_is_late_of_a_client_is_said_once_and_when_it_changes(
 # --- run_failures -------------------------------------------------------------------------------------
 
 
-@dataclass
-class Webhook:
-    """A local HTTP server that keeps what it was sent."""
-
-    url: str
-    bodies: list[dict[str, Any]] = field(default_factory=list)
-    content_types: list[str | None] = field(default_factory=list)
-
-
-@contextmanager
-def webhook_that_answers(status: int) -> Iterator[Webhook]:
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            length = int(self.headers["Content-Length"])
-            heard.bodies.append(json.loads(self.rfile.read(length)))
-            heard.content_types.append(self.headers["Content-Type"])
-            self.send_response(status)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        heard = Webhook(f"http://127.0.0.1:{server.server_address[1]}/hooks/s3cret")
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield heard
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 @contextmanager
 def free_port() -> Iterator[int]:
     """A port that is taken and refuses everybody, so that nothing else can answer there."""
@@ -488,7 +454,7 @@ def test_a_failed_run_is_audited_and_told_to_the_webhook_once(
     assert webhook.bodies == [
         {"job": "forecast_only", "client": client_id, "run_id": run_id, "message": message}
     ]
-    assert webhook.content_types == ["application/json"]
+    assert [headers["content-type"] for headers in webhook.headers] == ["application/json"]
 
 
 def test_a_failed_run_of_one_asset_is_audited_with_its_client(

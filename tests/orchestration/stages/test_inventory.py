@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, LiteralString
 
 import dagster as dg
@@ -12,14 +13,18 @@ import pytest
 from orchestration.clients import Client
 from orchestration.reading.histories import current_champion, last_demand_day
 from orchestration.resources import Installation
+from orchestration.running.runs import find_job, run_job
+from orchestration.settings import Settings
 from orchestration.stages import inventory as stage
 from orchestration.stages import inventory_runs
 from orchestration.stages.forecasting import forecasts
 from orchestration.stages.inventory_runs import read_inputs, read_summary
+from orchestration.stages.plan_changes import changed_lines
 from orchestration.stages.publishing import standing_run
 from orchestration.warehouse.bulk import read_frame, render
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import analytics
+from tests.conftest import SMALL_RETAILER, run_retailer
 from tests.orchestration.fingerprints import IDENTITY, fingerprints
 
 
@@ -127,3 +132,69 @@ def test_a_plan_after_its_forecast_in_one_run_is_the_same_without_reading_the_hi
         patch.delattr(inventory_runs, "read_forecast")
         handed_on = planned_anew([forecasts, stage.inventory])
     assert handed_on == read_again
+
+
+def test_the_stability_of_a_plan_is_that_of_its_forecast_and_lines_beside_those_before(
+    settings: Settings, warehouse: Warehouse, instance: dg.DagsterInstance
+) -> None:
+    """A plan of a week before the last day, beside one of three weeks earlier: seven days are in both."""
+    client = run_retailer(settings, warehouse, instance, SMALL_RETAILER, "stable_retail", "Stable")
+    client_id, as_of = client.client_id, SMALL_RETAILER.end_date - timedelta(days=7)
+    for job in ("forecast_only", "inventory_only"):
+        outcome = run_job(warehouse, instance, find_job(job), client_id, as_of=as_of)
+        assert outcome.succeeded, outcome.problems
+    last = read_frame(
+        warehouse,
+        render(
+            """
+            select
+                stability.run_id::text as run_id, stability.earlier_run_id::text as earlier_run_id,
+                forecast_churn, earlier_forecast_qty, moved_forecast_qty, overlap_periods, n_lines,
+                n_lines_changed, lines_changed_share, earlier_as_of_date
+            from analytics.plan_stability as stability
+            where client_id = {c} and as_of_date = {as_of}::date
+            """,
+            c=client_id,
+            as_of=as_of,
+        ),
+    ).row(0, named=True)
+
+    def expected(run_id: str) -> pl.DataFrame:
+        query = """
+            select item_id, location_id, date, mean_qty
+            from analytics.forecast_results as results
+            inner join analytics.inventory_runs as runs
+                on runs.client_id = results.client_id
+                and runs.forecast_run_id = results.run_id
+                and runs.forecast_model = results.model
+            where results.client_id = {c} and runs.run_id = {run}::uuid
+        """
+        return read_frame(warehouse, render(query, c=client_id, run=run_id))
+
+    def planned(run_id: str) -> pl.DataFrame:
+        query = """
+            select
+                item_id, location_id, action, line_no, order_qty::float8 as order_qty,
+                order_multiple_qty::float8 as order_multiple_qty
+            from analytics.replenishment_plan where client_id = {c} and run_id = {run}::uuid
+        """
+        return read_frame(warehouse, render(query, c=client_id, run=run_id))
+
+    now, then = expected(last["run_id"]), expected(last["earlier_run_id"])
+    both = now.join(then, on=["item_id", "location_id", "date"], suffix="_then")
+    moved = float((both["mean_qty"] - both["mean_qty_then"]).abs().sum())
+    assert last["earlier_as_of_date"] == as_of - timedelta(days=21)
+    assert last["overlap_periods"] == both["date"].n_unique() == 7
+    assert last["moved_forecast_qty"] == pytest.approx(moved)
+    expected_before = float(both["mean_qty_then"].sum())
+    assert last["earlier_forecast_qty"] == pytest.approx(expected_before)
+    assert last["forecast_churn"] == pytest.approx(moved / expected_before)
+    assert moved > 0
+    count = changed_lines(planned(last["run_id"]), planned(last["earlier_run_id"]))
+    assert (last["n_lines"], last["n_lines_changed"]) == (count.lines, count.changed)
+    assert count.lines > 0
+    assert last["lines_changed_share"] == pytest.approx(count.changed / count.lines)
+    summary = read_summary(warehouse, client_id, last["run_id"])
+    assert summary.forecast_churn == last["forecast_churn"]
+    assert summary.lines_changed_share == last["lines_changed_share"]
+    assert summary.earlier_as_of_date == last["earlier_as_of_date"]

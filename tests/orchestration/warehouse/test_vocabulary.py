@@ -111,6 +111,8 @@ def test_checks_of_the_database_allow_the_words_of_the_column(warehouse: Warehou
         for column in (
             ("analytics.decision_ends", "ending"),
             ("analytics.dim_series", "grain"),
+            ("analytics.drift_events", "grain"),
+            ("analytics.drift_events", "kind"),
             ("analytics.forecast_runs", "grain"),
             ("analytics.forecast_runs", "status"),
             ("analytics.forecast_series", "status"),
@@ -148,6 +150,8 @@ def test_rows_hold_no_other_words(warehouse: Warehouse, pipeline_client: Client)
     assert {column for column, words in held.items() if not words} <= {
         ("staging.promotions", "target_type"),
         ("analytics.decision_ends", "ending"),
+        ("analytics.drift_events", "grain"),
+        ("analytics.drift_events", "kind"),
         ("analytics.forecast_runs", "weights_source"),
         ("analytics.order_line_ends", "ending"),
         ("analytics.plan_decisions", "action"),

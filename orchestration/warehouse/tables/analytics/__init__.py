@@ -25,6 +25,7 @@ from orchestration.warehouse.tables.analytics.demand import (
     ts_demand_daily,
     ts_demand_periods,
 )
+from orchestration.warehouse.tables.analytics.drift import drift_events
 from orchestration.warehouse.tables.analytics.feeds import dim_client, feeds, gap_meanings
 from orchestration.warehouse.tables.analytics.forecasts import (
     forecast_results,
@@ -36,6 +37,7 @@ from orchestration.warehouse.tables.analytics.inventory import (
     inventory_metrics,
     inventory_runs,
     lead_time_demand,
+    plan_stability,
     replenishment_plan,
     stock_projection,
 )
@@ -65,6 +67,7 @@ __all__ = [
     "dim_item",
     "dim_location",
     "dim_series",
+    "drift_events",
     "error_inflation",
     "feeds",
     "forecast_results",
@@ -79,6 +82,7 @@ __all__ = [
     "order_line_ends",
     "plan_decisions",
     "plan_inputs",
+    "plan_stability",
     "promoted_days",
     "replenishment_plan",
     "score_sums",

@@ -261,6 +261,30 @@ stock_projection = Table(
     comment="One row per inventory run, series and day of the horizon.",
 )
 
+plan_stability = Table(
+    "plan_stability",
+    metadata,
+    client_key(),
+    run_key("Inventory run."),
+    Column("earlier_run_id", UUID(as_uuid=False), nullable=False, comment="Plan of the as-of date before."),
+    day("as_of_date", "As-of date of the run.", nullable=False),
+    day("earlier_as_of_date", "As-of date of the plan before.", nullable=False),
+    whole("overlap_periods", "Periods that both forecasts are of.", nullable=False),
+    model("earlier_forecast_qty", "Units that the forecast before expected in them.", nullable=False),
+    model("moved_forecast_qty", "Sum over series and periods of |mean now - mean then|.", nullable=False),
+    model("forecast_churn", "Units moved over units expected before; NULL where none were expected."),
+    whole("n_lines", "Lines of either plan.", nullable=False),
+    whole(
+        "n_lines_changed",
+        "Lines whose quantity differs by more than one pack, those of one plan only among them.",
+        nullable=False,
+    ),
+    model("lines_changed_share", "Of the lines, those that changed; NULL where neither plan has any."),
+    non_negative("forecast_churn", "lines_changed_share"),
+    schema="analytics",
+    comment="One row per inventory run that had a plan before it: how much of that plan it changed.",
+)
+
 inventory_flags = Table(
     "inventory_flags",
     metadata,
