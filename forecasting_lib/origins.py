@@ -148,21 +148,22 @@ def forecast_origins(
 
     Args:
         model: any model of the interface.
-        origins: of one grain and with the same covariates.
+        origins: of one grain. Those with the same covariates are asked about together: of a calendar that
+            ends, some have what others lack.
         horizon: periods ahead.
         progress: called with the series answered and those to answer, over all origins.
 
     Yields:
-        Parts of origins, an origin's own in the order of its series, the first origin's first.
+        Parts of origins, an origin's own in the order of its series.
 
     Raises:
-        ValueError: the origins differ in grain or covariates.
+        ValueError: the origins differ in grain.
     """
     if not origins:
         return
     panels = [origin.panel for origin in origins]
-    if len({(p.grain, tuple(p.past_covariates), tuple(p.future_covariates)) for p in panels}) > 1:
-        raise ValueError("origins must have one grain and the same covariates")
+    if len({panel.grain for panel in panels}) > 1:
+        raise ValueError("origins must have one grain")
     done, total = 0, sum(map(len, panels))
     for asked, batch in _batches(model, panels, horizon):
         answer = guarded_predict(asked, _joined(panels, batch), horizon)
@@ -182,8 +183,11 @@ def _batches(
 
     One that learns from a panel learns at each origin anew, and is asked about that one alone.
     """
-    everything = list(range(len(panels)))
-    for numbers in [[number] for number in everything] if isinstance(model, Learner) else [everything]:
+    alike: dict[object, list[int]] = {}
+    for number, panel in enumerate(panels):
+        told = (tuple(panel.past_covariates), tuple(panel.future_covariates))
+        alike.setdefault(number if isinstance(model, Learner) else told, []).append(number)
+    for numbers in alike.values():
         asked = taught(model, panels[numbers[0]], horizon)
         places = [(number, row) for number in numbers for row in range(len(panels[number]))]
         for start in range(0, len(places), SERIES_PER_BATCH):
@@ -194,8 +198,9 @@ def _joined(panels: Sequence[Panel], places: npt.NDArray[np.int64]) -> Panel:
     """Series of several origins as one panel, whose date is the last origin's: models count from the end."""
     pairs: list[tuple[int, int]] = [(int(number), int(row)) for number, row in places]
 
-    def of(arrays: Sequence[Sequence[FloatArray]]) -> Derived:
-        lengths = [lengths_of(of_panel) for of_panel in arrays]
+    def of(arrays_of: Callable[[Panel], Sequence[FloatArray]]) -> Derived:
+        arrays = {number: arrays_of(panels[number]) for number in {number for number, _ in pairs}}
+        lengths = {number: lengths_of(of_panel) for number, of_panel in arrays.items()}
         return Derived(
             np.array([lengths[number][row] for number, row in pairs], dtype=np.int64),
             lambda i: arrays[pairs[i][0]][pairs[i][1]],
@@ -205,11 +210,19 @@ def _joined(panels: Sequence[Panel], places: npt.NDArray[np.int64]) -> Panel:
     return Panel(
         series_ids=tuple(f"{number}\0{panels[number].series_ids[row]}" for number, row in pairs),
         as_of_date=last.as_of_date,
-        history=of([panel.history for panel in panels]),
-        past_covariates={k: of([p.past_covariates[k] for p in panels]) for k in last.past_covariates},
-        future_covariates={k: of([p.future_covariates[k] for p in panels]) for k in last.future_covariates},
+        history=of(lambda panel: panel.history),
+        past_covariates={name: of(_past(name)) for name in last.past_covariates},
+        future_covariates={name: of(_future(name)) for name in last.future_covariates},
         grain=last.grain,
     )
+
+
+def _past(name: str) -> Callable[[Panel], Sequence[FloatArray]]:
+    return lambda panel: panel.past_covariates[name]
+
+
+def _future(name: str) -> Callable[[Panel], Sequence[FloatArray]]:
+    return lambda panel: panel.future_covariates[name]
 
 
 def _own(

@@ -28,7 +28,7 @@ def replay(
 
     Args:
         model: any model of the interface; its name names its files.
-        origins: of one grain and with the same covariates.
+        origins: of one grain.
         horizon: periods ahead.
         folder: where the quantiles lie, in single precision, for as long as the forecasts are used.
         progress: called with the series answered and those to answer, over all origins.

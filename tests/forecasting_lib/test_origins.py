@@ -115,6 +115,38 @@ def test_origins_of_different_grains_are_refused() -> None:
         list(forecast_origins(create_model("hist_q"), [days, weeks], 8))
 
 
+def test_origins_that_know_different_covariates_are_each_told_their_own() -> None:
+    """A calendar reaches the horizon of the first origin, and not that of the second."""
+    panel = Panel(("a",), LAST, (np.ones(60),))
+    first, second = cut(panel, 28, 14), cut(panel, 14, 14)
+    told = replace(
+        first.panel,
+        past_covariates={"holiday": (np.zeros(32),)},
+        future_covariates={"holiday": (np.full(14, 1.0),)},
+    )
+    parts = list(forecast_origins(Counts(), [replace(first, panel=told), second], 14))
+    assert {part.origin: part.forecast.mean[0, 0] for part in parts} == {0: 1.0, 1: 0.5}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Forecasts a half, and another for each covariate that is known ahead."""
+
+    name: ClassVar[str] = "counts"
+    uses_covariates: ClassVar[bool] = True
+
+    def predict(self, panel: Panel, horizon: int) -> Forecast:
+        units = np.full((len(panel), horizon), 0.5 + 0.5 * len(panel.future_covariates))
+        return Forecast(
+            panel.series_ids,
+            panel.as_of_date,
+            units,
+            units,
+            np.repeat(units[:, :, None], 21, axis=2),
+            (None,) * len(panel),
+        )
+
+
 def test_no_origin_is_no_forecast() -> None:
     assert list(forecast_origins(create_model("hist_q"), [], 8)) == []
 
