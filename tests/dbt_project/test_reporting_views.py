@@ -142,12 +142,23 @@ def _publish(warehouse: Warehouse, client_id: str) -> None:
             _insert(connection, "stock_projection", **key, date=AS_OF, lag_days=1)
 
 
+def _publish_backtest(connection: psycopg.Connection[Any], client_id: str) -> None:
+    """One model, judged at one origin of one series."""
+    judged = {"client_id": client_id, "run_id": str(uuid.uuid4()), "model": "ma7"}
+    series = {"item_id": "tea", "location_id": "north"}
+    run = {**judged, "grain": "day", "status": "published", "first_origin_date": AS_OF}
+    _insert(connection, "backtest_runs", **run, is_current=True)
+    _insert(connection, "backtest_scores", **judged | series, origin_date=AS_OF, n_rows=1, lag_bucket="1")
+
+
 @pytest.fixture(scope="module")
 def readers(warehouse: Warehouse) -> tuple[Client, Client]:
     clients = [validated(client_id=f"view_{n}", name=f"View {n}", models=["ma7"]) for n in (1, 2)]
     for client in clients:
         add_client(warehouse, client)
         _publish(warehouse, client.client_id)
+        with warehouse.transaction() as connection:
+            _publish_backtest(connection, client.client_id)
     return clients[0], clients[1]
 
 

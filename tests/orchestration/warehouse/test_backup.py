@@ -63,7 +63,7 @@ def warehouse(request: pytest.FixtureRequest) -> Warehouse:
 @pytest.fixture(scope="module")
 def source(warehouse: Warehouse) -> Iterator[Warehouse]:
     """An installation of its own with two clients, on either server."""
-    house = renamed(warehouse, "origin")
+    house = renamed(warehouse, "first_house")
     migrate(house, lambda: build_views(house))
     with psycopg.connect(house.instance_url) as connection:
         connection.execute("create table runs (id serial primary key, run_id text)")
