@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecasting_lib.drift.findings import Drift, DriftKind, Finding, Steady, Unjudged
+from forecasting_lib.drift.known import mean_of_known
 from forecasting_lib.drift.window import RECENT_DAYS, DemandWindow
 from forecasting_lib.panel import FloatArray
 
@@ -120,7 +121,7 @@ def items_renamed(window: DemandWindow) -> Finding:
     expected, spread = float(chance.sum()), float(np.sqrt((chance * (1 - chance)).sum()))
     excess = float(silent.sum()) - expected
     fresh = window.listed == day
-    level_new = float(np.nanmean(since[fresh])) if n_new else 0.0
+    level_new = float(np.nan_to_num(mean_of_known(since[fresh].ravel()))) if n_new else 0.0
     # what fell silent by chance sold little: the level of those that chance does not explain
     weights = np.where(silent, 1 - rates.silent**known, 0.0)
     level_gone = float((weights * rates.level).sum() / weights.sum()) if weights.any() else 0.0

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import warnings
 
 import numpy as np
 
 from forecasting_lib.drift.findings import Drift, DriftKind, Finding, Steady, Unjudged
+from forecasting_lib.drift.known import median_of_known
 from forecasting_lib.drift.window import DemandWindow
 
 FROZEN_DAYS = 5
@@ -70,9 +70,7 @@ def feed_frozen(window: DemandWindow) -> Finding:
 def price_level(window: DemandWindow) -> Finding:
     """Whether prices of many series jumped by a factor, as they do where a unit or a decimal sign changed."""
     kind = DriftKind.PRICE_LEVEL
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # series without a price have none, which is meant
-        usual = np.nanmedian(window.price[:, -(_USUAL_PRICE_DAYS + _JUMP_DAYS) : -_JUMP_DAYS], axis=1)
+    usual = median_of_known(window.price[:, -(_USUAL_PRICE_DAYS + _JUMP_DAYS) : -_JUMP_DAYS])
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = window.price[:, -_JUMP_DAYS:] / usual[:, None]
     judged = np.isfinite(ratio[:, -1]) & (usual > 0)

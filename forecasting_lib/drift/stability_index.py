@@ -7,12 +7,11 @@ than 0.25 is read as a shift there.
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from scipy import stats
 
 from forecasting_lib.drift.findings import Drift, DriftKind, Finding, Steady, Unjudged
+from forecasting_lib.drift.known import mean_of_known
 from forecasting_lib.drift.window import RECENT_DAYS, REFERENCE_DAYS, DemandWindow
 from forecasting_lib.panel import FloatArray
 
@@ -80,10 +79,7 @@ def _by_fortnight(values: FloatArray) -> FloatArray:
     """(n, 7) means over the known days of each fortnight; NaN where fewer than half are known."""
     parts = values[:, -(RECENT_DAYS + REFERENCE_DAYS) :].reshape(len(values), _BLOCKS + 1, RECENT_DAYS)
     known = np.isfinite(parts).sum(axis=2)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # mean of nothing is NaN, which is meant
-        means = np.nanmean(parts, axis=2)
-    return np.where(known >= RECENT_DAYS / 2, means, np.nan)
+    return np.where(known >= RECENT_DAYS / 2, mean_of_known(parts), np.nan)
 
 
 def _beside_the_others(means: FloatArray, *, relative: bool) -> tuple[FloatArray, FloatArray]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
 
 import numpy as np
 from scipy import stats
 
 from forecasting_lib.drift.findings import Drift, DriftKind, Finding, Steady, Unjudged
+from forecasting_lib.drift.known import mean_of_known, median_of_known
 from forecasting_lib.drift.window import RECENT_DAYS, REFERENCE_DAYS, DemandWindow
 from forecasting_lib.panel import FloatArray
 
@@ -32,10 +32,8 @@ def weekly_pattern(window: DemandWindow) -> Finding:
     totals = np.nansum(window.demand[:, -(RECENT_DAYS + REFERENCE_DAYS) :], axis=0)
     weeks = np.where(totals > 0, totals, np.nan).reshape(-1, 7)
     n_recent = RECENT_DAYS // 7
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a week without sales has no mean, which is meant
-        relative = weeks / np.nanmean(weeks, axis=1, keepdims=True) - 1
-        profile = np.nanmedian(relative[:-n_recent], axis=0)
+    relative = weeks / mean_of_known(weeks)[:, None] - 1
+    profile = median_of_known(relative[:-n_recent].T)
     before, recent = relative[:-n_recent], relative[-n_recent:]
     if not np.isfinite(profile).all() or np.isfinite(before).all(axis=1).sum() < 8:
         return Unjudged(kind, "Fewer than eight whole weeks were sold in before the last two.")

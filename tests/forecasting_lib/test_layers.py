@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "covariates": {"grain", "ragged", "panel"},
     "accuracy": {"grain", "panel"},
     "moment_law": {"panel"},
+    "drift": {"panel"},
     "models": {"grain", "ragged", "panel", "quantile_grid"},
     "inventory": {"grain", "panel", "quantile_grid"},
     "origins": {"grain", "ragged", "panel", "covariates", "models"},

@@ -39,6 +39,9 @@ NOT_OF_THIS_RETAILER = {
 """Tables that stay empty: its rows are good and final, it is planned by day, delivers no opening days, has
 no source, and its models were not judged."""
 
+MAY_BE_EMPTY = {"analytics.drift_events"}
+"""Whether its demand drifts is the retailer's own affair."""
+
 FOLLOWS_A_FORECAST = [
     f"analytics.{table}"
     for table in (
@@ -165,8 +168,8 @@ def test_no_output_holds_a_number_that_is_none(warehouse: Warehouse, pipeline_cl
                     client=sql.Literal(pipeline_client.client_id),
                 )
             ).fetchall()
-            assert rows, table.name
-            for name, values in zip(numbers, zip(*rows, strict=True), strict=True):
+            assert rows or f"analytics.{table.name}" in MAY_BE_EMPTY, table.name
+            for name, values in zip(numbers, zip(*rows, strict=True), strict=bool(rows)):
                 odd = [v for v in values if v is not None and (not isfinite(v) or abs(v) in SENTINELS)]
                 assert odd == [], f"{table.name}.{name}"
             looked_at[table.name] = numbers

@@ -14,7 +14,8 @@ select
             and later.is_champion
             and later.as_of_date >= runs.as_of_date
             and later.published_at > runs.published_at
-    ) as known_until
+    ) as known_until,
+    runs.thinned_at
 from {{ source('analytics', 'forecast_runs') }} as runs
 where runs.is_champion
     and not exists (

@@ -32,6 +32,7 @@ RUN_TABLES = (
     "analytics.replenishment_plan",
     "analytics.lead_time_demand",
     "analytics.inventory_metrics",
+    "analytics.plan_inputs",
     "analytics.score_sums",
 )
 
