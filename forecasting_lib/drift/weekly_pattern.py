@@ -12,6 +12,9 @@ from forecasting_lib.drift.known import mean_of_known, median_of_known
 from forecasting_lib.drift.window import RECENT_DAYS, REFERENCE_DAYS, DemandWindow
 from forecasting_lib.panel import FloatArray
 
+LEAST_WEEKS = 8
+"""Of the twelve before, those sold in on every day."""
+
 LEAST_EXPLAINED = 0.4
 """Share of the variance that the weekday must have explained for a pattern to be there."""
 
@@ -34,8 +37,9 @@ def weekly_pattern(window: DemandWindow) -> Finding:
     n_recent = RECENT_DAYS // 7
     relative = weeks / mean_of_known(weeks)[:, None] - 1
     profile = median_of_known(relative[:-n_recent].T)
-    before, recent = relative[:-n_recent], relative[-n_recent:]
-    if not np.isfinite(profile).all() or np.isfinite(before).all(axis=1).sum() < 8:
+    earlier, recent = relative[:-n_recent], relative[-n_recent:]
+    before = earlier[np.isfinite(earlier).all(axis=1)]
+    if not np.isfinite(profile).all() or len(before) < LEAST_WEEKS:
         return Unjudged(kind, "Fewer than eight whole weeks were sold in before the last two.")
     if np.isfinite(recent).sum() < RECENT_DAYS - 2:
         return Unjudged(kind, "More than two days of the last two weeks are without sales.")

@@ -133,6 +133,7 @@ def kill_in_each(
     return killed
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_random_moments_ends_like_an_undisturbed_one(
     settings: Settings,
     warehouse: Warehouse,

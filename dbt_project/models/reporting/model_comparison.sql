@@ -1,9 +1,13 @@
--- of the current backtest, on the origins no choice was made on; on all of them where there were too few
-with judged as (
+{%- set metrics = ["wql", "wape", "bias", "mase", "rmsse"] -%}
+{%- set run = "client_id, run_id, model" -%}
+
+-- of the current backtest, on the origins no choice was made on; on all of them where there were too few.
+-- inlined wherever it is read, without grouping sets: a condition on the client reaches the tables
+with judged as not materialized (
 
     select
         scores.*,
-        series.demand_class
+        coalesce(series.demand_class, 'none') as demand_class
     from {{ source('analytics', 'backtest_scores') }} as scores
     inner join {{ source('analytics', 'backtest_runs') }} as runs using (client_id, run_id, model)
     left join
@@ -13,32 +17,39 @@ with judged as (
 
 ),
 
-of_series as (
+of_series as not materialized (
 
     select
-        client_id,
-        run_id,
-        model,
+        {{ run }},
         origin_date,
         item_id,
         location_id,
         demand_class,
-        coalesce(lag_bucket, 'all') as lag_bucket,
-        max(mase_scale) as mase_scale,
-        max(rmsse_scale) as rmsse_scale,
-    {%- for name in sums_of_a_series().split(",") %}
-        sum({{ name }}) as {{ name }}{{ "," if not loop.last }}
-    {%- endfor %}
+        lag_bucket,
+        mase_scale,
+        rmsse_scale,
+        {{ sums_of_a_series().split(",") | join(", ") }}
     from judged
-    group by
-        grouping sets (
-            (client_id, run_id, model, origin_date, item_id, location_id, demand_class, lag_bucket),
-            (client_id, run_id, model, origin_date, item_id, location_id, demand_class)
-        )
+    where lag_bucket <> 'beyond'
+
+    union all
+
+    select
+        {{ run }},
+        origin_date,
+        item_id,
+        location_id,
+        demand_class,
+        'all' as lag_bucket,
+        mase_scale,
+        rmsse_scale,
+        {{ added_up(sums_of_a_series()) }}
+    from judged
+    group by {{ run }}, origin_date, item_id, location_id, demand_class, mase_scale, rmsse_scale
 
 ),
 
-scaled as (
+scaled as not materialized (
 
     select
         *,
@@ -47,66 +58,63 @@ scaled as (
 
 ),
 
-compared as (
+compared as not materialized (
 
-    select
-        client_id,
-        run_id,
-        model,
-        coalesce(demand_class, 'all') as demand_class,
-        lag_bucket,
-        count(distinct row(item_id, location_id)) filter (where n_rows > 0) as series,
-        avg(sum_pinball_qty / n_rows / nullif(mase_scale, 0)) filter (where n_rows > 0) as scaled_loss,
-        {{ added_up(counts() ~ "," ~ sums()) }},
-        {{ added_by_series() }}
-    from scaled
-    where lag_bucket <> 'beyond'
-    group by
-        grouping sets (
-            (client_id, run_id, model, demand_class, lag_bucket), (client_id, run_id, model, lag_bucket)
-        )
+    {% for demand_class in ("demand_class", "'all'") %}
+        select
+            {{ run }},
+            {{ demand_class }},
+            lag_bucket,
+            count(distinct row(item_id, location_id)) filter (where n_rows > 0) as n_series,
+            avg(sum_pinball_qty / n_rows / nullif(mase_scale, 0)) filter (where n_rows > 0) as scaled_loss,
+            {{ added_up(counts() ~ "," ~ sums()) }},
+            {{ added_by_series().replace("as n_series", "as n_judged") }}
+        from scaled
+        group by {{ run }},{{ " demand_class," if loop.first }} lag_bucket
+        {{ "union all" if not loop.last }}
+    {% endfor %}
 
 ),
 
-measured as (
+measured as not materialized (
 
     select
         *,
-    {%- for name in ("wql", "wape", "bias", "mase", "rmsse") %}
-        ({{ metric_formula(name) }})::float8 as {{ name }}{{ "," if not loop.last }}
-    {%- endfor %}
+        {%- for name in metrics %}
+            ({{ metric_formula(name) }})::float8 as {{ name }},
+        {%- endfor %}
+        max(sum_abs_error_qty) filter (where model = 'seasonal_naive') over alike as error_of_naive,
+        max(sum_abs_error_qty) filter (where model = 'ma7') over alike as error_of_ma7
     from compared
+    window alike as (partition by client_id, run_id, demand_class, lag_bucket)
 
 ),
 
-held as (
+held as not materialized (
 
-    select
-        client_id,
-        run_id,
-        model,
-        coalesce(demand_class, 'all') as demand_class,
-        coalesce(lag_bucket, 'all') as lag_bucket,
-        level,
-        sum(n_below) / nullif(sum(n_actuals), 0) as share_below
-    from {{ source('analytics', 'backtest_reliability') }}
-    where is_calibrated = (model = 'champion')
-    group by
-        grouping sets (
-            (client_id, run_id, model, demand_class, lag_bucket, level),
-            (client_id, run_id, model, demand_class, level),
-            (client_id, run_id, model, lag_bucket, level),
-            (client_id, run_id, model, level)
-        )
+    {% for demand_class, lag_bucket in (
+        ("demand_class", "lag_bucket"), ("'all'", "lag_bucket"), ("demand_class", "'all'"), ("'all'", "'all'")
+    ) %}
+        select
+            {{ run }},
+            {{ demand_class }},
+            {{ lag_bucket }},
+            level,
+            sum(n_below) / nullif(sum(n_actuals), 0) as share_below
+        from {{ source('analytics', 'backtest_reliability') }}
+        where is_calibrated = (model = 'champion')
+        group by
+            {{ run }}, level
+            {{- ", demand_class" if "'" not in demand_class }}{{ ", lag_bucket" if "'" not in lag_bucket }}
+        {{ "union all" if not loop.last }}
+    {% endfor %}
 
 ),
 
-bands as (
+bands as not materialized (
 
     select
-        client_id,
-        run_id,
-        model,
+        {{ run }},
         demand_class,
         lag_bucket,
     {%- for percent in intervals().split(",") %}
@@ -115,20 +123,21 @@ bands as (
             as coverage_{{ percent }}{{ "," if not loop.last }}
     {%- endfor %}
     from held
-    group by client_id, run_id, model, demand_class, lag_bucket
+    group by {{ run }}, demand_class, lag_bucket
 
 ),
 
-led as (
+led as not materialized (
 
-    select
-        client_id,
-        run_id,
-        model,
-        coalesce(demand_class, 'all') as demand_class,
-        count(*) as leads_for
-    from {{ source('analytics', 'backtest_series') }}
-    group by grouping sets ((client_id, run_id, model, demand_class), (client_id, run_id, model))
+    {% for demand_class in ("demand_class", "'all'") %}
+        select
+            {{ run }},
+            {{ demand_class }},
+            count(*) as leads_for
+        from {{ source('analytics', 'backtest_series') }}
+        group by {{ run }}{{ ", demand_class" if loop.first }}
+        {{ "union all" if not loop.last }}
+    {% endfor %}
 
 )
 
@@ -138,32 +147,18 @@ select
     measured.demand_class,
     measured.lag_bucket,
     measured.run_id,
-    measured.series as n_series,
+    measured.n_series,
     measured.n_rows,
     led.leads_for,
     measured.scaled_loss::float8 as scaled_loss,
-    measured.wql,
-    measured.wape,
-    measured.bias,
-    measured.mase,
-    measured.rmsse,
-    (1 - measured.sum_abs_error_qty / nullif(naive.sum_abs_error_qty, 0))::float8 as fva_naive,
-    (1 - measured.sum_abs_error_qty / nullif(ma7.sum_abs_error_qty, 0))::float8 as fva_ma7,
+    {%- for name in metrics %}
+        measured.{{ name }},
+    {%- endfor %}
+    (1 - measured.sum_abs_error_qty / nullif(measured.error_of_naive, 0))::float8 as fva_naive,
+    (1 - measured.sum_abs_error_qty / nullif(measured.error_of_ma7, 0))::float8 as fva_ma7,
 {%- for percent in intervals().split(",") %}
     bands.coverage_{{ percent }}{{ "," if not loop.last }}
 {%- endfor %}
 from measured
 left join bands using (client_id, run_id, model, demand_class, lag_bucket)
 left join led using (client_id, run_id, model, demand_class)
-left join measured as naive
-    on measured.client_id = naive.client_id
-    and measured.run_id = naive.run_id
-    and measured.demand_class = naive.demand_class
-    and measured.lag_bucket = naive.lag_bucket
-    and naive.model = 'seasonal_naive'
-left join measured as ma7
-    on measured.client_id = ma7.client_id
-    and measured.run_id = ma7.run_id
-    and measured.demand_class = ma7.demand_class
-    and measured.lag_bucket = ma7.lag_bucket
-    and ma7.model = 'ma7'

@@ -164,6 +164,17 @@ def test_fewer_days_than_the_window_cannot_be_judged() -> None:
     assert {type(one) for one in found} == {Unjudged}
 
 
+def test_a_week_that_nothing_is_known_of_is_no_pattern_that_was_lost() -> None:
+    """A closed week among the twelve before; the pattern of the others goes on."""
+    days = np.arange(WINDOW_DAYS)
+    demand = np.tile(np.where(days % 7 < 5, 20.0, 2.0), (12, 1))
+    demand += np.random.default_rng(4).poisson(3, demand.shape)
+    demand[:, -42:-35] = np.nan
+    [found] = [one for one in look(window(demand)) if one.kind is DriftKind.WEEKLY_PATTERN]
+    assert isinstance(found, Steady)
+    assert all(math.isfinite(value) for value in found.evidence.values() if isinstance(value, float))
+
+
 def test_every_kind_is_asked_about() -> None:
     assert {*OF_THE_WINDOW, DriftKind.FORECAST_ERROR} == set(DriftKind)
 

@@ -75,6 +75,7 @@ def units_said(guess: Guess) -> float:
 
 
 @pytest.mark.parametrize("shape", EXPORTS)
+@pytest.mark.slow
 def test_an_export_is_loaded_to_the_unit_with_one_command(
     shape: str, warehouse: Warehouse, tmp_path: Path
 ) -> None:

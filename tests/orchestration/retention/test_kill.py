@@ -141,6 +141,7 @@ def twins(warehouse: Warehouse) -> tuple[Store, Store]:
     return stores
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_place_leaves_everything_whole_or_thinned_and_the_next_finishes(
     twins: tuple[Store, Store],
 ) -> None:

@@ -345,6 +345,7 @@ def test_a_client_logs_in_with_its_old_password_and_sees_its_rows_only(
 # --- what is there before -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_replaced_installation_is_that_of_the_backup_and_a_later_client_has_no_login(
     file: Path, moved: Warehouse, models: Path
 ) -> None:
@@ -360,6 +361,7 @@ def test_a_replaced_installation_is_that_of_the_backup_and_a_later_client_has_no
     assert catalog(moved) == roles
 
 
+@pytest.mark.slow
 def test_a_restore_that_fails_leaves_what_was_there(
     file: Path, moved: Warehouse, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -169,6 +169,7 @@ def test_down_spares_a_stranger_who_has_the_servers_number_and_status_starts_it_
     ],
     ids=lambda value: value if isinstance(value, str) else repr(value[:6]),
 )
+@pytest.mark.slow
 def test_a_torn_file_needs_no_hand(data_dir: Path, name: str, content: bytes) -> None:
     kill_server(data_dir)
     path = data_dir.parent / "postgres" / name

@@ -52,6 +52,7 @@ def wait_until(reached: Callable[[], bool], process: subprocess.Popen[str] | Non
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
+@pytest.mark.slow
 def test_a_session_ended_by_a_signal_leaves_no_server_and_no_file(name: str, tmp_path: Path) -> None:
     note = tmp_path / "folder"
     (tmp_path / "test_session.py").write_text(SESSION.format(note=str(note)))
