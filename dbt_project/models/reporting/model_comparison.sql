@@ -60,7 +60,7 @@ scaled as not materialized (
 
 compared as not materialized (
 
-    {% for demand_class in ("demand_class", "'all'") %}
+    {% for demand_class in ("demand_class", "'all' as demand_class") %}
         select
             {{ run }},
             {{ demand_class }},
@@ -93,7 +93,10 @@ measured as not materialized (
 held as not materialized (
 
     {% for demand_class, lag_bucket in (
-        ("demand_class", "lag_bucket"), ("'all'", "lag_bucket"), ("demand_class", "'all'"), ("'all'", "'all'")
+        ("demand_class", "lag_bucket"),
+        ("'all' as demand_class", "lag_bucket"),
+        ("demand_class", "'all' as lag_bucket"),
+        ("'all' as demand_class", "'all' as lag_bucket"),
     ) %}
         select
             {{ run }},
@@ -129,7 +132,7 @@ bands as not materialized (
 
 led as not materialized (
 
-    {% for demand_class in ("demand_class", "'all'") %}
+    {% for demand_class in ("demand_class", "'all' as demand_class") %}
         select
             {{ run }},
             {{ demand_class }},

@@ -79,6 +79,7 @@ OF_PLANS = (
     analytics.replenishment_plan,
     analytics.lead_time_demand,
     analytics.stock_projection,
+    analytics.plan_inputs,
 )
 
 
