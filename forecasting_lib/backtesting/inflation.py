@@ -10,6 +10,7 @@ independent errors. Kappa is the factor that makes the total's upper quantiles h
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,10 @@ SMALLEST, LARGEST = 0.25, 25.0
 
 LARGEST_SAMPLE = 6_000
 """Totals that are looked at, evenly spaced: more make kappa no more certain than windows leave it."""
+
+_GRID = 15
+_FALLEN = 0.05
+"""Of what four levels hold in sum: so far below the value before, more variance holds less."""
 
 _PRECISION = 2e-3
 """Of the logarithm of kappa: far below its standard error."""
@@ -122,18 +127,26 @@ def fitted(
 
 
 def _solved(totals: KnownTotals) -> float:
-    """The kappa at which the levels hold, in sum, what they name: more variance holds more."""
+    """The kappa at which the levels hold, in sum, what they name; the closest where none does.
+
+    More variance holds more of the upper levels only up to a point: of a small mean it then moves probability
+    to zero faster than to the tail. So the least kappa is taken.
+    """
     target = sum(HELD_LEVELS)
-    low, high = np.log(SMALLEST), np.log(LARGEST)
 
     def excess(log_kappa: float) -> float:
         return float(_held_levels(totals, log_kappa).mean()) - target
 
-    if excess(low) >= 0.0:
-        return SMALLEST
-    if excess(high) <= 0.0:
-        return LARGEST
-    return float(np.exp(brentq(excess, low, high, xtol=_PRECISION)))
+    grid = np.linspace(np.log(SMALLEST), np.log(LARGEST), _GRID)
+    found: list[float] = []
+    for low, high in pairwise(grid):
+        found = found or [excess(low)]
+        found.append(excess(high))
+        if found[-2] < 0.0 <= found[-1]:
+            return float(np.exp(brentq(excess, low, high, xtol=_PRECISION)))
+        if found[-1] < found[-2] - _FALLEN:
+            break
+    return float(np.exp(grid[int(np.argmin(np.abs(found)))]))
 
 
 def _standard_error(totals: KnownTotals, series: npt.NDArray[np.int64], kappa: float) -> float | None:

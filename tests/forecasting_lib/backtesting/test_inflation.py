@@ -44,6 +44,15 @@ def test_the_upper_quantiles_of_later_totals_hold_what_they_name() -> None:
         assert held(low, high, read) == pytest.approx(level, abs=0.015)
 
 
+def test_where_no_variance_makes_the_levels_hold_kappa_stays_small() -> None:
+    """Rare days of hundreds among days of none: more variance would only say that none is likelier."""
+    rng = np.random.default_rng(8)
+    mean = np.full(1_000, 0.4)
+    actual = np.where(rng.random(1_000) < 0.3, 300.0, 0.0)
+    known = KnownTotals(actual, mean, 2.0 * mean, np.ones(1_000, dtype=np.bool_))
+    assert fitted(known, np.arange(1_000)).kappa < 5.0
+
+
 def test_fewer_totals_make_the_error_larger() -> None:
     many, few = fitted(*totals(2.0, 8_000)), fitted(*totals(2.0, 500))
     assert few.standard_error is not None
