@@ -17,7 +17,10 @@ from orchestration.warehouse.asking import Place, asking
 
 @dataclass(frozen=True)
 class ComparedModel:
-    """One model of the current backtest, over all series and lags; None where undefined."""
+    """One model of the current backtest, over all series and lags; None where undefined.
+
+    ``leads_for`` is None of the forecast that is made of the leaders' own.
+    """
 
     model: str
     leads_for: int | None

@@ -152,7 +152,7 @@ select
     measured.run_id,
     measured.n_series,
     measured.n_rows,
-    led.leads_for,
+    case when measured.model <> 'champion' then coalesce(led.leads_for, 0) end as leads_for,
     measured.scaled_loss::float8 as scaled_loss,
     {%- for name in metrics %}
         measured.{{ name }},
