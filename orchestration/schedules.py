@@ -30,7 +30,7 @@ def client_schedules(clients: Sequence[Client]) -> list[dg.ScheduleDefinition]:
     """The schedules of all active clients that have one, and of those of their sources that have one."""
     active = [client for client in clients if client.is_active]
     return [
-        *(_schedule(client) for client in active if client.cron is not None),
+        *(_pipeline_schedule(client) for client in active if client.cron is not None),
         *(_backtest_schedule(client) for client in active if client.backtest_cron is not None),
         *(
             _source_schedule(client, name, source.cron)
@@ -60,66 +60,78 @@ def registered_clients(settings: Settings) -> list[Client]:
     return registry.clients
 
 
-def _schedule(client: Client) -> dg.ScheduleDefinition:
-    client_id = client.client_id
-
-    @dg.schedule(
-        name=f"{client_id}_pipeline",
-        job=client_pipeline,
-        cron_schedule=str(client.cron),
-        execution_timezone=client.timezone,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=f"Runs the whole pipeline of {client.name}.",
-        tags={CLIENT_TAG: client_id},
+def _pipeline_schedule(client: Client) -> dg.ScheduleDefinition:
+    return _schedule(
+        client,
+        f"{client.client_id}_pipeline",
+        client_pipeline,
+        str(client.cron),
+        f"Runs the whole pipeline of {client.name}.",
     )
-    def pipeline_schedule(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        waiting = clients_waiting(context.instance, client_pipeline.name, **{CLIENT_TAG: client_id})
-        yield _request(context, client_id, is_waiting=bool(waiting))
-
-    return pipeline_schedule
 
 
 def _backtest_schedule(client: Client) -> dg.ScheduleDefinition:
-    client_id = client.client_id
-    # a source's schedule ends in _pull, a client's own has no two underscores before its end
-    name = f"{client_id}__backtest"
-
-    @dg.schedule(
-        name=name,
-        job=backtest,
-        cron_schedule=str(client.backtest_cron),
-        execution_timezone=client.timezone,
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=f"Judges the models of {client.name} at past days.",
-        tags={CLIENT_TAG: client_id},
+    """A source's schedule ends in ``_pull``, and a client's own has no two underscores before its end."""
+    return _schedule(
+        client,
+        f"{client.client_id}__backtest",
+        backtest,
+        str(client.backtest_cron),
+        f"Judges the models of {client.name} at past days.",
     )
-    def backtest_schedule(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        waiting = clients_waiting(context.instance, backtest.name, **{CLIENT_TAG: client_id})
-        yield _request(context, client_id, is_waiting=bool(waiting))
-
-    return backtest_schedule
 
 
 def _source_schedule(client: Client, source: str, cron: str) -> dg.ScheduleDefinition:
     """Two underscores, which no source has, keep ``a`` of ``b_c`` apart from ``a_b`` of ``c``."""
+    name = f"{client.client_id}__{source}_pull"
+    return _schedule(
+        client,
+        name,
+        pull_job,
+        cron,
+        f"Pulls from the source {source} of {client.name}.",
+        config={"ops": {pull_from_sources.name: {"config": {"sources": [source]}}}},
+        alike={SCHEDULE_NAME_TAG: name},
+    )
+
+
+def _schedule(
+    client: Client,
+    name: str,
+    job: "dg.UnresolvedAssetJobDefinition | dg.JobDefinition",
+    cron: str,
+    description: str,
+    *,
+    config: Mapping[str, Any] | None = None,
+    alike: Mapping[str, str] | None = None,
+) -> dg.ScheduleDefinition:
+    """A schedule of a client, in its time zone.
+
+    Args:
+        client: whose.
+        name: of the schedule.
+        job: that it runs for the client.
+        cron: when.
+        description: what it does, as the UI shows it.
+        config: of each run.
+        alike: tags of the runs that do the same; unless named, all of the job's for the client.
+    """
     client_id = client.client_id
-    name = f"{client_id}__{source}_pull"
 
     @dg.schedule(
         name=name,
-        job=pull_job,
+        job=job,
         cron_schedule=cron,
         execution_timezone=client.timezone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=f"Pulls from the source {source} of {client.name}.",
+        description=description,
         tags={CLIENT_TAG: client_id},
     )
-    def pull_schedule(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-        config = {"ops": {pull_from_sources.name: {"config": {"sources": [source]}}}}
-        waiting = clients_waiting(context.instance, pull_job.name, **{SCHEDULE_NAME_TAG: name})
+    def client_schedule(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        waiting = clients_waiting(context.instance, job.name, **(alike or {CLIENT_TAG: client_id}))
         yield _request(context, client_id, config, is_waiting=bool(waiting))
 
-    return pull_schedule
+    return client_schedule
 
 
 def _request(
