@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 
 from forecasting_lib.backtesting.calibration import Calibration
 from forecasting_lib.backtesting.champions import Reason
 from forecasting_lib.backtesting.composition import Ensemble
+from orchestration.warehouse.bulk import read_frame, render
 from orchestration.warehouse.server import Warehouse
 
 
@@ -102,6 +104,22 @@ def current_backtest(warehouse: Warehouse, client_id: str) -> CurrentBacktest | 
         dict(leaders),
         {model: _ensemble(settings) for _, model, settings in runs if "members" in settings},
         by_model,
+    )
+
+
+def read_reliability(warehouse: Warehouse, client_id: str, run_id: str) -> pl.DataFrame:
+    """What each quantile of a backtest held, as ``Evidence.reliability``."""
+    return read_frame(
+        warehouse,
+        render(
+            """
+            select model, demand_class, lag_bucket, is_calibrated, level, n_series, n_actuals, n_below
+            from analytics.backtest_reliability
+            where client_id = {c} and run_id = {run}::uuid
+            """,
+            c=client_id,
+            run=run_id,
+        ),
     )
 
 

@@ -22,6 +22,7 @@ from forecasting_lib.models.registry import model_entry
 from forecasting_lib.origins import Origin
 from forecasting_lib.panel import Forecast
 from orchestration.clients import CLIENT_PARTITIONS, Client, ClientError, get_client, validated
+from orchestration.reading.backtests import read_reliability
 from orchestration.reading.histories import demand_grain, first_demand_day, last_demand_day
 from orchestration.reading.origins import read_origins
 from orchestration.reading.traits import read_traits
@@ -38,6 +39,7 @@ from orchestration.stages.demand import DEMAND_KEYS
 from orchestration.stages.model_plans import PlannedModel, panel_for, plan_models
 from orchestration.stages.model_turns import model_turn
 from orchestration.table_assets import table_key, table_spec
+from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import analytics
 
 TABLES = (
@@ -122,7 +124,7 @@ def backtests(
     standing = standing_backtest(warehouse, client.client_id, digest)
     if standing is not None:
         context.log.info(f"Backtest {standing} was made from the same inputs; it stands.")
-        yield from _report_standing(standing)
+        yield from _report_standing(warehouse, client.client_id, standing)
         return
     with tempfile.TemporaryDirectory(prefix="forecaster-backtest-") as scratch:
         folder = Path(scratch)
@@ -186,20 +188,7 @@ def _replays(
 
 def _report(run: BacktestRun) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     evidence = run.evidence
-    problems = band_problems(evidence.reliability)
-    judged = not evidence.reliability.is_empty()
-    yield dg.AssetCheckResult(
-        asset_key=RELIABILITY_KEY,
-        check_name="bands_hold",
-        passed=judged and not problems,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=" ".join(problems)
-        or (
-            "All bands that can be judged hold what they name."
-            if judged
-            else "Unknown: with fewer than three origins nothing is left to judge on."
-        ),
-    )
+    yield _bands_hold(evidence.reliability)
     leaders = Counter(evidence.candidates[number] for number in evidence.verdict.model)
     yield dg.MaterializeResult(
         asset_key=RUNS_KEY,
@@ -217,12 +206,29 @@ def _report(run: BacktestRun) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCh
     )
 
 
-def _report_standing(run_id: str) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+def _report_standing(
+    warehouse: Warehouse, client_id: str, run_id: str
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     unchanged = {"run_id": run_id, "unchanged": "same inputs; the current backtest stands"}
-    yield dg.AssetCheckResult(
-        asset_key=RELIABILITY_KEY, check_name="bands_hold", passed=True, metadata=unchanged
-    )
+    yield _bands_hold(read_reliability(warehouse, client_id, run_id))
     yield from (dg.MaterializeResult(asset_key=table_key(table), metadata=unchanged) for table in TABLES)
+
+
+def _bands_hold(reliability: pl.DataFrame) -> dg.AssetCheckResult:
+    problems = band_problems(reliability)
+    judged = not reliability.is_empty()
+    return dg.AssetCheckResult(
+        asset_key=RELIABILITY_KEY,
+        check_name="bands_hold",
+        passed=judged and not problems,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=" ".join(problems)
+        or (
+            "All bands that can be judged hold what they name."
+            if judged
+            else "Unknown: with fewer than three origins nothing is left to judge on."
+        ),
+    )
 
 
 def band_problems(reliability: pl.DataFrame) -> list[str]:

@@ -237,6 +237,18 @@ def test_the_same_inputs_are_not_judged_again(
     assert after.run_id == before.run_id
 
 
+def test_bands_that_do_not_hold_are_said_again_where_the_backtest_stands(
+    warehouse: Warehouse, instance: dg.DagsterInstance, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With no tolerance and for a class of any size, which no forecast meets to the last digit."""
+    monkeypatch.setattr("orchestration.stages.backtesting.BAND_TOLERANCE", 0.0)
+    monkeypatch.setattr("orchestration.stages.backtesting.LEAST_SERIES", 1)
+    outcome = judge(warehouse, instance, origins=4)
+    assert outcome.succeeded
+    assert "band of" in " ".join(outcome.problems)
+    assert current_backtest(warehouse, client.client_id) is not None
+
+
 def test_nothing_told_later_moves_a_forecast_of_an_origin(
     settings: Settings, warehouse: Warehouse, instance: dg.DagsterInstance, client: Client
 ) -> None:
