@@ -55,21 +55,16 @@ class MomentLaw:
     variance: FloatArray
     counted: BoolArray
 
-    def quantile(self, level: float | FloatArray) -> FloatArray:
-        """(...) units that the total does not exceed with this probability.
-
-        Args:
-            level: between 0 and 1, one for all or in the shape of the moments.
-        """
-        level = np.broadcast_to(np.asarray(level, dtype=np.float64), self.mean.shape)
+    def quantile(self, level: float) -> FloatArray:
+        """(...) units that the total does not exceed with this probability, between 0 and 1."""
         found = self.mean.copy()
         spread = self._has_spread()
         binomial = spread & self._is_binomial()
         r, p = self._size_and_share(binomial)
-        found[binomial] = nbinom.ppf(level[binomial], r, p)
+        found[binomial] = nbinom.ppf(level, r, p)
         gamma = spread & ~binomial
         shape, scale = self._shape_and_scale(gamma)
-        found[gamma] = gammaincinv(shape, level[gamma]) * scale
+        found[gamma] = gammaincinv(shape, level) * scale
         return np.where(self.counted & ~binomial, np.rint(found), found)
 
     def quantiles(self, levels: Sequence[float]) -> FloatArray:

@@ -99,6 +99,25 @@ def coverage(actual: FloatArray, lower: FloatArray, upper: FloatArray) -> Ratio:
     return Ratio(inside.sum(axis=-1).astype(np.float64), _days(actual))
 
 
+def pinball_loss(actual: FloatArray, quantiles: FloatArray, levels: Sequence[float]) -> FloatArray:
+    """The pinball loss of each quantile: ``max(p (y - q), (p - 1) (y - q))``.
+
+    >>> pinball_loss(np.array([12.0]), np.array([[10.0]]), (0.9,))
+    array([[1.8]])
+
+    Args:
+        actual: (..., days) units; NaN is masked.
+        quantiles: (..., days, levels) in the order of ``levels``.
+        levels: each between 0 and 1.
+
+    Returns:
+        (..., days, levels) in the unit of the actuals; NaN on masked days.
+    """
+    level = np.asarray(levels)
+    short = actual[..., None] - quantiles
+    return np.maximum(level * short, (level - 1.0) * short)
+
+
 def quantile_loss(
     actual: FloatArray, quantiles: FloatArray, levels: Sequence[float] = WQL_LEVELS
 ) -> FloatArray:
@@ -128,9 +147,7 @@ def quantile_loss(
     """
     if quantiles.shape[-1] != len(levels):
         raise ValueError(f"{quantiles.shape[-1]} quantiles a day for {len(levels)} levels")
-    level = np.asarray(levels)
-    short = actual[..., None] - quantiles
-    loss = 2.0 * np.maximum(level * short, (level - 1.0) * short).mean(axis=-1)
+    loss = 2.0 * pinball_loss(actual, quantiles, levels).mean(axis=-1)
     return np.where(np.isnan(actual), 0.0, loss)
 
 

@@ -52,10 +52,6 @@ class Calibration:
     factor: float
     read_at: FloatArray
 
-    @classmethod
-    def none(cls) -> Calibration:
-        return cls(1.0, _LEVELS.copy())
-
 
 def bias_factor(actual: FloatArray, forecast: FloatArray) -> float:
     """What a forecast has to be multiplied by, as far as its origins agree.

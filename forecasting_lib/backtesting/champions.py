@@ -27,12 +27,6 @@ TIE = 0.01
 MARGIN = 0.01
 """By so much a challenger has to win on two successive backtests."""
 
-PERIODS_SHARE = 0.75
-"""Of the loss of single periods beside that of totals. With a half, models led that lost later."""
-
-BIAS_WEIGHT = 0.1
-"""Of the mean error, in scales, beside the quantile loss: enough to tell two alike apart."""
-
 
 class Reason(StrEnum):
     """Why a model leads for a series."""
@@ -133,7 +127,6 @@ def choose(
     """
     scores, own_weight = expected_scores(losses, segments)
     origins = (~np.isnan(losses).any(axis=1)).sum(axis=1)
-    n = len(scores)
     best = scores.argmin(axis=1)
     within = scores <= scores.min(axis=1, keepdims=True) * (1.0 + TIE)
     order = np.argsort(np.asarray(simplicity), kind="stable")
@@ -159,7 +152,7 @@ def choose(
             reasons[row] = Reason.SEGMENT
     return Verdict(
         model=leader.astype(np.int64),
-        reason=tuple(Reason(reasons[row]) for row in range(n)),
+        reason=tuple(map(Reason, reasons)),
         score=scores,
         own_weight=own_weight,
         origins=origins.astype(np.int64),

@@ -63,6 +63,20 @@ class Traits:
 
 NOTHING_KNOWN = Traits({}, {}, {}, {})
 
+NO_RELIABILITY = pl.DataFrame(
+    schema={
+        "model": pl.String,
+        "demand_class": pl.String,
+        "lag_bucket": pl.String,
+        "is_calibrated": pl.Boolean,
+        "level": pl.Float64,
+        "n_series": pl.Int64,
+        "n_actuals": pl.Int64,
+        "n_below": pl.Float64,
+    }
+)
+"""Rows of what quantiles held, none of them."""
+
 
 @dataclass(frozen=True)
 class Kept:
@@ -218,7 +232,7 @@ def gathered(
             for name in candidates
         },
         held=held_of,
-        reliability=pl.concat(reliability) if reliability else bench.no_reliability(),
+        reliability=pl.concat(reliability) if reliability else NO_RELIABILITY,
         kept=bench.kept,
         judged_from=judged_from,
     )
@@ -245,6 +259,7 @@ class _Bench:
         self.counted = [counted_series(origin.panel) for origin in origins]
         grain = origins[0].panel.grain
         self.scales = [_scales(origin, lambda h: seasonal_scale(h, grain)) for origin in origins]
+        self.rmsse_scales = [_scales(origin, rmsse_scale) for origin in origins]
         self.buckets = [lag_bucket(grain, lag) for lag in range(1, origins[0].horizon + 1)]
         self.universe = tuple(dict.fromkeys(i for origin in origins for i in origin.panel.series_ids))
         number = {series_id: place for place, series_id in enumerate(self.universe)}
@@ -342,7 +357,7 @@ class _Bench:
             {
                 "series_id": pl.Series(ids, dtype=pl.String),
                 "mase_scale": self.scales[origin],
-                "rmsse_scale": _scales(self.origins[origin], rmsse_scale),
+                "rmsse_scale": self.rmsse_scales[origin],
             }
         ).with_columns(pl.col("mase_scale", "rmsse_scale").fill_nan(None))
         days.to_frame(ids).join(scales, on="series_id", maintain_order="left").write_ipc(kept.scores)
@@ -436,21 +451,7 @@ class _Bench:
             for b, bucket in enumerate(sums.buckets)
             if masses[c, b].sum() > 0.0
         ]
-        return pl.concat(parts) if parts else self.no_reliability()
-
-    def no_reliability(self) -> pl.DataFrame:
-        return pl.DataFrame(
-            schema={
-                "model": pl.String,
-                "demand_class": pl.String,
-                "lag_bucket": pl.String,
-                "is_calibrated": pl.Boolean,
-                "level": pl.Float64,
-                "n_series": pl.Int64,
-                "n_actuals": pl.Int64,
-                "n_below": pl.Float64,
-            }
-        )
+        return pl.concat(parts) if parts else NO_RELIABILITY
 
     def of_last_origin(self, verdict: Verdict) -> Verdict:
         """The verdict on the series of the last origin, in their order."""

@@ -14,12 +14,17 @@ import numpy.typing as npt
 
 from forecasting_lib.accuracy.metrics import DECILES
 from forecasting_lib.backtesting.calibration import Calibration, bias_factor, levels_to_read
-from forecasting_lib.backtesting.champions import BIAS_WEIGHT, PERIODS_SHARE
 from forecasting_lib.backtesting.inflation import Inflation, KnownTotals, fitted
 from forecasting_lib.backtesting.measures import DaySums, Totals
 from forecasting_lib.panel import FloatArray
 
 IntArray = npt.NDArray[np.int64]
+
+PERIODS_SHARE = 0.75
+"""Of the loss of single periods beside that of totals. With a half, models led that lost later."""
+
+BIAS_WEIGHT = 0.1
+"""Of the mean error, in scales, beside the quantile loss: enough to tell two alike apart."""
 
 
 @dataclass(frozen=True)

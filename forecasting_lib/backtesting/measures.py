@@ -18,7 +18,7 @@ import numpy.typing as npt
 import polars as pl
 
 from forecasting_lib.accuracy.lag_buckets import lag_bucket
-from forecasting_lib.accuracy.metrics import DECILES, quantile_loss
+from forecasting_lib.accuracy.metrics import DECILES, pinball_loss, quantile_loss
 from forecasting_lib.backtesting.reliability import cell_masses, transform
 from forecasting_lib.grain import Grain
 from forecasting_lib.moment_law import MomentLaw
@@ -152,10 +152,8 @@ class Totals:
 
     def pinball(self) -> FloatArray:
         """(k, t, 21) units: each total's quantile loss at each level; 0 where the actual is not known."""
-        quantiles = self.law.quantiles(QUANTILE_LEVELS)
-        level = np.array(QUANTILE_LEVELS)
-        short = self.actual[..., None] - quantiles
-        return np.where(np.isnan(short), 0.0, np.maximum(level * short, (level - 1.0) * short))
+        losses = pinball_loss(self.actual, self.law.quantiles(QUANTILE_LEVELS), QUANTILE_LEVELS)
+        return np.where(np.isnan(losses), 0.0, losses)
 
     def to_frame(self, series_ids: Sequence[str], losses: FloatArray) -> pl.DataFrame:
         """One row per series and interval whose actual is known.

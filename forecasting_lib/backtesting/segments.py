@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from forecasting_lib.inventory.classification import abc_classes, adi_and_cv2, demand_class
+from forecasting_lib.models.tails import YEARS
 from forecasting_lib.panel import FloatArray, Panel
 
 NO_DEMAND = "none"
@@ -41,7 +42,7 @@ def segments(
         unit_values: (n,) money per unit; NaN where unknown, which leaves the series without ABC.
         categories: (n,) None where unknown.
     """
-    year = 52 * 7 if panel.grain.season_length == 7 else panel.grain.season_length
+    year = YEARS[panel.grain].length
     units = np.array([np.nansum(history[-year:]) for history in panel.history])
     abc = abc_classes(units * unit_values, panel.series_ids)
     fine = [" ".join(filter(None, names)) for names in zip(classes, abc, categories, strict=True)]

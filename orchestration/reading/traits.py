@@ -43,9 +43,8 @@ def read_traits(warehouse: Warehouse, client_id: str, keys: pl.DataFrame) -> Tra
             from analytics.backtest_series as series
             where
                 series.client_id = {c}
-                and series.run_id = (
-                    select max(run_id::text)::uuid from analytics.backtest_runs
-                    where client_id = {c} and is_current
+                and series.run_id in (
+                    select run_id from analytics.backtest_runs where client_id = {c} and is_current
                 )
             """,
             c=client_id,

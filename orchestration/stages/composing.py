@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from forecasting_lib.accuracy.lag_buckets import lag_bucket
 from forecasting_lib.backtesting.calibration import calibrated
 from forecasting_lib.backtesting.champions import Reason
-from forecasting_lib.backtesting.composition import Ensemble, composed
+from forecasting_lib.backtesting.composition import composed
 from forecasting_lib.backtesting.segments import demand_classes
 from forecasting_lib.models.counts import counted_series
 from forecasting_lib.panel import Forecast
@@ -61,10 +61,7 @@ def compose(
         leader, why = _leader((item, location), of_class, preferred, runnable, backtest)
         made_by.append(leader)
         choices.append(why)
-    usable: dict[str, Ensemble] = {
-        name: ensemble for name, ensemble in backtest.ensembles.items() if name in runnable
-    }
-    forecast = composed(forecasts, made_by, classes, usable, panel)
+    forecast = composed(forecasts, made_by, classes, backtest.ensembles, panel)
     buckets = [lag_bucket(panel.grain, lag) for lag in range(1, forecast.horizon + 1)]
     by_leader = {
         (f"{leader}\0{of_class}", bucket): calibration

@@ -80,7 +80,7 @@ def test_a_factor_has_a_limit() -> None:
 def test_no_calibration_leaves_every_number() -> None:
     forecast = forecast_of(normal_grids(10, 4))
     same = calibrated(
-        forecast, ["s"] * 4, ["1"], {("s", "1"): Calibration.none()}, np.zeros(4, dtype=np.bool_)
+        forecast, ["s"] * 4, ["1"], {("s", "1"): Calibration(1.0, LEVELS)}, np.zeros(4, dtype=np.bool_)
     )
     np.testing.assert_allclose(same.quantiles, forecast.quantiles, rtol=1e-12)
     other = calibrated(forecast, ["s"] * 4, ["1"], {("t", "1"): Calibration(2.0, LEVELS)}, np.ones(4, bool))
