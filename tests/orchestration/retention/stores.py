@@ -209,5 +209,48 @@ def open_store(warehouse: Warehouse, client_id: str, **fields: Any) -> Store:
     return store
 
 
+def copied_store(made: Store, client_id: str) -> Store:
+    """Another client with the same rows, the record of deeds apart."""
+    add_client(made.warehouse, made.client.model_copy(update={"client_id": client_id, "name": client_id}))
+    with made.warehouse.transaction() as connection:
+        for schema, name, columns in connection.execute(_COPIED_TABLES).fetchall():
+            table = sql.Identifier(schema, name)
+            others = sql.SQL(", ").join(map(sql.Identifier, columns))
+            connection.execute(sql.SQL("delete from {} where client_id = %s").format(table), (client_id,))
+            connection.execute(
+                sql.SQL(
+                    "insert into {0} (client_id, {1}) overriding system value "
+                    "select %s, {1} from {0} where client_id = %s"
+                ).format(table, others),
+                (client_id, made.client_id),
+            )
+    return Store(made.warehouse, client_id)
+
+
+_COPIED_TABLES: LiteralString = """
+    select
+        namespace.nspname,
+        one.relname,
+        (
+            select array_agg(attname::text order by attnum)
+            from pg_attribute
+            where
+                attrelid = one.oid and attnum > 0 and not attisdropped
+                and attgenerated = '' and attname <> 'client_id'
+        )
+    from pg_class as one
+    inner join pg_namespace as namespace on namespace.oid = one.relnamespace
+    inner join pg_attribute as owner on owner.attrelid = one.oid and owner.attname = 'client_id'
+    where
+        namespace.nspname in ('ops', 'staging', 'analytics')
+        and one.relkind in ('r', 'p')
+        and not one.relispartition
+        and not (namespace.nspname, one.relname) in (
+            ('ops', 'clients'), ('ops', 'audit_log'), ('ops', 'security_events'), ('analytics', 'dim_client')
+        )
+    order by 1, 2
+"""
+
+
 def today() -> date:
     return datetime.now(UTC).date()

@@ -27,7 +27,15 @@ from orchestration.stages.inventory import inventory
 from orchestration.stages.scoring import score_due_runs
 from orchestration.warehouse.server import Warehouse
 from tests.orchestration.api.shops import LAST_DAY, as_writer, materialize
-from tests.orchestration.retention.stores import HORIZON, ITEMS, RUN_TABLES, Store, open_store, today
+from tests.orchestration.retention.stores import (
+    HORIZON,
+    ITEMS,
+    RUN_TABLES,
+    Store,
+    copied_store,
+    open_store,
+    today,
+)
 
 DAYS = [LAST_DAY - timedelta(days=days) for days in (21, 14, 7, 0)]
 MODELS = 3
@@ -38,9 +46,14 @@ ROWS_OF_A_FORECAST = len(ITEMS) * HORIZON * MODELS
 _numbers = itertools.count(1)
 
 
+@pytest.fixture(scope="module")
+def made(warehouse: Warehouse) -> Store:
+    return open_store(warehouse, "kept")
+
+
 @pytest.fixture
-def store(warehouse: Warehouse) -> Store:
-    return open_store(warehouse, f"kept_{next(_numbers)}")
+def store(made: Store) -> Store:
+    return copied_store(made, f"kept_{next(_numbers)}")
 
 
 def thin(store: Store, **options: Any) -> Retained:
@@ -56,7 +69,7 @@ def thinned_forecasts(store: Store) -> list[tuple[Any, ...]]:
 
 
 def test_what_is_past_its_use_goes_and_orders_and_accuracy_stay(store: Store) -> None:
-    other = open_store(store.warehouse, f"{store.client_id}_other")
+    other = copied_store(store, f"{store.client_id}_other")
     for one in (store, other):
         score_due_runs(store.warehouse, one.client_id, "test")
     store.age(100)
