@@ -9,11 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from forecasting_lib.benchmark.figures import Interval
+from forecasting_lib.benchmark.figures import Bar, Interval
 from forecasting_lib.pretraining.architecture import PATCH_DAYS
 
 RAW, WHOLE = "Chronos-2", "Chronos-2, whole units"
 """The model's two rows in an evaluation: as it answers, and with its quantiles in whole units."""
+
+TOLD = "Chronos-2, told of SNAP and events"
+"""The second with two flags of the calendar, those of the days ahead included."""
+
+FLAGS = Bar("WQL with SNAP and events / without", "wql", (WHOLE,))
+"""What the flags are worth: below 1 the model knows more with them."""
 
 PROMOTIONS = "WQL on promotion days, known promotions given / not given"
 WHOLE_UNITS = "WQL of counts, quantiles in whole units / as answered"
@@ -56,7 +62,9 @@ def with_evaluation(metrics: Mapping[str, Any], evaluation: Mapping[str, Any]) -
     evaluated, own = evaluation["weights"]["digest"], metrics["weights_sha256"]
     if evaluated != own:
         raise ValueError(f"the evaluation is of weights {evaluated[:12]}, not of {own[:12]}: evaluate these")
-    kept = {key: evaluation[key] for key in ("series", "horizon_days", "metrics", "bars")}
+    kept = {
+        key: evaluation[key] for key in ("series", "horizon_days", "windows", "classes", "metrics", "bars")
+    }
     known = metrics.get("evaluation", {})
     synthetic = {**metrics.get("synthetic", {}), **evaluation["synthetic"]}
     return {**metrics, "evaluation": {**known, evaluation["data"]: kept}, "synthetic": synthetic}
@@ -133,23 +141,56 @@ def _evaluations(evaluation: Mapping[str, Any]) -> str:
     if not evaluation:
         return ""
     missed = missed_goals(evaluation)
-    tables = [
-        f"""| {data}, {found["series"]:,} series | raw | whole | goal | |
-|---|---|---|---|---|
-"""
-        + "".join(
-            f"| {bar} | {Interval(**row[RAW])} | {Interval(**row[WHOLE])} | {_goal(data, bar, missed)} |\n"
-            for bar, row in found["bars"].items()
-        )
-        for data, found in evaluation.items()
-    ]
     introduction = """Genuine data trained nothing and chose no weights; these were computed once, after
-training, by `forecaster model evaluate`: the last 28 days held out, no covariates; in brackets 95 % paired
-bootstrap intervals over series. Neither set is untouched, though: where earlier weights were wrong on them
-was read for what synthetic demand might lack. *Raw* is the model's output; *whole* has the quantiles of
-counts in whole units and is what the pipeline publishes. *Goal* is the project's own, judged on *whole*.
+training, by `forecaster model evaluate`: the last windows of four weeks are forecast one by one from what
+lies before each, and every figure is of all windows together; in brackets 95 % paired bootstrap intervals
+over series. No covariates are used, but where SNAP and events are named. Neither set is untouched, though:
+where earlier weights were wrong on them was read for what synthetic demand might lack. *Raw* is the model's
+output; *whole* has the quantiles of counts in whole units and is what the pipeline publishes. *Goal* is the
+project's own, judged on *whole*.
 """
-    return "\n".join([introduction, *tables])
+    parts = [
+        part
+        for data, found in evaluation.items()
+        for part in (
+            _pooled(data, found, missed),
+            _by_part("known through", {day: ("", own) for day, own in found["windows"].items()}),
+            _by_part(
+                "class, histories",
+                {
+                    name: (f", {own['series_windows']:,}", own["bars"])
+                    for name, own in found["classes"].items()
+                },
+            ),
+        )
+    ]
+    return "\n".join([introduction, *parts])
+
+
+def _pooled(data: str, found: Mapping[str, Any], missed: list[tuple[str, str]]) -> str:
+    windows = len(found["windows"])
+    rows = "".join(
+        f"| {bar} | {_shown(row.get(RAW))} | {_shown(row.get(WHOLE))} | {_goal(data, bar, missed)} |\n"
+        for bar, row in found["bars"].items()
+    )
+    return f"""| {data}, {found["series"]:,} series, {windows} windows | raw | whole | goal | |
+|---|---|---|---|---|
+{rows}"""
+
+
+def _by_part(title: str, parts: Mapping[str, tuple[str, Mapping[str, Any]]]) -> str:
+    """A table of *whole*, a row for each window or class."""
+    names = list(next(iter(parts.values()))[1])
+    rows = "".join(
+        f"| {part}{count} | " + " | ".join(_shown(bars[name].get(WHOLE)) for name in names) + " |\n"
+        for part, (count, bars) in parts.items()
+    )
+    head = f"| {title} | " + " | ".join(names) + " |\n" + "|---" * (len(names) + 1) + "|\n"
+    return head + rows
+
+
+def _shown(figure: Mapping[str, float] | None) -> str:
+    return "-" if figure is None else str(Interval(**figure))
 
 
 def _goal(data: str, bar: str, missed: list[tuple[str, str]]) -> str:

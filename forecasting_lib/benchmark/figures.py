@@ -170,12 +170,16 @@ def figures(scores: Mapping[str, SeriesScores]) -> dict[str, dict[str, Interval]
     return found
 
 
-def judge(scores: Mapping[str, SeriesScores], models: Sequence[str]) -> dict[str, dict[str, Interval]]:
+def judge(
+    scores: Mapping[str, SeriesScores], models: Sequence[str], bars: Sequence[Bar] = BARS
+) -> dict[str, dict[str, Interval]]:
     """The bars of each model, with paired bootstrap intervals: series are drawn, all models see the draw.
 
     Args:
         scores: of the models and of the baselines; a bar whose baselines are not among them is left out.
-        models: names to judge.
+        models: names to judge. A figure that is not defined, as over actuals that are all zero, is left
+            out.
+        bars: what they are judged by.
 
     Returns:
         Bar -> model -> figure with its percentile interval (``docs/methods.md#bootstrap-intervals``).
@@ -183,16 +187,17 @@ def judge(scores: Mapping[str, SeriesScores], models: Sequence[str]) -> dict[str
     counts = _draws_of(scores)
     once = {name: series.metrics() for name, series in scores.items()}
     drawn = {name: series.metrics(counts) for name, series in scores.items()}
-    return {
-        bar.name: {
-            model: percentile_interval(
-                bar.values(once.__getitem__, model)[0], bar.values(drawn.__getitem__, model)
-            )
-            for model in models
+    found: dict[str, dict[str, Interval]] = {}
+    for bar in bars:
+        if not set(bar.baselines) <= set(scores):
+            continue
+        values = {model: float(bar.values(once.__getitem__, model)[0]) for model in models}
+        found[bar.name] = {
+            model: percentile_interval(value, bar.values(drawn.__getitem__, model))
+            for model, value in values.items()
+            if np.isfinite(value)
         }
-        for bar in BARS
-        if set(bar.baselines) <= set(scores)
-    }
+    return found
 
 
 def _draws_of(scores: Mapping[str, SeriesScores]) -> FloatArray:

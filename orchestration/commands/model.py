@@ -1,171 +1,29 @@
-"""The commands for the model itself: ``forecaster model`` evaluate, train, card and finetune.
+"""The commands for the model itself: ``forecaster model`` train, card and finetune.
 
-``benchmark-m5`` is in a module of its own.
+``evaluate`` and ``benchmark-m5`` are in modules of their own.
 """
 
 from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 
 from orchestration.commands.benchmark_m5 import benchmark_m5
+from orchestration.commands.evaluate import evaluate
 from orchestration.commands.terminal import ClientOption, counting, err, open_warehouse, out, waiting
 from orchestration.foreign_text import escape
 
-if TYPE_CHECKING:
-    from forecasting_lib.benchmark.figures import Interval
-    from forecasting_lib.models.weights import ResolvedWeights
-
 app = typer.Typer(no_args_is_help=True, help="The Chronos-2 model: its accuracy, its training, its tuning.")
 
-TABLE_WIDTH = 120
-"""Of the figures, on a narrow terminal and in a pipe, too."""
-
+app.command("evaluate", epilog="Example: forecaster model evaluate --data m5/ --json figures.json")(evaluate)
 app.command("benchmark-m5", epilog="Example: forecaster model benchmark-m5 --data m5/ --skip auto_ets")(
     benchmark_m5
 )
-
-
-@app.command(epilog="Example: forecaster model evaluate --data m5/ --json figures.json")
-def evaluate(
-    data: Annotated[
-        Path,
-        typer.Option("--data", help="Directory with a sales_train*.csv of M5's layout.", file_okay=False),
-    ],
-    weights: Annotated[
-        str | None,
-        typer.Option("--weights", help="Directory or hub id; without it those the pipeline would use."),
-    ] = None,
-    max_series: Annotated[
-        int | None, typer.Option("--max-series", min=1, help="Series to take, evenly spaced over the file.")
-    ] = None,
-    horizon: Annotated[int, typer.Option("--horizon", min=1, help="Days at the end to hold out.")] = 28,
-    skip_statsforecast: Annotated[
-        bool, typer.Option("--skip-statsforecast", help="Leave out AutoETS and Theta, the slowest baselines.")
-    ] = False,
-    skip_synthetic: Annotated[
-        bool, typer.Option("--skip-synthetic", help="Leave out the two ratios on held-out synthetic demand.")
-    ] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", help="File for all figures.")] = None,
-) -> None:
-    """Judge weights against seven baselines on the last days of M5-format files.
-
-    Histories begin with the first sale; the last days are held out. Point forecasts (medians where there are
-    quantiles) answer for WAPE and MASE, means for RMSE, bias and totals. Intervals are the central 95 % of a
-    bootstrap over series in which model and baseline see the same series. No covariates are used.
-    """
-    from forecasting_lib.benchmark.baselines import Answer, classic_baselines, simple_baselines
-    from forecasting_lib.benchmark.card import RAW, WHOLE
-    from forecasting_lib.benchmark.figures import figures, judge, score_series
-    from forecasting_lib.benchmark.m5_files import read_m5
-    from forecasting_lib.models.chronos2 import Chronos2
-    from forecasting_lib.models.counts import counts_in_whole_units
-    from forecasting_lib.models.guards import guarded_predict
-
-    try:
-        held_out = read_m5(data, horizon, max_series)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--data") from error
-    resolved = _weights(weights)
-    panel = held_out.panel
-    out.print(
-        f"{len(panel)} series, the last {horizon} days held out. Weights: {escape(resolved.model_id)}, "
-        f"sha256 {resolved.digest[:12]}.",
-        soft_wrap=True,
-    )
-
-    answers = simple_baselines(panel, horizon)
-    if not skip_statsforecast:
-        with waiting(f"AutoETS and Theta on {len(panel)} series: about {len(panel) / 15 / 60:.0f} minutes"):
-            try:
-                answers |= classic_baselines(panel, horizon)
-            except ModuleNotFoundError as error:
-                raise typer.BadParameter(str(error), param_hint="--skip-statsforecast") from error
-    with counting("Chronos-2", len(panel)) as show:
-        model = Chronos2(resolved.path, progress=lambda done, _total: show(done), in_whole_units=False)
-        answered = guarded_predict(model, panel, horizon)
-    answers[RAW] = Answer.of(answered)
-    answers[WHOLE] = Answer.of(counts_in_whole_units(answered, panel))
-
-    scores = {name: score_series(held_out, answer) for name, answer in answers.items()}
-    table, bars = figures(scores), judge(scores, (RAW, WHOLE))
-    wide = Console(highlight=False, emoji=False, width=max(out.width, TABLE_WIDTH))
-    wide.print(_metrics_table(table))
-    wide.print(_bars_table(bars))
-    synthetic = {} if skip_synthetic else _synthetic(resolved)
-    if json_file is not None:
-        found = {
-            "data": data.name,
-            "series": len(panel),
-            "horizon_days": horizon,
-            "weights": {"model_id": resolved.model_id, "digest": resolved.digest},
-            "metrics": {m: {k: asdict(v) for k, v in row.items()} for m, row in table.items()},
-            "bars": {bar: {m: asdict(v) for m, v in row.items()} for bar, row in bars.items()},
-            "synthetic": {name: asdict(ratio) for name, ratio in synthetic.items()},
-        }
-        json_file.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-        err.print(f"All figures with their intervals: {escape(str(json_file))}")
-
-
-def _weights(wanted: str | None) -> ResolvedWeights:
-    """The weights asked for, or those the pipeline would use."""
-    from forecasting_lib.models.weights import WeightsUnavailable, resolve_weights
-    from orchestration.reading.tuned_weights import base_weights
-    from orchestration.settings import load_settings
-
-    settings = load_settings()
-    try:
-        if wanted is None:
-            return base_weights(settings)
-        return resolve_weights(wanted, offline=settings.hub_offline, explicit_from="--weights")
-    except WeightsUnavailable as error:
-        raise typer.BadParameter(str(error)) from error
-
-
-def _synthetic(resolved: ResolvedWeights) -> dict[str, Interval]:
-    """The ratios of losses on held-out synthetic demand, by name, and print them."""
-    from forecasting_lib.benchmark.card import PROMOTIONS, WHOLE_UNITS
-    from forecasting_lib.benchmark.synthetic import promotion_ratio, whole_units_ratio
-    from forecasting_lib.models.chronos2 import load_pipeline
-
-    with waiting("Synthetic demand"):
-        model = load_pipeline(resolved.path).model
-        ratios = {PROMOTIONS: promotion_ratio(model), WHOLE_UNITS: whole_units_ratio(model)}
-    for name, ratio in ratios.items():
-        out.print(f"{name} (synthetic, held out): {ratio}", soft_wrap=True)
-    return ratios
-
-
-def _metrics_table(table: Mapping[str, Mapping[str, Interval]]) -> Table:
-    from forecasting_lib.benchmark.figures import METRICS
-
-    shown = Table("model", box=SIMPLE_HEAD)
-    for metric in METRICS:
-        shown.add_column(metric, justify="right")
-    for model, row in table.items():
-        shown.add_row(model, *(f"{row[m].value:.4f}" if m in row else "-" for m in METRICS))
-    return shown
-
-
-def _bars_table(bars: Mapping[str, Mapping[str, Interval]]) -> Table:
-    from forecasting_lib.benchmark.card import RAW, WHOLE
-
-    shown = Table("ratio", box=SIMPLE_HEAD)
-    for model in (RAW, WHOLE):
-        shown.add_column(f"{model} (95 %)", justify="right")
-    for bar, row in bars.items():
-        shown.add_row(bar, *(str(row[model]) for model in (RAW, WHOLE)))
-    return shown
 
 
 @app.command(epilog="Example: forecaster model train runs/small --max-minutes 90")

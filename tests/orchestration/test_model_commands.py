@@ -29,9 +29,17 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def sales(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("m5")
-    units = np.random.default_rng(0).poisson(3.0, (12, 120))
-    days = {f"d_{i + 1}": units[:, i] for i in range(120)}
-    pl.DataFrame({"id": [f"item_{i}" for i in range(12)], **days}).write_csv(folder / "sales_train.csv")
+    units = np.random.default_rng(0).poisson(3.0, (12, 150))
+    days = {f"d_{i + 1}": units[:, i] for i in range(150)}
+    items = {"item_id": [f"item_{i}" for i in range(12)]}
+    places = dict.fromkeys(("dept_id", "cat_id", "store_id", "state_id"), "CA")
+    sold = pl.DataFrame({**items, **days}).with_columns(pl.lit(at).alias(name) for name, at in places.items())
+    sold.write_csv(folder / "sales_train.csv")
+    calendar = pl.DataFrame({"d": list(days)}).with_row_index("date")
+    calendar.with_columns(
+        pl.when(pl.col("date") % 30 == 0).then(pl.lit("Feast")).alias("event_name_1"),
+        (pl.col("date") % 10 < 3).cast(pl.Int64).alias("snap_CA"),
+    ).write_csv(folder / "calendar.csv")
     return folder
 
 
@@ -40,10 +48,10 @@ def test_evaluation_prints_the_tables_and_writes_every_figure(
 ) -> None:
     result = forecaster(
         "model", "evaluate", "--data", sales, "--weights", weights, "--max-series", 5, "--skip-statsforecast",
-        "--skip-synthetic", "--json", tmp_path / "figures.json",
+        "--skip-synthetic", "--windows", 2, "--with-flags", "--json", tmp_path / "figures.json",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
-    assert "5 series, the last 28 days held out" in result.stdout
+    assert "5 series, the last 2 windows of 28 days held out" in result.stdout
     for name in ("MA7", "MA28", "seasonal naive", "HistQ56", "HistQ-DoW8", "WQL / HistQ56"):
         assert name in result.stdout
     assert "AutoETS" not in result.stdout
@@ -51,6 +59,10 @@ def test_evaluation_prints_the_tables_and_writes_every_figure(
     assert written["series"] == 5
     figure = written["bars"]["WQL / HistQ56"]["Chronos-2"]
     assert figure["low"] <= figure["value"] <= figure["high"]
+    assert set(written["bars"]["WQL with SNAP and events / without"]) == {"Chronos-2, whole units"}
+    assert sum(found["series_windows"] for found in written["classes"].values()) == 2 * 5
+    by_window = [found["WQL / HistQ56"]["Chronos-2"]["value"] for found in written["windows"].values()]
+    assert min(by_window) <= figure["value"] <= max(by_window)
     assert set(written["metrics"]["MA7"]) == {"wape", "mae", "rmse", "bias", "mase", "rmsse", "total_error"}
 
 
@@ -80,7 +92,7 @@ def test_training_writes_weights_that_can_be_evaluated(sales: Path, tmp_path: Pa
     )
     result = forecaster(
         "model", "evaluate", "--data", sales, "--weights", tmp_path / "best", "--skip-statsforecast",
-        "--skip-synthetic",
+        "--skip-synthetic", "--windows", 1,
     )  # fmt: skip
     assert result.exit_code == 0, result.output
 

@@ -23,6 +23,7 @@ def evaluation(whole: float, digest: str = METRICS["weights_sha256"]) -> dict[st
     bars = {bar.name: {RAW: interval(0.5), WHOLE: interval(whole)} for bar in BARS}
     return {
         "data": "m5_280x1941", "series": 280, "horizon_days": 28, "metrics": {}, "bars": bars,
+        "windows": {"2016-04-24": bars}, "classes": {"smooth": {"series_windows": 280, "bars": bars}},
         "weights": {"digest": digest}, "synthetic": {},
     }  # fmt: skip
 
@@ -48,6 +49,9 @@ def test_a_goal_is_judged_on_whole_units() -> None:
     assert "It meets 5 of the 7 goals" in card
     assert "| WQL / HistQ56 | 0.500 (0.490 to 0.510) | 0.850 (0.840 to 0.860) | 0.9 | met |" in card
     assert "0.78 | missed |" in card
+    assert "| m5_280x1941, 280 series, 1 windows |" in card
+    assert "| 2016-04-24 | 0.850 (0.840 to 0.860) |" in card
+    assert "| smooth, 280 | 0.850 (0.840 to 0.860) |" in card
 
 
 def test_weights_that_were_not_evaluated_have_a_card_too() -> None:
