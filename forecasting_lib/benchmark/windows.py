@@ -54,7 +54,7 @@ def pooled(windows: Sequence[Window], demand_class: str | None = None) -> dict[s
     counted = np.array(
         [np.ones(n, dtype=np.bool_) if demand_class is None else w.of_class(demand_class) for w in windows]
     )
-    kept = counted.any(axis=0)
+    kept = np.asarray(counted.any(axis=0), dtype=np.bool_)
     if not kept.any():
         raise ValueError(f"no series is {demand_class} in any window")
     return {
