@@ -21,7 +21,7 @@ from forecasting_lib.new_items.launches import run_in
 from forecasting_lib.new_items.layer import joined, with_profiles
 from forecasting_lib.new_items.profile import profiles
 from forecasting_lib.origins import Origin
-from forecasting_lib.panel import Forecast, Panel
+from forecasting_lib.panel import FloatArray, Forecast, Panel
 from tests.forecasting_lib.new_items.retailers import HORIZON, Population, population
 
 MODEL = RecentQuantiles()
@@ -52,7 +52,8 @@ def test_the_total_of_new_series_is_nearer_with_a_profile_and_its_bands_are_true
         actual = shops.actual[found.rows]
         off["without"].append(total_error(own.mean[found.rows], actual))
         off["with"].append(total_error(found.mean, actual))
-        inside += np.count_nonzero((actual >= found.quantiles[..., 2]) & (actual <= found.quantiles[..., 18]))
+        held = (actual >= found.quantiles[..., 2]) & (actual <= found.quantiles[..., 18])
+        inside += int(np.count_nonzero(held))
         days += actual.size
     assert np.mean(off["with"]) < 0.8 * np.mean(off["without"]), off
     assert 0.78 <= inside / days <= 0.92
@@ -152,7 +153,9 @@ def test_a_promotion_ahead_lifts_a_new_item_that_never_had_one() -> None:
     on = [rng.random(d) < (0.1 if d > 56 else 0.0) for d in days]
     panel = replace(
         shops.panel,
-        history=tuple(np.where(o, 2.0 * h, h) for o, h in zip(on, shops.panel.history, strict=True)),
+        history=tuple(
+            np.where(o, 2.0 * h, h).astype(np.float64) for o, h in zip(on, shops.panel.history, strict=True)
+        ),
         past_covariates={"promotion": tuple(0.25 * o for o in on)},
         future_covariates={"promotion": tuple(np.eye(1, HORIZON, 3)[0] * 0.25 * (i == 0) for i in range(n))},
     )
@@ -218,19 +221,19 @@ def test_whatever_is_delivered_the_answer_is_a_forecast(seed: int, counted: bool
     """Zeros, masked days, infinities, negative and huge days, unknown categories, one location or several."""
     rng = np.random.default_rng(seed)
     n = int(rng.integers(12, 30))
-    history = []
+    history: list[FloatArray] = []
     for row in range(n):
         length = 130 if row else int(rng.integers(1, 56))
         length = length if rng.random() < 0.7 else int(rng.integers(0, 131))
         days = rng.poisson(rng.gamma(0.5, 6.0), length) * (1.0 if counted else 0.37)
         days[rng.random(length) < 0.2] = np.nan
         days[rng.random(length) < 0.02] = rng.choice([np.inf, -3.0, 1e12, 0.0])
-        history.append(days)
+        history.append(days.astype(np.float64))
     panel = Panel(tuple(map(str, range(n))), date(2026, 3, 31), tuple(history))
     kin = Kin(
         [str(i // 2) for i in range(n)],
         [str(i % 2) for i in range(n)],
-        [str(rng.choice([None, "a", "b"])) if rng.random() < 0.8 else None for _ in range(n)],
+        [(None, "a", "b")[int(rng.integers(3))] for _ in range(n)],
         {0: rng.poisson(4.0, 150).astype(np.float64)},
     )
     own = guarded_predict(MovingAverage() if seed % 2 else MODEL, panel, 9)

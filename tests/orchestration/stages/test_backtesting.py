@@ -167,7 +167,9 @@ def test_new_items_are_a_segment_of_their_own_and_their_forecasts_say_so(
         group by model, origin_date
         """,
     )
-    both = told.filter("is_profiled").join(judged, on=["model", "origin_date"], suffix="_judged")
+    both = told.filter("is_profiled").join(
+        judged, on=["model", "origin_date"], suffix="_judged", maintain_order="left"
+    )
     assert both.height == 2 * 4
     for name in ("n_series", "n_actuals", *sums):
         assert ((both[name] - both[f"{name}_judged"]).abs() < 1e-6 * (1 + both[name])).all(), name
@@ -179,7 +181,8 @@ def test_new_items_are_a_segment_of_their_own_and_their_forecasts_say_so(
         f"""
         select distinct item_id from analytics.forecast_series
         inner join analytics.forecast_runs using (client_id, run_id, model)
-        where client_id = {{c}} and as_of_date = '{LAST_ORIGIN}' and is_current and reason = '{Note.NEW_ITEM}'
+        where client_id = {{c}} and as_of_date = '{LAST_ORIGIN}' and is_current
+            and forecast_series.reason = '{Note.NEW_ITEM}'
         """,
     )
     assert published["item_id"].to_list() == [new]
