@@ -1,4 +1,4 @@
-"""What a profile has to be worth: on the demo's retailer and on genuine launches, measured as the bench does."""
+"""What a profile has to be worth, on the demo's retailer and on genuine launches, measured as by the bench."""
 
 from __future__ import annotations
 
