@@ -1,4 +1,4 @@
-"""What a profile has to be worth, on the demo's retailer and on genuine launches, as the bench measures it."""
+"""What a profile has to be worth on the demo's retailer and on genuine launches, as the bench measures it."""
 
 from __future__ import annotations
 
