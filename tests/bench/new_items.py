@@ -81,7 +81,9 @@ def retailer_cases(seed: int) -> list[Case]:
         config.end_date,
         tuple(row[start:] for row, start in zip(demand, launched, strict=True)),
     )
-    kin = Kin(*(products[name].to_list() for name in ("item_id", "location_id", "category")))
+    kin = Kin(
+        products["item_id"].to_list(), products["location_id"].to_list(), products["category"].to_list()
+    )
     closed = _closed(demand, products["location_id"].to_numpy())
     found = []
     for case in _cases(panel, kin, range(HORIZON, config.days - 2 * 112, RETAILER_STRIDE)):
@@ -105,7 +107,7 @@ def retailer_cases(seed: int) -> list[Case]:
                     case.origin.actual[sold],
                     closed[sold, day + 1 : day + 1 + HORIZON] | gone,
                 ),
-                Kin(*([of[row] for row in sold] for of in (kin.items, kin.locations, kin.categories))),
+                _of(kin, sold.tolist()),
             )
         )
     return found
@@ -116,6 +118,15 @@ def _cases(panel: Panel, kin: Kin, back: range) -> Iterator[Case]:
         origin = cut(panel, periods, HORIZON)
         if len(new_series(origin.panel)):
             yield Case(origin, kin)
+
+
+def _of(kin: Kin, rows: Sequence[int]) -> Kin:
+    """The relatives of some series."""
+    return Kin(
+        [kin.items[row] for row in rows],
+        [kin.locations[row] for row in rows],
+        [kin.categories[row] for row in rows],
+    )
 
 
 def _without_covariates(origin: Origin) -> Origin:

@@ -156,7 +156,7 @@ def test_a_promotion_ahead_lifts_a_new_item_that_never_had_one() -> None:
         history=tuple(
             np.where(o, 2.0 * h, h).astype(np.float64) for o, h in zip(on, shops.panel.history, strict=True)
         ),
-        past_covariates={"promotion": tuple(0.25 * o for o in on)},
+        past_covariates={"promotion": tuple(np.where(o, 0.25, 0.0) for o in on)},
         future_covariates={"promotion": tuple(np.eye(1, HORIZON, 3)[0] * 0.25 * (i == 0) for i in range(n))},
     )
     plain = replace(panel, future_covariates={"promotion": tuple(np.zeros(HORIZON) for _ in range(n))})
