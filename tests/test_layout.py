@@ -45,7 +45,7 @@ LIBRARY = (
     {"panel"},
     {"accuracy", "covariates", "drift", "quantile_grid", "moment_law"},
     {"models", "inventory"},
-    {"origins"},
+    {"origins", "new_items"},
     {"pretraining", "demo"},
     {"backtesting", "benchmark"},
     {"finetuning"},

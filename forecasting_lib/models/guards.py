@@ -68,6 +68,10 @@ class Note(StrEnum):
     """Fewer than ``MIN_HISTORY_PERIODS`` since the first sale."""
     TAIL_SHRUNK = "TAIL_SHRUNK"
     """A period of the history, or the answer's upper tail, is beyond what the year around it supports."""
+    NEW_ITEM = "NEW_ITEM"
+    """New, and joined with the profile of its category at the location (``new_items``)."""
+    SUCCESSOR = "SUCCESSOR"
+    """New, and joined with what the item sold that it replaces."""
 
 
 def guarded_predict(model: Forecaster, panel: Panel, horizon: int) -> Forecast:

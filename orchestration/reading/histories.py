@@ -15,6 +15,7 @@ import polars as pl
 
 from forecasting_lib.covariates import price_changes
 from forecasting_lib.grain import Grain
+from forecasting_lib.new_items.kin import Kin
 from forecasting_lib.panel import QUANTILE_COLUMNS, FloatArray, Forecast, Panel
 from orchestration.errors import UserError
 from orchestration.landing.known_files import newest_delivery
@@ -42,6 +43,7 @@ class DemandHistory:
             closed, or its item has left as planned. None where nobody asked.
         prices: ``series_id, date, unit_price``, one row per series and period of a new price. None where
             nobody asked.
+        kin: relatives of the panel's series, where some of these are new; else None.
     """
 
     panel: Panel
@@ -50,6 +52,7 @@ class DemandHistory:
     input_watermark: int | None
     shut_ahead: npt.NDArray[np.bool_] | None = None
     prices: pl.DataFrame | None = None
+    kin: Kin | None = None
 
 
 def demand_grain(warehouse: Warehouse, client_id: str) -> Grain:

@@ -25,6 +25,7 @@ from forecasting_lib.covariates import (
 )
 from forecasting_lib.grain import Grain
 from orchestration.reading.histories import SERIES_COLUMNS, DemandHistory
+from orchestration.reading.relatives import read_kin
 from orchestration.warehouse.bulk import read_frame, render
 from orchestration.warehouse.server import Warehouse
 
@@ -39,11 +40,13 @@ def history_as_known(
         client_id: whose.
         history: demand up to the as-of date, for covariates with its prices.
         horizon: periods ahead.
-        covariates: whether to read them too; without, only the days on which a series cannot sell.
+        covariates: whether to read them too; without, only the days on which a series cannot sell, and
+            the relatives of new series.
 
     Promotions, prices, holidays and closed days are facts of single days: of weeks and months none is read.
     """
     as_of_date = history.panel.as_of_date
+    history = replace(history, kin=read_kin(warehouse, client_id, history))
     last_days = _read_planned_last_days(warehouse, client_id, as_of_date)
     grain = history.panel.grain
     *_, days_ahead = grain.lag_days(as_of_date, horizon)

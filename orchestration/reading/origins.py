@@ -18,6 +18,7 @@ import numpy as np
 import polars as pl
 
 from forecasting_lib.grain import Grain
+from forecasting_lib.new_items.kin import Kin
 from forecasting_lib.origins import Origin
 from forecasting_lib.panel import FloatArray, Panel
 from forecasting_lib.ragged import Ragged, lengths_of
@@ -42,11 +43,13 @@ class KnownOrigins:
         origins: the earliest first; a series has the same identifier at each.
         keys: ``series_id, item_id, location_id`` of all their series.
         input_watermark: highest file_id among the deliveries that were visible; None without any.
+        kin: of each origin, the relatives of its series where some are new; else None.
     """
 
     origins: Sequence[Origin]
     keys: pl.DataFrame
     input_watermark: int | None
+    kin: Sequence[Kin | None]
 
 
 def read_origins(
@@ -72,14 +75,11 @@ def read_origins(
     restated = _Restated(warehouse, client_id)
     with warehouse.transaction() as connection:
         input_watermark = newest_delivery(connection, client_id)
-    return KnownOrigins(
-        [
-            _read_origin(warehouse, client_id, day, horizon, later, restated, covariates=covariates)
-            for day in dates
-        ],
-        later.keys,
-        input_watermark,
-    )
+    read = [
+        _read_origin(warehouse, client_id, day, horizon, later, restated, covariates=covariates)
+        for day in dates
+    ]
+    return KnownOrigins([origin for origin, _ in read], later.keys, input_watermark, [kin for _, kin in read])
 
 
 def _read_origin(
@@ -91,7 +91,7 @@ def _read_origin(
     restated: _Restated,
     *,
     covariates: bool,
-) -> Origin:
+) -> tuple[Origin, Kin | None]:
     seen = read_history(warehouse, client_id, day, prices=covariates)
     seen = restated.taken_back(seen)
     seen = history_as_known(warehouse, client_id, seen, horizon, covariates=covariates)
@@ -100,11 +100,12 @@ def _read_origin(
     )
     series_ids = named["series_id"].to_list()
     actual = later.demand(series_ids, day, horizon)
-    return Origin(
+    origin = Origin(
         replace(seen.panel, series_ids=tuple(series_ids)),
         actual,
         None if seen.shut_ahead is None else seen.shut_ahead[:, : actual.shape[1]],
     )
+    return origin, seen.kin
 
 
 class _Later:

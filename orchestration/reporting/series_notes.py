@@ -34,12 +34,18 @@ _OF_FORECASTS: Mapping[str, str] = {
     ForecastNote.COLD_START: "It has been sold for a short time: the forecast rests on very little.",
     ForecastNote.TAIL_SHRUNK: "A {grain} of its history, or the top of the forecast, is beyond what its year "
     "supports, and the forecast is made without it. A typing error is corrected by delivering the right one.",
+    ForecastNote.NEW_ITEM: "It is new: what its category sells at the location is part of the forecast "
+    "until it has been sold for eight weeks, or half a year where demand is monthly.",
+    ForecastNote.SUCCESSOR: "It is new: what the item sold that it replaces is part of the forecast until "
+    "it has been sold for eight weeks, or half a year where demand is monthly.",
     _ENDED: "Its planned last day has come, so nothing is forecast and ordered.",
 }
 _OF_SEVERITY = {
     Reason.NO_HISTORY: Severity.INFO,
     Reason.ALL_ZERO: Severity.INFO,
     ForecastNote.COLD_START: Severity.INFO,
+    ForecastNote.NEW_ITEM: Severity.INFO,
+    ForecastNote.SUCCESSOR: Severity.INFO,
     _ENDED: Severity.INFO,
 }
 

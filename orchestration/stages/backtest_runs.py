@@ -8,7 +8,7 @@ here: which origins there are (``backtest_origins``), how models are asked and j
 import hashlib
 import json
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,7 @@ from forecasting_lib.grain import Grain
 from forecasting_lib.ragged import lengths_of
 from orchestration.clients import Client
 from orchestration.reading.origins import KnownOrigins
+from orchestration.reading.relatives import told_of
 from orchestration.stages.backtest_origins import Asked, how_many
 from orchestration.stages.model_plans import PlannedModel, settings_of
 from orchestration.stages.provenance import code_version
@@ -54,6 +55,7 @@ class BacktestRun:
         evidence: what was found.
         input_digest: digest of everything it depends on.
         dagster_run_id: the run in the Dagster UI.
+        newcomers: model -> sums over its new series, as ``NO_NEWCOMERS`` has them.
         run_id: the key of its rows.
     """
 
@@ -64,6 +66,7 @@ class BacktestRun:
     evidence: Evidence
     input_digest: str
     dagster_run_id: str
+    newcomers: Mapping[str, pl.DataFrame]
     run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     @property
@@ -93,6 +96,9 @@ def digest_of_origins(
             for series in rows:
                 digest.update(series.tobytes())
         digest.update(origin.actual.tobytes())
+    for kin in known.kin:
+        for part in told_of(kin):
+            digest.update(part)
     return digest.hexdigest()
 
 
@@ -137,6 +143,7 @@ def _insert_run(connection: psycopg.Connection[Any], run: BacktestRun) -> int:
         ("backtest_reliability", run.evidence.reliability),
         ("calibrations", _calibration_rows(run)),
         ("error_inflation", _inflation_rows(run)),
+        ("backtest_new_items", _newcomer_rows(run)),
     ):
         insert_frames(connection, f"analytics.{table}", [frame], identity)
     return written
@@ -252,6 +259,15 @@ def _series_rows(run: BacktestRun) -> pl.DataFrame:
         )
         .join(run.known.keys, on="series_id", maintain_order="left")
         .drop("series_id")
+    )
+
+
+def _newcomer_rows(run: BacktestRun) -> pl.DataFrame:
+    days = pl.DataFrame({"origin": range(len(run.asked.dates)), "origin_date": run.asked.dates})
+    return (
+        pl.concat(sums.with_columns(pl.lit(model).alias("model")) for model, sums in run.newcomers.items())
+        .join(days.cast({"origin": pl.Int64}), on="origin")
+        .drop("origin")
     )
 
 

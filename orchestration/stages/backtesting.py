@@ -7,7 +7,7 @@ Belongs here: the asset and what the UI shows of it. Does not belong here: which
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import polars as pl
 
 from forecasting_lib.backtesting.composition import COMPOSED
 from forecasting_lib.backtesting.evidence import gathered
+from forecasting_lib.backtesting.newcomers import Worth, with_newcomers, worth
 from forecasting_lib.backtesting.replay import replay
 from forecasting_lib.models.registry import model_entry
 from forecasting_lib.origins import Origin
@@ -50,6 +51,7 @@ TABLES = (
     analytics.backtest_reliability,
     analytics.calibrations,
     analytics.error_inflation,
+    analytics.backtest_new_items,
 )
 RUNS_KEY = table_key(analytics.backtest_runs)
 RELIABILITY_KEY = table_key(analytics.backtest_reliability)
@@ -59,6 +61,9 @@ BAND_TOLERANCE = 0.03
 
 LEAST_SERIES = 200
 """Bands of fewer series are not judged."""
+
+LEAST_NEW_SERIES = 20
+"""Of fewer new series, over all origins, nothing is said."""
 
 
 class Backtest(dg.Config):
@@ -130,6 +135,9 @@ def backtests(
         folder = Path(scratch)
         with model_turn(warehouse, context.log.info) if any(p.weights for p in plans) else nullcontext():
             replayed, replays = _replays(context, plans, known.origins, horizon, folder)
+        newcomers = {}
+        for name, forecasts in replays.items():
+            replays[name], newcomers[name] = with_newcomers(forecasts, known.origins, known.kin)
         evidence = gathered(
             known.origins,
             replays,
@@ -139,7 +147,7 @@ def backtests(
             traits=read_traits(warehouse, client.client_id, known.keys),
             log=context.log.info,
         )
-        run = BacktestRun(client, asked, known, replayed, evidence, digest, context.run.run_id)
+        run = BacktestRun(client, asked, known, replayed, evidence, digest, context.run.run_id, newcomers)
         publish(warehouse, run)
     yield from _report(run)
 
@@ -197,6 +205,7 @@ def _report(run: BacktestRun) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCh
             "origins": ", ".join(day.isoformat() for day in run.asked.dates),
             "models": ", ".join(evidence.candidates),
             "leaders": dg.MetadataValue.md("\n".join(f"* **{m}**: {n}" for m, n in leaders.most_common())),
+            "new_items": new_items_sentence({name: worth(sums) for name, sums in run.newcomers.items()}),
         },
     )
     yield from (
@@ -212,6 +221,25 @@ def _report_standing(
     unchanged = {"run_id": run_id, "unchanged": "same inputs; the current backtest stands"}
     yield _bands_hold(read_reliability(warehouse, client_id, run_id))
     yield from (dg.MaterializeResult(asset_key=table_key(table), metadata=unchanged) for table in TABLES)
+
+
+def new_items_sentence(found: Mapping[str, Mapping[bool, Worth]]) -> str:
+    """What the profiles of new items were worth at past origins, for the model that is best with them.
+
+    Args:
+        found: of each model, what :func:`worth` says.
+    """
+    known = {name: both for name, both in found.items() if both}
+    series = max((both[True].n_series for both in known.values()), default=0)
+    if series < LEAST_NEW_SERIES:
+        return f"Unknown: {series} new series at past origins are too few to judge their profiles by."
+    name, both = min(known.items(), key=lambda pair: pair[1][True].total_error)
+    without, profiled = both[False], both[True]
+    return (
+        f"Of {series:,} new series {name} was off by {profiled.total_error:.1%} of their totals with a "
+        f"profile and by {without.total_error:.1%} without; the 80 % band held {profiled.inside_80:.1%} "
+        f"with one and {without.inside_80:.1%} without."
+    )
 
 
 def _bands_hold(reliability: pl.DataFrame) -> dg.AssetCheckResult:

@@ -25,6 +25,7 @@ from forecasting_lib.models.guards import history_notes
 from forecasting_lib.panel import Forecast
 from orchestration.clients import Client
 from orchestration.reading.histories import SERIES_COLUMNS, DemandHistory
+from orchestration.reading.relatives import told_of
 from orchestration.stages.checks import forecast_problems
 from orchestration.stages.composing import Composition
 from orchestration.stages.model_plans import ModelOutcome, PlannedModel, settings_of
@@ -136,6 +137,8 @@ def digest_of_inputs(
             digest.update(series.tobytes())
     if history.shut_ahead is not None:
         digest.update(history.shut_ahead.tobytes())
+    for part in told_of(history.kin):
+        digest.update(part)
     return digest.hexdigest()
 
 

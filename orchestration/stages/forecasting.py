@@ -4,12 +4,14 @@ Belongs here: the asset and what the UI shows of it. Does not belong here: how m
 (``model_plans``), what is published (``forecast_runs``), any model (``forecasting_lib.models``).
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any
 
 import dagster as dg
 
+from forecasting_lib.models.guards import Note
 from forecasting_lib.panel import Forecast
 from orchestration.clients import CLIENT_PARTITIONS, get_client
 from orchestration.foreign_text import markdown
@@ -123,13 +125,15 @@ def _report(run: ForecastRun) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCh
         },
     )
     lead = champion.forecast if champion else None
+    noted = Counter((lead.notes if lead else None) or ())
     yield dg.MaterializeResult(
         asset_key=SERIES_KEY,
         metadata={
             "series": len(run.history.panel),
             "ended_series": run.history.ended.height,
             "replaced_by_guards": sum(r is not None for r in lead.reasons) if lead else 0,
-            "tails_shrunk": sum(n is not None for n in lead.notes or ()) if lead else 0,
+            "tails_shrunk": noted[Note.TAIL_SHRUNK],
+            "new_items": noted[Note.NEW_ITEM] + noted[Note.SUCCESSOR],
         },
     )
     rows = sum(o.forecast.mean.size for o in run.published if o.forecast)

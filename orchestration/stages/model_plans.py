@@ -18,6 +18,7 @@ from forecasting_lib.models.interface import Forecaster, Learner
 from forecasting_lib.models.registry import create_model, missing_package, model_entry, unfit_because
 from forecasting_lib.models.weights import ResolvedWeights, WeightsUnavailable
 from forecasting_lib.models.workers import THIS_PROCESS, Workers
+from forecasting_lib.new_items.layer import with_profiles
 from forecasting_lib.panel import Forecast, Panel
 from orchestration.clients import Client
 from orchestration.reading.histories import DemandHistory
@@ -128,6 +129,8 @@ def run_models(
         forecast = guarded_predict(model, panel, horizon)
         if history.shut_ahead is not None:
             forecast = without_shut_days(forecast, history.shut_ahead)
+        if history.kin is not None:
+            forecast = with_profiles(forecast, history.panel, history.kin, history.shut_ahead)
         seconds = time.monotonic() - started
         log(f"{plan.model}: {len(history.panel)} series, {horizon} {grain.periods}, in {seconds:.1f} s")
         learned = model.digest if isinstance(model, Learner) else None

@@ -22,6 +22,7 @@ from rich.table import Table
 from forecasting_lib.benchmark.m5_files import read_m5
 from forecasting_lib.benchmark.outliers import PLACES, Effect, effect, sold_before, with_planted_days
 from forecasting_lib.models.chronos2 import CPU_BATCH_ROWS, Chronos2
+from forecasting_lib.models.registry import create_model
 from forecasting_lib.origins import Origin
 from forecasting_lib.pretraining.architecture import Architecture
 from tests.bench import forecasting
@@ -203,6 +204,48 @@ def outliers(
         )
         was, bias = (f"{value:+.2%}" for value in found.bias)
         table.add_row(name, f"{found.shrunk:,}", *ratios, bias, was)
+    out.print(table)
+
+
+@app.command("new-items")
+def new_items(
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Directory with M5's sales, else invented retailers.", file_okay=False),
+    ] = None,
+    weights: Annotated[
+        Path, typer.Option("--weights", help="Directory; without it the bundled model.")
+    ] = BUNDLED_WEIGHTS,
+    seeds: Annotated[str, typer.Option("--seeds", help="Of the retailers, by comma.")] = "20",
+    first: Annotated[int, typer.Option("--first", min=1, help="Of M5's origins, 1 is the latest.")] = 1,
+    last: Annotated[int, typer.Option("--last", min=1)] = 7,
+) -> None:
+    """New items, with the profile of their category and without: their totals, days and bands."""
+    from tests.bench import new_items as bench
+
+    if data is None:
+        cases = [case for seed in seeds.split(",") for case in bench.retailer_cases(int(seed))]
+    else:
+        cases = bench.m5_cases(data, first, last)
+    days = ", ".join(str(day) for day in sorted({case.origin.date for case in cases}))
+    out.print(f"{len(cases)} origins with new series: {days}")
+    table = Table(
+        *("", "series", "error of totals", "with", "change", "WQL", "with", "80 %", "with", "90 %", "with"),
+        box=SIMPLE_HEAD,
+    )
+    for model in (Chronos2(weights, in_whole_units=True), create_model("hist_q"), create_model("ma7")):
+        found = bench.worth_of(model, cases)
+        keep(f"new-items {model.name}", [found[False], found[True]])
+        was, now = found[False], found[True]
+        table.add_row(
+            model.name,
+            f"{now.n_series:,}",
+            *(f"{one.total_error:.4f}" for one in (was, now)),
+            f"{now.total_error / was.total_error - 1.0:+.1%}",
+            *(f"{one.wql:.4f}" for one in (was, now)),
+            *(f"{one.inside_80:.1%}" for one in (was, now)),
+            *(f"{one.inside_90:.1%}" for one in (was, now)),
+        )
     out.print(table)
 
 

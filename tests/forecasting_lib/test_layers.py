@@ -19,10 +19,12 @@ MAY_IMPORT = {
     "moment_law": {"panel"},
     "drift": {"panel"},
     "models": {"grain", "ragged", "panel", "quantile_grid"},
+    "new_items": {"grain", "ragged", "panel", "quantile_grid", "moment_law", "models"},
     "inventory": {"grain", "panel", "quantile_grid"},
     "origins": {"grain", "ragged", "panel", "covariates", "models"},
     "backtesting": {
-        "grain", "panel", "quantile_grid", "moment_law", "accuracy", "models", "inventory", "origins",
+        "grain", "panel", "quantile_grid", "moment_law", "accuracy", "models", "new_items", "inventory",
+        "origins",
     },
     "finetuning": {"grain", "panel", "accuracy", "models", "origins"},
     "pretraining": {"panel", "accuracy"},

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import dagster as dg
+import numpy as np
 import polars as pl
 import pytest
 
 from forecasting_lib.demo import RetailerConfig, generate_retailer
 from forecasting_lib.grain import Grain
+from forecasting_lib.models.guards import Note
 from orchestration.clients import Client, update_client
 from orchestration.reading.backtests import current_backtest
+from orchestration.reading.histories import read_history
+from orchestration.reading.relatives import read_kin, told_of
 from orchestration.reporting.backtest_questions import ComparedModel, comparison_sentence, model_comparison
 from orchestration.running.runs import RunOutcome, find_job, run_job
 from orchestration.settings import Settings
@@ -131,6 +136,93 @@ def test_an_item_that_has_left_since_was_judged_while_it_was_there(
     assert judged["origin_date"].to_list() == [date(2026, 3, 10), date(2026, 4, 7), date(2026, 5, 5)]
     assert judged["unknown"][2] >= (date(2026, 6, 2) - end).days, "nothing is known after it left"
     assert judged["known"][2] > 0
+
+
+def test_new_items_are_a_segment_of_their_own_and_their_forecasts_say_so(
+    warehouse: Warehouse, client: Client
+) -> None:
+    [new] = rows(
+        warehouse, "select item_id from analytics.dim_item where client_id = {c} and launch_date is not null"
+    )["item_id"]
+    sums = ("sum_actual_qty", "sum_forecast_qty", "n_inside_80", "n_inside_90")
+    told = rows(
+        warehouse,
+        f"""
+        select model, origin_date, is_profiled, n_series, n_actuals, {", ".join(sums)}
+        from analytics.backtest_new_items where client_id = {{c}} and {CURRENT} order by 1, 2, 3
+        """,
+    )
+    assert set(told["origin_date"]) == {date(2026, 5, 5), LAST_ORIGIN}
+    judged = rows(
+        warehouse,
+        f"""
+        select
+            model,
+            origin_date,
+            count(distinct location_id)::int as n_series,
+            sum(n_rows)::int as n_actuals,
+            {", ".join(f"sum({name})::float8 as {name}" for name in sums)}
+        from analytics.backtest_scores
+        where client_id = {{c}} and {CURRENT} and item_id = '{new}'
+        group by model, origin_date
+        """,
+    )
+    both = told.filter("is_profiled").join(
+        judged, on=["model", "origin_date"], suffix="_judged", maintain_order="left"
+    )
+    assert both.height == 2 * 4
+    for name in ("n_series", "n_actuals", *sums):
+        assert ((both[name] - both[f"{name}_judged"]).abs() < 1e-6 * (1 + both[name])).all(), name
+    without = told.filter(~pl.col("is_profiled"))
+    assert not (without["sum_forecast_qty"] == both["sum_forecast_qty"]).any()
+
+    published = rows(
+        warehouse,
+        f"""
+        select distinct item_id from analytics.forecast_series
+        inner join analytics.forecast_runs using (client_id, run_id, model)
+        where client_id = {{c}} and as_of_date = '{LAST_ORIGIN}' and is_current
+            and forecast_series.reason = '{Note.NEW_ITEM}'
+        """,
+    )
+    assert published["item_id"].to_list() == [new]
+
+
+def test_the_demand_of_an_item_that_was_replaced_is_read_with_its_successor(
+    warehouse: Warehouse, client: Client
+) -> None:
+    products = rows(
+        warehouse, "select item_id, launch_date, end_date from analytics.dim_item where client_id = {c}"
+    )
+    [new] = products.filter(pl.col("launch_date").is_not_null())["item_id"]
+    [left] = products.filter(pl.col("end_date").is_not_null())["item_id"]
+    successor = "update analytics.dim_item set successor_item_id = %s where client_id = %s and item_id = %s"
+    history = read_history(warehouse, client.client_id, LAST_ORIGIN)
+    with warehouse.transaction() as connection:
+        connection.execute(successor, (new, client.client_id, left))
+    try:
+        kin = read_kin(warehouse, client.client_id, history)
+    finally:
+        with warehouse.transaction() as connection:
+            connection.execute(successor, (None, client.client_id, left))
+    assert kin is not None
+    of_new = [row for row, item in enumerate(kin.items) if item == new]
+    assert sorted(kin.predecessors) == of_new
+    for row in of_new:
+        sold = rows(
+            warehouse,
+            f"""
+            select date, demand_qty::float8 as qty from analytics.ts_demand_daily
+            where client_id = {{c}} and item_id = '{left}' and location_id = '{kin.locations[row]}'
+                and not is_masked and date <= '{LAST_ORIGIN}' and date > '{LAST_ORIGIN}'::date - 112
+            order by date
+            """,
+        )
+        demand = kin.predecessors[row]
+        known = np.flatnonzero(~np.isnan(demand))
+        assert [LAST_ORIGIN - timedelta(days=int(111 - day)) for day in known] == sold["date"].to_list()
+        assert demand[known].tolist() == sold["qty"].to_list()
+    assert set(told_of(kin)) != set(told_of(replace(kin, predecessors={})))
 
 
 def test_every_series_has_a_leader_with_its_scores(warehouse: Warehouse, client: Client) -> None:

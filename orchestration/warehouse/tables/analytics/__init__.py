@@ -1,6 +1,7 @@
 """Schema ``analytics``: everything people query. Filled by dbt, by Python, and by what people decide."""
 
 from orchestration.warehouse.tables.analytics.backtests import (
+    backtest_new_items,
     backtest_reliability,
     backtest_runs,
     backtest_scores,
@@ -53,6 +54,7 @@ PARTITIONED = (
 __all__ = [
     "PARTITIONED",
     "approved_orders",
+    "backtest_new_items",
     "backtest_reliability",
     "backtest_runs",
     "backtest_scores",

@@ -249,3 +249,43 @@ error_inflation = Table(
     schema="analytics",
     comment="One row per backtest, model, demand class and interval: how far errors of periods go together.",
 )
+
+backtest_new_items = Table(
+    "backtest_new_items",
+    metadata,
+    client_key(),
+    run_key("Backtest."),
+    key("model", "Name in the model registry."),
+    key("origin_date", "Last day that the model saw.", Date),
+    Column(
+        "is_profiled",
+        Boolean,
+        primary_key=True,
+        comment="With the profile of its category or predecessor; the same series without, where false.",
+    ),
+    whole("n_series", "Series that were new at the origin and have actuals.", nullable=False),
+    whole("n_actuals", "Periods with actuals that were not masked.", nullable=False),
+    model("sum_actual_qty", "Their demand.", nullable=False),
+    model("sum_forecast_qty", "Their expected demand.", nullable=False),
+    model(
+        "sum_abs_total_error_qty",
+        "Absolute errors of the series' totals over these periods.",
+        nullable=False,
+    ),
+    model(
+        "sum_quantile_loss_qty",
+        "Twice the quantile loss, averaged over the levels 0.1 ... 0.9.",
+        nullable=False,
+    ),
+    *[
+        whole(
+            f"n_inside_{percent}",
+            f"Actuals inside the central {percent} % interval, its bounds included.",
+            nullable=False,
+        )
+        for percent in (80, 90)
+    ],
+    non_negative("sum_actual_qty", "sum_forecast_qty", "sum_abs_total_error_qty", "sum_quantile_loss_qty"),
+    schema="analytics",
+    comment="One row per backtest, model, origin and kind of forecast: how far new series were off.",
+)
