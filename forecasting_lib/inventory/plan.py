@@ -14,21 +14,17 @@ import polars as pl
 
 from forecasting_lib.inventory.classification import abc_classes, demand_class, xyz_classes
 from forecasting_lib.inventory.days import PeriodDays
-from forecasting_lib.inventory.flags import BoolArray, Flag, flag_lists
+from forecasting_lib.inventory.error_growth import ErrorGrowth
+from forecasting_lib.inventory.flags import Flag, flag_lists
 from forecasting_lib.inventory.lead_time_demand import (
     QTY_TOLERANCE,
     CumulativeDemand,
-    NormalDemand,
     forward_cover,
     protection_demand,
     two_point_lead_times,
 )
-from forecasting_lib.inventory.policies import (
-    InventoryPolicy,
-    admissible_economic_order_quantity,
-    order_up_to_level,
-    reorder_levels,
-)
+from forecasting_lib.inventory.levels import ReorderLevels, cumulative_demand, levels_of
+from forecasting_lib.inventory.policies import InventoryPolicy
 from forecasting_lib.inventory.projection import (
     ReceiptSchedule,
     StockProjection,
@@ -58,9 +54,6 @@ from forecasting_lib.inventory.tables import (
     to_table,
 )
 from forecasting_lib.panel import FloatArray, Forecast
-from forecasting_lib.quantile_grid import grid_variance
-
-DAYS_PER_YEAR = 365.0
 
 
 @dataclass(frozen=True)
@@ -81,27 +74,30 @@ class InventoryPlan:
 
 
 @dataclass(frozen=True)
-class _Levels:
-    """Reorder levels of n series with the law they come from; every array is (n,)."""
+class Calibrated:
+    """What a backtest measured of the models behind a forecast.
 
-    law: NormalDemand
-    no_demand: BoolArray
-    undershoot_mean: FloatArray
-    safety_stock: FloatArray
-    reorder_point: FloatArray
-    order_up_to: FloatArray
-    eoq: FloatArray
-    annual_demand: FloatArray
+    Attributes:
+        growth: of the forecast's series.
+        is_stale: whether the days it was measured on are long past.
+    """
+
+    growth: ErrorGrowth
+    is_stale: bool = False
 
 
 def plan_inventory(
-    forecast: Forecast, supply: pl.DataFrame, receipts: pl.DataFrame, policy: InventoryPolicy
+    forecast: Forecast,
+    supply: pl.DataFrame,
+    receipts: pl.DataFrame,
+    policy: InventoryPolicy,
+    calibration: Calibrated | None = None,
 ) -> InventoryPlan:
     """Positions, reorder levels, cover, orders and stock curve of every series of a forecast.
 
-    The textbook method: normal demand over L + R with lead-time variability, no undershoot, forecast
-    errors of different periods independent. All times are days, whatever the forecast's grain: demand is
-    level within a period.
+    Demand until the goods are there is negative binomial or gamma, with lead-time variability, undershoot and
+    errors of different periods as far together as backtests have measured. All times are days, whatever the
+    forecast's grain: demand is level within a period.
 
     Args:
         forecast: n series over h periods; its mean and quantiles must be finite.
@@ -111,6 +107,7 @@ def plan_inventory(
         receipts: columns of ``RECEIPTS_SCHEMA``, one row per purchase order line open on the as-of date;
             the caller decides what was visible then.
         policy: the client's choices.
+        calibration: what a backtest measured of the models behind the forecast; None: nothing did.
 
     Raises:
         ValueError: a column is missing, a series repeats in ``supply``, a snapshot is dated after the
@@ -120,10 +117,8 @@ def plan_inventory(
     known = Supply.from_frame(supply, forecast.series_ids, policy, forecast.grain)
     periods = PeriodDays.of(forecast)
     mean = np.maximum(forecast.mean, 0.0)
-    demand = CumulativeDemand.from_daily(
-        periods.daily(mean), periods.daily(grid_variance(forecast.quantiles)), known.last_season_mean
-    )
-    levels = _levels(known, demand, policy)
+    demand = cumulative_demand(forecast, known, policy, calibration and calibration.growth)
+    levels = levels_of(known, demand, policy)
     schedule = ReceiptSchedule.from_frame(receipts, forecast.series_ids, forecast.as_of_date, known.lead_time)
     projection = project_stock(known.net_stock, schedule.by_day(demand.horizon), demand)
     metrics = _metrics(
@@ -134,6 +129,7 @@ def plan_inventory(
         schedule=schedule,
         projection=projection,
         policy=policy,
+        is_stale=calibration is not None and calibration.is_stale,
     )
 
     rule = OrderRule(
@@ -157,7 +153,7 @@ def plan_inventory(
     planned = planned_receipts(lines, len(forecast.series_ids), demand.horizon)
     return InventoryPlan(
         metrics=metrics,
-        lead_time_demand=_lead_time_demand(forecast, known, levels.law),
+        lead_time_demand=_lead_time_demand(forecast, levels, demand.growth),
         replenishment=replenishment,
         projection=_projection(
             forecast, periods, mean, projection, planned, levels.safety_stock, policy.unmet_demand == "lost"
@@ -176,48 +172,16 @@ def _check_inputs(forecast: Forecast, supply: pl.DataFrame, receipts: pl.DataFra
         raise ValueError("the forecast holds NaN or infinity; guard it before planning")
 
 
-def _levels(supply: Supply, demand: CumulativeDemand, policy: InventoryPolicy) -> _Levels:
-    """The reorder levels; where nothing is forecast nothing is uncertain either, so all are zero."""
-    law = protection_demand(demand, supply.lead_time, supply.known_lead_time_sd, supply.review)
-    reach = np.maximum(np.nan_to_num(supply.lead_time + supply.review), demand.horizon)
-    no_demand = demand.mean_through(reach) <= QTY_TOLERANCE
-    nothing = no_demand & ~np.isnan(law.mean)
-    law = NormalDemand(np.where(nothing, 0.0, law.mean), np.where(nothing, 0.0, law.sd))
-    undershoot_mean = np.zeros_like(law.mean)
-    safety_stock, reorder_point = reorder_levels(law, policy.service_target, undershoot_mean)
-    annual_demand = demand.mean[:, -1] / demand.horizon * DAYS_PER_YEAR
-    eoq = np.full_like(law.mean, np.nan)
-    if policy.order_cost is not None and policy.holding_rate is not None:
-        eoq = admissible_economic_order_quantity(
-            policy.order_cost,
-            annual_demand,
-            policy.holding_rate * supply.unit_cost,
-            supply.moq,
-            supply.order_multiple,
-        )
-    review_demand = demand.mean_through(supply.review)
-    order_up_to = order_up_to_level(reorder_point, review_demand, eoq, supply.moq, supply.order_multiple)
-    return _Levels(
-        law=law,
-        no_demand=no_demand,
-        undershoot_mean=undershoot_mean,
-        safety_stock=safety_stock,
-        reorder_point=reorder_point,
-        order_up_to=np.where(no_demand, reorder_point, order_up_to),
-        eoq=eoq,
-        annual_demand=annual_demand,
-    )
-
-
 def _metrics(
     *,
     forecast: Forecast,
     supply: Supply,
     demand: CumulativeDemand,
-    levels: _Levels,
+    levels: ReorderLevels,
     schedule: ReceiptSchedule,
     projection: StockProjection,
     policy: InventoryPolicy,
+    is_stale: bool,
 ) -> pl.DataFrame:
     n, as_of = len(forecast.series_ids), forecast.as_of_date
     net_stock, on_order = supply.net_stock, schedule.total()
@@ -232,6 +196,7 @@ def _metrics(
     needed = demand.mean_through(covered_days) + levels.safety_stock
     excess = np.maximum(position - np.maximum(levels.order_up_to, needed), 0.0)
     latest_lead_time = two_point_lead_times(supply.lead_time, supply.known_lead_time_sd)[1]
+    promised = ~np.isnan(levels.reorder_point) & ~levels.no_demand & (demand.growth is not None)
     flags = {
         Flag.NO_DEMAND: levels.no_demand,
         **supply.flags(as_of),
@@ -240,7 +205,9 @@ def _metrics(
         Flag.UNDATED_PO: schedule.total_undated() > 0.0,
         Flag.DIR_CENSORED: censored,
         Flag.HORIZON_TOO_SHORT: latest_lead_time + supply.review > demand.horizon,
-        Flag.NEGATIVE_SAFETY_STOCK: levels.safety_stock < -QTY_TOLERANCE,
+        Flag.NEGATIVE_SAFETY_STOCK: (levels.safety_stock < -QTY_TOLERANCE) & (policy.service_target < 0.5),
+        Flag.NOT_CALIBRATED: promised & ~levels.is_measured,
+        Flag.CALIBRATION_STALE: promised & levels.is_measured & is_stale,
         Flag.EXCESS: excess > QTY_TOLERANCE,
         Flag.DEAD_STOCK: levels.no_demand & (net_stock > QTY_TOLERANCE) & (supply.last_season_mean == 0.0),
     }
@@ -259,15 +226,15 @@ def _metrics(
             "lead_time_sd_days": supply.lead_time_sd,
             "lead_time_source": supply.frame["lead_time_source"],
             "review_days": supply.review,
-            "ltd_mean_qty": levels.law.mean,
+            "ltd_mean_qty": levels.interval_mean,
             "ltd_sd_qty": levels.law.sd,
-            "ltd_method": [levels.law.method] * n,
+            "ltd_method": levels.law.methods,
             "undershoot_mean_qty": levels.undershoot_mean,
-            "error_inflation": demand.error_inflation,
+            "error_inflation": levels.error_inflation,
             "service_metric": [policy.service_metric] * n,
             "service_target": np.full(n, policy.service_target),
-            "service_nominal": np.full(n, policy.service_target),
-            "service_predicted": 1.0 - levels.law.exceedance(levels.reorder_point),
+            "service_nominal": levels.service_nominal,
+            "service_predicted": levels.service_predicted,
             "safety_stock_qty": levels.safety_stock,
             "reorder_point_qty": levels.reorder_point,
             "order_up_to_qty": levels.order_up_to,
@@ -300,20 +267,24 @@ def _metrics(
     )
 
 
-def _stockout_day(net_stock: FloatArray, balance: FloatArray, levels: _Levels) -> FloatArray:
+def _stockout_day(net_stock: FloatArray, balance: FloatArray, levels: ReorderLevels) -> FloatArray:
     """(n,) day of the stock-out that a planner sees: 0, today, where nothing is left of what is wanted."""
     is_out = (net_stock <= QTY_TOLERANCE) & ~levels.no_demand
     return np.where(is_out, 0.0, stockout_day(net_stock, balance))
 
 
-def _lead_time_demand(forecast: Forecast, supply: Supply, law: NormalDemand) -> pl.DataFrame:
+def _lead_time_demand(forecast: Forecast, levels: ReorderLevels, growth: ErrorGrowth | None) -> pl.DataFrame:
+    def quantile(level: float) -> FloatArray:
+        read = level if growth is None else growth.level_to_read(level, levels.protection_days)
+        return np.maximum(levels.law.quantile(read), 0.0)
+
     rows = {
         "series_id": forecast.series_ids,
-        "protection_days": supply.lead_time + supply.review,
-        "ltd_mean_qty": law.mean,
-        "ltd_sd_qty": law.sd,
-        "ltd_method": [law.method] * len(forecast.series_ids),
-        **{f"q{round(level * 100)}_qty": np.maximum(law.quantile(level), 0.0) for level in LTD_LEVELS},
+        "protection_days": levels.protection_days,
+        "ltd_mean_qty": levels.law.mean,
+        "ltd_sd_qty": levels.law.sd,
+        "ltd_method": levels.law.methods,
+        **{f"q{round(level * 100)}_qty": quantile(level) for level in LTD_LEVELS},
     }
     return to_table(LTD_SCHEMA, rows).filter(pl.col("protection_days").is_not_null())
 
