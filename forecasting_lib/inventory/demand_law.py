@@ -25,8 +25,8 @@ class DemandLaw(Protocol):
     def sd(self) -> FloatArray:
         """(n,) units."""
 
-    def quantile(self, level: float) -> FloatArray:
-        """(n,) the least quantity that covers demand with a probability strictly between 0 and 1."""
+    def quantile(self, level: float | FloatArray) -> FloatArray:
+        """(n,) the least quantity that covers demand with a probability, or with one each, between 0 and 1."""
 
     def exceedance(self, quantity: FloatArray) -> FloatArray:
         """(n,) P(demand > quantity)."""
