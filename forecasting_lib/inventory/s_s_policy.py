@@ -183,7 +183,7 @@ class _Search:
     """The best policy found of n items; every S under ``tried`` has been looked at.
 
     ``position_cost`` (n, t) is g of the positions above ``lowest``, ``visits`` (n, t) is m, ``passed``
-    (n, t + 1) its sums from 0 on. ``lowest`` is the s that belongs to the first S; later ones are not under it.
+    (n, t + 1) its sums from 0 on. ``lowest`` is the s of the first S; later ones are not under it.
     """
 
     lowest: FloatArray

@@ -9,12 +9,12 @@ from scipy import stats
 from forecasting_lib.inventory.bisection import first_where
 from forecasting_lib.inventory.demand_law import DemandLaw
 from forecasting_lib.inventory.demand_laws import GammaDemand, NegativeBinomialDemand, PoissonDemand
+from forecasting_lib.inventory.stationary_excess import undershoot_of_normal_demand, undershoot_of_whole_units
 from forecasting_lib.inventory.tabulated_demand import (
     TabulatedDemand,
     demand_over_lead_times,
     undershoot_of_tabulated_demand,
 )
-from forecasting_lib.inventory.undershoot import undershoot_of_normal_demand, undershoot_of_whole_units
 
 MEAN = np.array([0.05, 0.7, 6.0, 40.0])
 VARIANCE = np.array([0.4, 0.7, 5.0, 400.0])

@@ -33,13 +33,13 @@ from forecasting_lib.inventory.newsvendor import (
 from forecasting_lib.inventory.pooling import equicorrelated, pooled_safety_stock
 from forecasting_lib.inventory.r_q_policy import optimal_r_q, r_q_cost, reorder_point_for_lot
 from forecasting_lib.inventory.s_s_policy import optimal_s_s, s_s_cost, s_s_power_approximation
+from forecasting_lib.inventory.stationary_excess import undershoot_of_normal_demand
 from forecasting_lib.inventory.tabulated_demand import (
     TabulatedDemand,
     demand_over_lead_times,
     sum_of_demands,
     undershoot_of_tabulated_demand,
 )
-from forecasting_lib.inventory.undershoot import undershoot_of_normal_demand
 from forecasting_lib.panel import FloatArray
 from tests.forecasting_lib.inventory.oracle_cases import Case, cases, near, number, values
 
