@@ -71,8 +71,31 @@ class Client(BaseModel):
     service_level: Annotated[
         float,
         Field(gt=0, lt=1),
-        Setting("Target cycle service level, such as 0.95.", check="service_level", is_exact=True),
+        Setting("Target service level, such as 0.95.", check="service_level", is_exact=True),
     ] = 0.95
+    service_metric: Annotated[
+        Literal["csl_cycle", "fill_rate", "cost"],
+        Setting(
+            "What the level counts: csl_cycle, order cycles without a stock-out; fill_rate, units served at "
+            "once; cost, neither: each item's level weighs what a unit short costs against holding it.",
+            check="service_metric",
+        ),
+    ] = "csl_cycle"
+    order_cost: Annotated[
+        float | None,
+        Field(gt=0),
+        Setting("Cost of placing an order, its currency; with the holding rate it makes economic lots."),
+    ] = None
+    holding_rate: Annotated[
+        float | None,
+        Field(gt=0),
+        Setting("Cost of holding a unit for a year over its unit cost, such as 0.2."),
+    ] = None
+    shortage_cost_rate: Annotated[
+        float,
+        Field(gt=0),
+        Setting("Cost of a unit short over its margin, or over its price where the unit cost is unknown."),
+    ] = 1.0
     review_days: Annotated[
         int | None,
         Field(ge=1, le=60),
@@ -239,6 +262,12 @@ class Client(BaseModel):
         if len(set(value)) != len(value):
             raise ValueError("a model is named twice")
         return value
+
+    def unweighed_cost(self) -> str | None:
+        """Why its stock cannot be planned by cost, as a sentence; None where it can, or is not to be."""
+        if self.service_metric == "cost" and self.holding_rate is None:
+            return "--service-metric cost weighs shortages against holding: name --holding-rate, such as 0.2."
+        return None
 
     def horizon(self, grain: Grain) -> int:
         """Periods of a grain that every forecast reaches ahead."""

@@ -113,7 +113,8 @@ FLAG_VOCABULARY: Mapping[Flag, FlagMeaning] = {
         "Less than eight weeks of history or fewer than ten days, weeks or months with demand.",
     ),
     Flag.NEGATIVE_SAFETY_STOCK: FlagMeaning(
-        Severity.WARNING, "The service target lies below one half, so the safety stock is negative."
+        Severity.WARNING,
+        "The service level lies below one half, as a fill rate's may, so the safety stock is negative.",
     ),
     Flag.SS_CLIPPED: FlagMeaning(
         Severity.WARNING, "The computed safety stock was negative and is clipped at zero by policy."

@@ -25,6 +25,7 @@ from forecasting_lib.inventory.policies import (
     order_up_to_level,
     reorder_levels,
 )
+from forecasting_lib.inventory.service_targets import ServiceTargets, service_targets
 from forecasting_lib.inventory.supply import Supply
 from forecasting_lib.panel import FloatArray, Forecast
 from forecasting_lib.quantile_grid import grid_variance
@@ -46,8 +47,9 @@ class ReorderLevels:
         safety_stock, reorder_point, order_up_to: units.
         eoq: admissible economic order quantity, units; NaN without costs.
         annual_demand: units.
+        targets: what the client's target asks of each item.
         service_nominal: level at which the law was read.
-        service_predicted: probability that the reorder point is enough.
+        service_predicted: what the reorder point reaches, in the measure of the target.
     """
 
     law: DemandLaw
@@ -59,6 +61,7 @@ class ReorderLevels:
     order_up_to: FloatArray
     eoq: FloatArray
     annual_demand: FloatArray
+    targets: ServiceTargets
     service_nominal: FloatArray
     service_predicted: FloatArray
 
@@ -87,7 +90,6 @@ def levels_of(supply: Supply, demand: CumulativeDemand, policy: InventoryPolicy)
     nothing = no_demand & ~np.isnan(law.mean)
     law = NormalDemand(np.where(nothing, 0.0, law.mean), np.where(nothing, 0.0, law.sd))
     undershoot_mean = np.zeros_like(law.mean)
-    safety_stock, reorder_point = reorder_levels(law, policy.service_target, undershoot_mean)
     annual_demand = demand.mean[:, -1] / demand.horizon * DAYS_PER_YEAR
     eoq = np.full_like(law.mean, np.nan)
     if policy.order_cost is not None and policy.holding_rate is not None:
@@ -99,6 +101,17 @@ def levels_of(supply: Supply, demand: CumulativeDemand, policy: InventoryPolicy)
             supply.order_multiple,
         )
     review_demand = demand.mean_through(supply.review)
+    lot = order_up_to_level(np.zeros_like(law.mean), review_demand, eoq, supply.moq, supply.order_multiple)
+    targets = service_targets(
+        policy,
+        law,
+        np.maximum(lot, review_demand),
+        annual_demand,
+        supply.unit_cost,
+        supply.unit_risk_value,
+        counted=np.zeros(law.mean.shape, dtype=np.bool_),
+    )
+    safety_stock, reorder_point = reorder_levels(law, targets.cycle_level, undershoot_mean)
     order_up_to = order_up_to_level(reorder_point, review_demand, eoq, supply.moq, supply.order_multiple)
     return ReorderLevels(
         law=law,
@@ -110,6 +123,7 @@ def levels_of(supply: Supply, demand: CumulativeDemand, policy: InventoryPolicy)
         order_up_to=np.where(no_demand, reorder_point, order_up_to),
         eoq=eoq,
         annual_demand=annual_demand,
-        service_nominal=np.full_like(law.mean, policy.service_target),
-        service_predicted=1.0 - law.exceedance(reorder_point),
+        targets=targets,
+        service_nominal=targets.cycle_level,
+        service_predicted=targets.predicted(law, reorder_point),
     )

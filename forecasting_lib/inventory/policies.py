@@ -7,14 +7,15 @@ Does not belong here: the law of demand itself (lead_time_demand) or dated order
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
-from forecasting_lib.inventory.lead_time_demand import QTY_TOLERANCE, NormalDemand, safety_factor
+from forecasting_lib.inventory.demand_law import DemandLaw
+from forecasting_lib.inventory.lead_time_demand import QTY_TOLERANCE, safety_factor
 from forecasting_lib.panel import FloatArray
 
-ServiceMetric = Literal["csl_cycle"]
+ServiceMetric = Literal["csl_cycle", "fill_rate", "cost"]
 
 NEGLIGIBLE_COST = 1e-9
 """Yearly holding money per unit below which no lot is economic: the formula would run off to infinity."""
@@ -25,8 +26,11 @@ class InventoryPolicy:
     """What a client decides once for all its series.
 
     Attributes:
-        service_target: probability of no stock-out per cycle, strictly between 0 and 1.
-        service_metric: what the target counts: replenishment cycles.
+        service_target: share of what the metric counts, strictly between 0 and 1.
+        service_metric: what the target counts: ``csl_cycle`` cycles without a stock-out, ``fill_rate`` units
+            served at once; ``cost`` weighs what a unit short costs against holding it, and the target is for
+            items of which these are unknown.
+        shortage_cost_rate: cost of a unit short over its margin, or its price where no margin is known.
         review_days: days between order reviews where the supply row has none; None: a period of the
             forecast, 30 days for a month.
         holding_rate: yearly cost of holding a unit over its unit cost; None: no economic lot.
@@ -46,14 +50,21 @@ class InventoryPolicy:
     review_days: int | None = None
     holding_rate: float | None = None
     order_cost: float | None = None
+    shortage_cost_rate: float = 1.0
     excess_horizon_days: int = 90
     negative_stock: Literal["backorder", "zero"] = "backorder"
     unmet_demand: Literal["backorder", "lost"] = "backorder"
 
     def __post_init__(self) -> None:
         safety_factor(self.service_target)
-        if self.service_metric != "csl_cycle":
-            raise ValueError(f"service metric {self.service_metric!r}: only 'csl_cycle' is computed")
+        if self.service_metric not in get_args(ServiceMetric):
+            raise ValueError(
+                f"service metric {self.service_metric!r} must be one of {get_args(ServiceMetric)}"
+            )
+        if self.service_metric == "cost" and self.holding_rate is None:
+            raise ValueError("service metric 'cost' must be given a holding_rate to weigh shortages against")
+        if not 0.0 < self.shortage_cost_rate < float("inf"):
+            raise ValueError(f"shortage_cost_rate {self.shortage_cost_rate} must be positive")
         if (self.review_days or 0) < 0 or self.excess_horizon_days < 1:
             raise ValueError("review_days must be at least 0 and excess_horizon_days at least 1")
         for cost in (self.holding_rate, self.order_cost):
@@ -68,12 +79,13 @@ class InventoryPolicy:
 
 
 def reorder_levels(
-    demand: NormalDemand, service_level: float, undershoot_mean: FloatArray
+    demand: DemandLaw, service_level: float | FloatArray, undershoot_mean: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Reorder point for a cycle service level: the quantile of demand over the protection interval.
 
     ``s = E[X] + z sd[X]``, ``SS = s - E[X] - E[U]`` with U the undershoot, zero in the textbook method.
 
+    >>> from forecasting_lib.inventory.lead_time_demand import NormalDemand
     >>> week = NormalDemand(mean=np.array([140.0]), sd=np.array([7.0]) ** 0.5 * 8.0)
     >>> safety_stock, reorder_point = reorder_levels(week, 0.90, np.zeros(1))
     >>> round(float(safety_stock[0]), 2), round(float(reorder_point[0]), 2)
@@ -81,7 +93,8 @@ def reorder_levels(
 
     Args:
         demand: law of X over L + R, forecast-error standard deviation, lead-time variability included.
-        service_level: probability of no stock-out in a cycle; below 0.5 the safety stock is negative.
+        service_level: probability of no stock-out in a cycle, one for all or (n,); below 0.5 the safety stock
+            is negative.
         undershoot_mean: (n,) units by which the position lies under s when the order is placed.
 
     Returns:

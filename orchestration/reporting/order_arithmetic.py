@@ -98,9 +98,7 @@ def safety_stock_sum(plan: Row) -> Sum | None:
     level = plan["service_nominal"]
     if plan["safety_stock_qty"] is None or level is None:
         return None
-    whose = "the client's service target"
-    if level != plan["service_target"]:
-        whose = f"after calibration of the client's target, {percent(plan['service_target'])}"
+    whose = _whose_level(level, plan)
     return checked(
         "Safety stock",
         *(
@@ -119,6 +117,18 @@ def safety_stock_sum(plan: Row) -> Sum | None:
     )
 
 
+def _whose_level(level: float, plan: Row) -> str:
+    """Where the probability comes from at which demand was read."""
+    target = percent(plan["service_target"])
+    if plan["service_metric"] == "fill_rate":
+        return f"which serve {target} of the units at once, the client's fill rate"
+    if plan["service_metric"] == "cost":
+        return "at which a unit more costs as much to hold as it saves in shortages"
+    if level != plan["service_target"]:
+        return f"after calibration of the client's target, {target}"
+    return "the client's service target"
+
+
 def reorder_point_sum(plan: Row) -> Sum:
     """Demand expected over the days to cover plus safety stock: order at or below it."""
     title, result, demand = "Reorder point", "reorder point (ROP)", "demand over the days to cover"
@@ -132,7 +142,9 @@ def reorder_point_sum(plan: Row) -> Sum:
     passed = plan["undershoot_mean_qty"] or 0.0
     undershoot = Term("+", "undershoot", passed, "by which an order comes after the point was passed")
     covers = "order at or below it"
-    if plan["service_predicted"] is not None:
+    if plan["service_predicted"] is not None and plan["service_metric"] == "fill_rate":
+        covers += f"; {percent(plan['service_predicted'])} of the units are then served at once"
+    elif plan["service_predicted"] is not None:
         covers += f"; it covers that demand with a probability of {percent(plan['service_predicted'])}"
     return checked(
         title,

@@ -107,10 +107,18 @@ supplies = st.fixed_dictionaries(
 policies = st.builds(
     InventoryPolicy,
     service_target=st.floats(0.05, 0.999),
+    service_metric=st.sampled_from(["csl_cycle", "fill_rate"]),
     holding_rate=maybe(st.floats(0.01, 1.0)),
     order_cost=maybe(st.floats(0.01, 500.0)),
     negative_stock=st.sampled_from(["backorder", "zero"]),
     unmet_demand=st.sampled_from(["backorder", "lost"]),
+) | st.builds(
+    InventoryPolicy,
+    service_target=st.floats(0.05, 0.999),
+    service_metric=st.just("cost"),
+    holding_rate=st.floats(0.01, 1.0),
+    order_cost=maybe(st.floats(0.01, 500.0)),
+    shortage_cost_rate=st.floats(0.1, 10.0),
 )
 orders = st.lists(
     st.fixed_dictionaries(

@@ -1,0 +1,110 @@
+"""What a client's target asks of each item: one cycle service level, whatever the target counts.
+
+Belongs here: from cycles, a fill rate or money to the level at which the law of demand is read.
+Does not belong here: the reorder point at that level (``policies``), the formulas themselves (``fill_rate``,
+``newsvendor``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecasting_lib.inventory.demand_law import DemandLaw
+from forecasting_lib.inventory.fill_rate import achieved_fill_rate, reorder_point_for_fill_rate
+from forecasting_lib.inventory.flags import BoolArray
+from forecasting_lib.inventory.lead_time_demand import QTY_TOLERANCE
+from forecasting_lib.inventory.newsvendor import critical_ratio
+from forecasting_lib.inventory.policies import InventoryPolicy, ServiceMetric
+from forecasting_lib.panel import FloatArray
+
+LEAST_LEVEL, HIGHEST_LEVEL = 1e-6, 1.0 - 1e-9
+"""Levels that are read: beyond them a lot serves nearly everything by itself, or a unit short costs all."""
+
+
+@dataclass(frozen=True)
+class ServiceTargets:
+    """The targets of n items.
+
+    Attributes:
+        metrics: n words, what the target of an item counts.
+        target: (n,) the client's target in that measure; by cost, the critical ratio.
+        cycle_level: (n,) probability of no stock-out in a cycle that it comes to; NaN without a law.
+        lot: (n,) units of a typical order.
+    """
+
+    metrics: list[ServiceMetric]
+    target: FloatArray
+    cycle_level: FloatArray
+    lot: FloatArray
+
+    def predicted(self, law: DemandLaw, reorder_point: FloatArray) -> FloatArray:
+        """(n,) what a reorder point reaches, in the measure of each item's target."""
+        by_cycle = 1.0 - law.exceedance(reorder_point)
+        is_fill_rate = np.array([metric == "fill_rate" for metric in self.metrics], dtype=np.bool_)
+        served = np.clip(achieved_fill_rate(law, reorder_point, self.lot), 0.0, 1.0)
+        return np.where(is_fill_rate, served, by_cycle)
+
+
+def service_targets(
+    policy: InventoryPolicy,
+    law: DemandLaw,
+    lot: FloatArray,
+    annual_demand: FloatArray,
+    unit_cost: FloatArray,
+    unit_risk_value: FloatArray,
+    counted: BoolArray,
+) -> ServiceTargets:
+    """The cycle service level of every item.
+
+    * ``csl_cycle``: the target itself.
+    * ``fill_rate``: the level of the least reorder point that serves the target's share of demand at once.
+    * ``cost``: ``cu / (cu + h T)``: a unit more is held for the cycle T in between two orders, or is short at
+      its end. An item whose unit cost or shortage cost is unknown keeps the target as a cycle service level.
+
+    >>> from forecasting_lib.inventory.lead_time_demand import NormalDemand
+    >>> law, one = NormalDemand(np.array([900.0]), np.array([221.6])), np.ones(1)
+    >>> level = {}
+    >>> for metric in ("csl_cycle", "fill_rate", "cost"):
+    ...     policy = InventoryPolicy(0.95, service_metric=metric, holding_rate=0.2)
+    ...     found = service_targets(policy, law, 1500.0 * one, 36500.0 * one, one, 4.0 * one, one > 2.0)
+    ...     level[metric] = round(float(found.cycle_level[0]), 4)
+    >>> level
+    {'csl_cycle': 0.95, 'fill_rate': 0.5506, 'cost': 0.9979}
+
+    Args:
+        policy: the client's choices.
+        law: demand until the goods of an order are there, of n items.
+        lot: (n,) units of a typical order; where it is not positive, one.
+        annual_demand: (n,) units.
+        unit_cost: (n,) money; NaN where unknown.
+        unit_risk_value: (n,) money that a unit short loses; NaN where unknown.
+        counted: (n,) whether the law is one of whole units.
+
+    Source: ``docs/methods.md#service-targets``.
+    """
+    target = np.full_like(law.mean, policy.service_target)
+    metrics: list[ServiceMetric] = [policy.service_metric] * len(target)
+    ordered = np.where(lot > QTY_TOLERANCE, lot, 1.0)
+    if policy.service_metric == "fill_rate":
+        level = _level_of_fill_rate(law, policy.service_target, ordered, counted)
+        return ServiceTargets(metrics, target, level, ordered)
+    if policy.service_metric == "cost" and policy.holding_rate is not None:
+        years = np.divide(ordered, annual_demand, out=np.zeros_like(target), where=annual_demand > 0.0)
+        held = policy.holding_rate * unit_cost * years
+        short = policy.shortage_cost_rate * unit_risk_value
+        known = (held > 0.0) & (short > 0.0)
+        ratio = critical_ratio(np.where(known, held, 1.0), np.where(known, short, 1.0))
+        target = np.where(known, np.clip(ratio, LEAST_LEVEL, HIGHEST_LEVEL), target)
+        metrics = ["cost" if priced else "csl_cycle" for priced in known]
+    return ServiceTargets(metrics, target, target, ordered)
+
+
+def _level_of_fill_rate(law: DemandLaw, fill_rate: float, lot: FloatArray, counted: BoolArray) -> FloatArray:
+    reorder_point = reorder_point_for_fill_rate(law, fill_rate, lot, whole_units=False)
+    # between whole units the fill rate grows, so that the next whole unit is the least that reaches it
+    whole = np.ceil(reorder_point - QTY_TOLERANCE)
+    level = 1.0 - law.exceedance(np.where(counted, whole, reorder_point))
+    # a whole unit is found again at a level just under its own
+    return np.asarray(np.clip(np.where(counted, level - 1e-9, level), LEAST_LEVEL, HIGHEST_LEVEL))
