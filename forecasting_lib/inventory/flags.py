@@ -43,6 +43,7 @@ class Flag(StrEnum):
     NEGATIVE_SAFETY_STOCK = "NEGATIVE_SAFETY_STOCK"
     SS_CLIPPED = "SS_CLIPPED"
     MOQ_OVERSHOOT = "MOQ_OVERSHOOT"
+    SHELF_LIFE_CAP = "SHELF_LIFE_CAP"
     EXCESS = "EXCESS"
     DEAD_STOCK = "DEAD_STOCK"
     CALIBRATION_STALE = "CALIBRATION_STALE"
@@ -122,6 +123,11 @@ FLAG_VOCABULARY: Mapping[Flag, FlagMeaning] = {
     Flag.MOQ_OVERSHOOT: FlagMeaning(
         Severity.WARNING,
         "The minimum order or its multiple raises the order to more cover than the excess horizon.",
+    ),
+    Flag.SHELF_LIFE_CAP: FlagMeaning(
+        Severity.WARNING,
+        "A lot would outlive the item's shelf life: the order-up-to level is lowered, at most to the reorder "
+        "point.",
     ),
     Flag.EXCESS: FlagMeaning(
         Severity.WARNING, "Stock and orders exceed what the excess horizon needs, safety stock included."

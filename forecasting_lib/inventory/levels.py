@@ -25,12 +25,11 @@ from forecasting_lib.inventory.policies import (
     order_up_to_level,
     reorder_levels,
 )
-from forecasting_lib.inventory.service_targets import ServiceTargets, service_targets
+from forecasting_lib.inventory.service_targets import DAYS_PER_YEAR, ServiceTargets, service_targets
+from forecasting_lib.inventory.shelf_life import capped_by_shelf_life
 from forecasting_lib.inventory.supply import Supply
 from forecasting_lib.panel import FloatArray, Forecast
 from forecasting_lib.quantile_grid import grid_variance
-
-DAYS_PER_YEAR = 365.0
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,7 @@ class ReorderLevels:
         no_demand: nothing is forecast: every level is zero.
         undershoot_mean: units by which the position lies under the reorder point when an order is placed.
         safety_stock, reorder_point, order_up_to: units.
+        outlives_shelf_life: whether a lot takes longer to sell than it keeps.
         eoq: admissible economic order quantity, units; NaN without costs.
         annual_demand: units.
         targets: what the client's target asks of each item.
@@ -59,6 +59,7 @@ class ReorderLevels:
     safety_stock: FloatArray
     reorder_point: FloatArray
     order_up_to: FloatArray
+    outlives_shelf_life: BoolArray
     eoq: FloatArray
     annual_demand: FloatArray
     targets: ServiceTargets
@@ -109,10 +110,12 @@ def levels_of(supply: Supply, demand: CumulativeDemand, policy: InventoryPolicy)
         annual_demand,
         supply.unit_cost,
         supply.unit_risk_value,
+        supply.shelf_life,
         counted=np.zeros(law.mean.shape, dtype=np.bool_),
     )
     safety_stock, reorder_point = reorder_levels(law, targets.cycle_level, undershoot_mean)
     order_up_to = order_up_to_level(reorder_point, review_demand, eoq, supply.moq, supply.order_multiple)
+    capped = capped_by_shelf_life(order_up_to, reorder_point, supply.lead_time, supply.shelf_life, demand)
     return ReorderLevels(
         law=law,
         protection_days=supply.lead_time + supply.review,
@@ -120,7 +123,8 @@ def levels_of(supply: Supply, demand: CumulativeDemand, policy: InventoryPolicy)
         undershoot_mean=undershoot_mean,
         safety_stock=safety_stock,
         reorder_point=reorder_point,
-        order_up_to=np.where(no_demand, reorder_point, order_up_to),
+        order_up_to=np.where(no_demand, reorder_point, capped.order_up_to),
+        outlives_shelf_life=capped.outlives_shelf_life & ~no_demand,
         eoq=eoq,
         annual_demand=annual_demand,
         targets=targets,

@@ -184,6 +184,7 @@ def _metrics(
         Flag.DIR_CENSORED: censored,
         Flag.HORIZON_TOO_SHORT: latest_lead_time + supply.review > demand.horizon,
         Flag.NEGATIVE_SAFETY_STOCK: levels.safety_stock < -QTY_TOLERANCE,
+        Flag.SHELF_LIFE_CAP: levels.outlives_shelf_life,
         Flag.EXCESS: excess > QTY_TOLERANCE,
         Flag.DEAD_STOCK: levels.no_demand & (net_stock > QTY_TOLERANCE) & (supply.last_season_mean == 0.0),
     }

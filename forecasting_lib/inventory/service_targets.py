@@ -19,6 +19,7 @@ from forecasting_lib.inventory.newsvendor import critical_ratio
 from forecasting_lib.inventory.policies import InventoryPolicy, ServiceMetric
 from forecasting_lib.panel import FloatArray
 
+DAYS_PER_YEAR = 365.0
 LEAST_LEVEL, HIGHEST_LEVEL = 1e-6, 1.0 - 1e-9
 """Levels that are read: beyond them a lot serves nearly everything by itself, or a unit short costs all."""
 
@@ -54,6 +55,7 @@ def service_targets(
     annual_demand: FloatArray,
     unit_cost: FloatArray,
     unit_risk_value: FloatArray,
+    shelf_life_days: FloatArray,
     counted: BoolArray,
 ) -> ServiceTargets:
     """The cycle service level of every item.
@@ -61,14 +63,16 @@ def service_targets(
     * ``csl_cycle``: the target itself.
     * ``fill_rate``: the level of the least reorder point that serves the target's share of demand at once.
     * ``cost``: ``cu / (cu + h T)``: a unit more is held for the cycle T in between two orders, or is short at
-      its end. An item whose unit cost or shortage cost is unknown keeps the target as a cycle service level.
+      its end. One that expires within the cycle is lost, and its unit cost is added to h T. An item whose
+      unit cost or shortage cost is unknown keeps the target as a cycle service level.
 
     >>> from forecasting_lib.inventory.lead_time_demand import NormalDemand
-    >>> law, one = NormalDemand(np.array([900.0]), np.array([221.6])), np.ones(1)
+    >>> law, one, never = NormalDemand(np.array([900.0]), np.array([221.6])), np.ones(1), np.array([np.nan])
     >>> level = {}
     >>> for metric in ("csl_cycle", "fill_rate", "cost"):
     ...     policy = InventoryPolicy(0.95, service_metric=metric, holding_rate=0.2)
-    ...     found = service_targets(policy, law, 1500.0 * one, 36500.0 * one, one, 4.0 * one, one > 2.0)
+    ...     lots = (1500.0 * one, 36500.0 * one)
+    ...     found = service_targets(policy, law, *lots, one, 4.0 * one, never, counted=one > 2.0)
     ...     level[metric] = round(float(found.cycle_level[0]), 4)
     >>> level
     {'csl_cycle': 0.95, 'fill_rate': 0.5506, 'cost': 0.9979}
@@ -80,6 +84,7 @@ def service_targets(
         annual_demand: (n,) units.
         unit_cost: (n,) money; NaN where unknown.
         unit_risk_value: (n,) money that a unit short loses; NaN where unknown.
+        shelf_life_days: (n,) days until a unit expires; NaN where it does not.
         counted: (n,) whether the law is one of whole units.
 
     Source: ``docs/methods.md#service-targets``.
@@ -92,7 +97,8 @@ def service_targets(
         return ServiceTargets(metrics, target, level, ordered)
     if policy.service_metric == "cost" and policy.holding_rate is not None:
         years = np.divide(ordered, annual_demand, out=np.zeros_like(target), where=annual_demand > 0.0)
-        held = policy.holding_rate * unit_cost * years
+        lost = np.where(shelf_life_days < years * DAYS_PER_YEAR, unit_cost, 0.0)
+        held = policy.holding_rate * unit_cost * years + lost
         short = policy.shortage_cost_rate * unit_risk_value
         known = (held > 0.0) & (short > 0.0)
         ratio = critical_ratio(np.where(known, held, 1.0), np.where(known, short, 1.0))

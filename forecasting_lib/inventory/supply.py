@@ -47,6 +47,7 @@ class Supply:
         reserved, backorder: zero where stock is known and they are not; never negative.
         lead_time, lead_time_sd: mean and standard deviation of the lead time.
         review: review period, the policy's where the row has none, else the grain's.
+        shelf_life: days until a delivered unit expires.
         last_season_mean: units a day expected after the forecast's horizon.
         unit_value: what a unit is worth in sales: its price, else its cost.
         unit_risk_value: what one unserved unit loses: its margin where positive, else its price.
@@ -64,6 +65,7 @@ class Supply:
     unit_cost: FloatArray
     unit_value: FloatArray
     unit_risk_value: FloatArray
+    shelf_life: FloatArray
     last_season_mean: FloatArray
 
     @classmethod
@@ -129,6 +131,7 @@ class Supply:
             unit_cost=cost,
             unit_value=np.where(np.isnan(price), cost, price),
             unit_risk_value=np.where(margin > 0.0, margin, price),
+            shelf_life=not_negative("shelf_life_days"),
             last_season_mean=not_negative("last_season_mean_qty"),
         )
 

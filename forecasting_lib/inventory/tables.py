@@ -27,6 +27,7 @@ SUPPLY_SCHEMA: dict[str, pl.DataType] = {
     "order_multiple_qty": pl.Float64(),
     "unit_cost": pl.Float64(),
     "unit_price": pl.Float64(),
+    "shelf_life_days": pl.Float64(),
     "last_season_mean_qty": pl.Float64(),
     "adi": pl.Float64(),
     "cv2": pl.Float64(),

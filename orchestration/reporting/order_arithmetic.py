@@ -164,6 +164,8 @@ def order_up_to_sum(plan: Row) -> Sum | None:
     why = "nothing asks for a lot: no minimum above one multiple, no economic lot"
     if lot > QTY_TOLERANCE:
         why = "the largest of the minimum order, an economic lot and the demand of one review period"
+    if Flag.SHELF_LIFE_CAP in plan["flags"]:
+        why = "as much of the lot as is demanded until it expires"
     return checked(
         "Order-up-to level",
         Term("", "reorder point (ROP)", reorder_point, "worked out above"),

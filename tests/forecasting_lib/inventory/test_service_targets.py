@@ -67,6 +67,24 @@ def test_by_cost_a_level_weighs_the_margin_of_a_unit_against_holding_it_for_a_cy
     assert cheaper_shortage["reorder_point_qty"] < row["reorder_point_qty"]
 
 
+def test_by_cost_a_unit_that_expires_within_the_cycle_is_a_newsvendors() -> None:
+    policy = InventoryPolicy(0.9, service_metric="cost", holding_rate=0.25)
+    held = 2.0 * 0.25 * 10.0 / 365.0
+    perishable, durable = (planned(policy, shelf_life_days=days)["service_nominal"] for days in (9.0, 11.0))
+    assert perishable == pytest.approx(3.0 / (3.0 + 2.0 + held))
+    assert durable == pytest.approx(3.0 / (3.0 + held))
+
+
+def test_a_lot_is_capped_at_what_sells_before_it_expires_and_the_row_says_so() -> None:
+    free, capped = (planned(InventoryPolicy(0.9), shelf_life_days=days) for days in (None, 8.0))
+    assert capped["reorder_point_qty"] == free["reorder_point_qty"]
+    assert free["order_up_to_qty"] == pytest.approx(free["reorder_point_qty"] + 200.0)
+    assert capped["order_up_to_qty"] == pytest.approx((4.0 + 8.0) * 20.0)
+    assert ("SHELF_LIFE_CAP" in free["flags"], "SHELF_LIFE_CAP" in capped["flags"]) == (False, True)
+    short_lived = planned(InventoryPolicy(0.9), shelf_life_days=0.0)
+    assert short_lived["order_up_to_qty"] == short_lived["reorder_point_qty"]
+
+
 @pytest.mark.parametrize("unknown", [{"unit_cost": None}, {"unit_cost": None, "unit_price": None}])
 def test_an_item_without_prices_keeps_the_target_as_a_cycle_service_level(unknown: dict[str, Any]) -> None:
     row = planned(InventoryPolicy(0.9, service_metric="cost", holding_rate=0.25), **unknown)
@@ -87,7 +105,7 @@ def test_whole_units_are_read_at_the_level_of_the_least_that_serves_the_target()
     law, lots = NegativeBinomialDemand(mean, variance), np.array([2.0, 10.0, 120.0])
     policy = InventoryPolicy(0.93, service_metric="fill_rate")
     counted, money = np.ones(3, dtype=np.bool_), np.ones(3)
-    found = service_targets(policy, law, lots, 365.0 * mean, money, money, counted)
+    found = service_targets(policy, law, lots, 365.0 * mean, money, money, np.nan * money, counted)
     s = law.quantile(found.cycle_level)
     assert (found.predicted(law, s) >= 0.93).all()
     assert (achieved_fill_rate(law, s - 1.0, lots) < 0.93).all()
@@ -96,6 +114,7 @@ def test_whole_units_are_read_at_the_level_of_the_least_that_serves_the_target()
 def test_a_lot_for_years_does_not_make_the_order_wait_for_backorders() -> None:
     law = NegativeBinomialDemand(np.array([6.0]), np.array([8.0]))
     policy = InventoryPolicy(0.9, service_metric="fill_rate")
-    found = service_targets(policy, law, 9_000.0 * ONE, ONE, ONE, ONE, np.ones(1, dtype=np.bool_))
+    never = np.nan * ONE
+    found = service_targets(policy, law, 9_000.0 * ONE, ONE, ONE, ONE, never, np.ones(1, dtype=np.bool_))
     assert found.cycle_level[0] == LEAST_LEVEL
     assert law.quantile(found.cycle_level)[0] >= 0.0
