@@ -96,6 +96,14 @@ class Client(BaseModel):
         Field(gt=0),
         Setting("Cost of a unit short over its margin, or over its price where the unit cost is unknown."),
     ] = 1.0
+    supplier_minimum: Annotated[
+        Literal["note", "fill"],
+        Setting(
+            "What becomes of an order under its supplier's minimum value: note, the buyer is told; fill, its "
+            "lines are raised to it.",
+            check="supplier_minimum",
+        ),
+    ] = "note"
     review_days: Annotated[
         int | None,
         Field(ge=1, le=60),

@@ -44,6 +44,7 @@ class Flag(StrEnum):
     SS_CLIPPED = "SS_CLIPPED"
     MOQ_OVERSHOOT = "MOQ_OVERSHOOT"
     SHELF_LIFE_CAP = "SHELF_LIFE_CAP"
+    SUPPLIER_MINIMUM = "SUPPLIER_MINIMUM"
     EXCESS = "EXCESS"
     DEAD_STOCK = "DEAD_STOCK"
     CALIBRATION_STALE = "CALIBRATION_STALE"
@@ -128,6 +129,10 @@ FLAG_VOCABULARY: Mapping[Flag, FlagMeaning] = {
         Severity.WARNING,
         "A lot would outlive the item's shelf life: the order-up-to level is lowered, at most to the reorder "
         "point.",
+    ),
+    Flag.SUPPLIER_MINIMUM: FlagMeaning(
+        Severity.INFO,
+        "The line is larger than needed, so that the order reaches its supplier's minimum order value.",
     ),
     Flag.EXCESS: FlagMeaning(
         Severity.WARNING, "Stock and orders exceed what the excess horizon needs, safety stock included."

@@ -117,6 +117,7 @@ def plan_inventory(
         levels.order_up_to,
         orderable=~levels.no_demand,
         sales_are_lost=policy.unmet_demand == "lost",
+        fill_up_to_days=policy.excess_horizon_days if policy.supplier_minimum == "fill" else None,
     )
     lines = plan_orders(known, rule, demand, schedule)
     short_day = stockout_day(known.net_stock, projection.balance)

@@ -35,6 +35,8 @@ class InventoryPolicy:
             forecast, 30 days for a month.
         holding_rate: yearly cost of holding a unit over its unit cost; None: no economic lot.
         order_cost: money per order; None: no economic lot.
+        supplier_minimum: ``fill`` raises the lines of an order to its supplier's minimum order value, within
+            the excess horizon; ``note`` leaves that to the buyer.
         excess_horizon_days: days of demand above which stock counts as excess.
         negative_stock: ``backorder`` keeps a negative stock as owed to customers, ``zero`` takes it for a
             booking error.
@@ -51,6 +53,7 @@ class InventoryPolicy:
     holding_rate: float | None = None
     order_cost: float | None = None
     shortage_cost_rate: float = 1.0
+    supplier_minimum: Literal["note", "fill"] = "note"
     excess_horizon_days: int = 90
     negative_stock: Literal["backorder", "zero"] = "backorder"
     unmet_demand: Literal["backorder", "lost"] = "backorder"
@@ -74,6 +77,8 @@ class InventoryPolicy:
                 )
         if self.negative_stock not in ("backorder", "zero"):
             raise ValueError(f"negative_stock {self.negative_stock!r} must be 'backorder' or 'zero'")
+        if self.supplier_minimum not in ("note", "fill"):
+            raise ValueError(f"supplier_minimum {self.supplier_minimum!r} must be 'note' or 'fill'")
         if self.unmet_demand not in ("backorder", "lost"):
             raise ValueError(f"unmet_demand {self.unmet_demand!r} must be 'backorder' or 'lost'")
 

@@ -17,6 +17,7 @@ import polars as pl
 from forecasting_lib.grain import Grain
 from forecasting_lib.inventory.days import REVIEW_DAYS
 from forecasting_lib.inventory.flags import BoolArray, Flag
+from forecasting_lib.inventory.lead_time_demand import IntArray
 from forecasting_lib.inventory.policies import InventoryPolicy
 from forecasting_lib.inventory.tables import SUPPLY_SCHEMA, float_columns
 from forecasting_lib.panel import FloatArray
@@ -49,6 +50,8 @@ class Supply:
         review: review period, the policy's where the row has none, else the grain's.
         shelf_life: days until a delivered unit expires.
         last_season_mean: units a day expected after the forecast's horizon.
+        supplier: number of the series' supplier from 0 on, -1 where none is known.
+        min_order_value: smallest value of an order that the supplier accepts.
         unit_value: what a unit is worth in sales: its price, else its cost.
         unit_risk_value: what one unserved unit loses: its margin where positive, else its price.
     """
@@ -62,6 +65,8 @@ class Supply:
     review: FloatArray
     moq: FloatArray
     order_multiple: FloatArray
+    supplier: IntArray
+    min_order_value: FloatArray
     unit_cost: FloatArray
     unit_value: FloatArray
     unit_risk_value: FloatArray
@@ -128,6 +133,8 @@ class Supply:
             review=np.where(np.isnan(review), usual_review, review),
             moq=not_negative("moq_qty"),
             order_multiple=not_negative("order_multiple_qty"),
+            supplier=_numbered(frame["supplier_id"]),
+            min_order_value=not_negative("min_order_value"),
             unit_cost=cost,
             unit_value=np.where(np.isnan(price), cost, price),
             unit_risk_value=np.where(margin > 0.0, margin, price),
@@ -169,3 +176,8 @@ class Supply:
 
     def _where(self, condition: pl.Expr) -> BoolArray:
         return self.frame.select(condition.fill_null(False).alias("mask"))["mask"].to_numpy()
+
+
+def _numbered(names: pl.Series) -> IntArray:
+    """(n,) the same number from 0 on for the same name; -1 for none."""
+    return (names.rank("dense").cast(pl.Int64) - 1).fill_null(-1).to_numpy()

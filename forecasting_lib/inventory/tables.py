@@ -25,6 +25,7 @@ SUPPLY_SCHEMA: dict[str, pl.DataType] = {
     "review_days": pl.Float64(),
     "moq_qty": pl.Float64(),
     "order_multiple_qty": pl.Float64(),
+    "min_order_value": pl.Float64(),
     "unit_cost": pl.Float64(),
     "unit_price": pl.Float64(),
     "shelf_life_days": pl.Float64(),

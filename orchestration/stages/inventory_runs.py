@@ -41,6 +41,7 @@ def policy_of(client: Client) -> InventoryPolicy:
         order_cost=client.order_cost,
         holding_rate=client.holding_rate,
         shortage_cost_rate=client.shortage_cost_rate,
+        supplier_minimum=client.supplier_minimum,
         review_days=client.review_days,
         negative_stock=client.negative_stock,
         unmet_demand=client.unmet_demand,

@@ -153,6 +153,7 @@ EVERY_FIELD = {
     "order_cost": ("--order-cost", "25", 25.0),
     "holding_rate": ("--holding-rate", "0.2", 0.2),
     "shortage_cost_rate": ("--shortage-cost-rate", "1.5", 1.5),
+    "supplier_minimum": ("--supplier-minimum", "fill", "fill"),
     "review_days": ("--review-days", "7", 7),
     "default_lead_time_days": ("--default-lead-time-days", "12", 12),
     "country": ("--country", "IE", "IE"),

@@ -102,6 +102,8 @@ supplies = st.fixed_dictionaries(
         "moq_qty": maybe(st.floats(0.0, 300.0)),
         "order_multiple_qty": maybe(st.sampled_from([0.0, 0.1, 1.0, 12.0])),
         "unit_cost": maybe(st.floats(0.1, 50.0)),
+        "min_order_value": maybe(st.floats(0.0, 3_000.0)),
+        "shelf_life_days": maybe(st.floats(0.0, 60.0)),
     }
 )
 policies = st.builds(
@@ -112,6 +114,7 @@ policies = st.builds(
     order_cost=maybe(st.floats(0.01, 500.0)),
     negative_stock=st.sampled_from(["backorder", "zero"]),
     unmet_demand=st.sampled_from(["backorder", "lost"]),
+    supplier_minimum=st.sampled_from(["note", "fill"]),
 ) | st.builds(
     InventoryPolicy,
     service_target=st.floats(0.05, 0.999),

@@ -1,4 +1,4 @@
-"""A client says what its service level counts, and what orders, stock and shortages cost it.
+"""A client says what its service level counts, what orders, stock and shortages cost it, and what minimums do.
 
 Revision ID: 0030
 Revises: 0027
@@ -34,8 +34,19 @@ def upgrade() -> None:
         sa.Column("shortage_cost_rate", sa.Double(), server_default=sa.text("1.0"), nullable=False),
         schema="ops",
     )
+    op.add_column(
+        "clients",
+        sa.Column("supplier_minimum", sa.Text(), server_default="note", nullable=False),
+        schema="ops",
+    )
+    op.create_check_constraint(
+        op.f("ck_clients_supplier_minimum"),
+        "clients",
+        "supplier_minimum in ('note', 'fill')",
+        schema="ops",
+    )
 
 
 def downgrade() -> None:
-    for name in ("shortage_cost_rate", *reversed(COSTS), "service_metric"):
+    for name in ("supplier_minimum", "shortage_cost_rate", *reversed(COSTS), "service_metric"):
         op.drop_column("clients", name, schema="ops")
