@@ -35,7 +35,11 @@ def achieved_fill_rate(law: DemandLaw, reorder_point: FloatArray, order_quantity
 
 
 def reorder_point_for_fill_rate(
-    law: DemandLaw, fill_rate: float | FloatArray, order_quantity: FloatArray, *, whole_units: bool
+    law: DemandLaw,
+    fill_rate: float | FloatArray,
+    order_quantity: FloatArray,
+    *,
+    whole_units: bool | BoolArray,
 ) -> FloatArray:
     """The least reorder point that serves this share of demand at once, (n,) units.
 
@@ -50,7 +54,7 @@ def reorder_point_for_fill_rate(
         law: demand over the lead time, with the undershoot where orders are reviewed by the period.
         fill_rate: share, strictly between 0 and 1, one for all or (n,).
         order_quantity: (n,) Q, units; NaN or not positive: unknown, and so is the result.
-        whole_units: whether stock is kept in whole units, such as of a Poisson law.
+        whole_units: whether stock is kept in whole units, such as of a Poisson law; of all or (n,) of each.
 
     Raises:
         ValueError: a fill rate is not strictly between 0 and 1.
@@ -68,7 +72,11 @@ def reorder_point_for_fill_rate(
 
 
 def reorder_point_for_shortage_per_cycle(
-    law: DemandLaw, fill_rate: float | FloatArray, order_quantity: FloatArray, *, whole_units: bool
+    law: DemandLaw,
+    fill_rate: float | FloatArray,
+    order_quantity: FloatArray,
+    *,
+    whole_units: bool | BoolArray,
 ) -> FloatArray:
     """The textbook's short form: the least s with ``n(s) <= (1 - beta) Q``, (n,) units.
 

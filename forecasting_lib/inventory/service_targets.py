@@ -108,9 +108,6 @@ def service_targets(
 
 
 def _level_of_fill_rate(law: DemandLaw, fill_rate: float, lot: FloatArray, counted: BoolArray) -> FloatArray:
-    reorder_point = reorder_point_for_fill_rate(law, fill_rate, lot, whole_units=False)
-    # between whole units the fill rate grows, so that the next whole unit is the least that reaches it
-    whole = np.ceil(reorder_point - QTY_TOLERANCE)
-    level = 1.0 - law.exceedance(np.where(counted, whole, reorder_point))
+    level = 1.0 - law.exceedance(reorder_point_for_fill_rate(law, fill_rate, lot, whole_units=counted))
     # a whole unit is found again at a level just under its own
     return np.asarray(np.clip(np.where(counted, level - 1e-9, level), LEAST_LEVEL, HIGHEST_LEVEL))
