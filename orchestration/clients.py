@@ -130,7 +130,7 @@ def add_client(warehouse: Warehouse, client: Client, *, on_wait: Callable[[str],
         on_wait: told who is waited for, where somebody is.
 
     Raises:
-        ClientError: the slug is taken, or its settings contradict each other.
+        ClientError: the slug is taken, or what it keeps contradicts itself.
         WarehouseError: the tables are not those of this version.
         LockedError: a migration or an open transaction stood in the way for too long.
     """
@@ -138,7 +138,6 @@ def add_client(warehouse: Warehouse, client: Client, *, on_wait: Callable[[str],
 
     require_current(warehouse)
     _refuse_contradictions(client)
-    _refuse_unweighed_cost(client)
     with warehouse.connect_admin() as connection:
         tenancy.create_client_role(connection, warehouse.roles, client.client_id)
 
@@ -167,15 +166,13 @@ def update_client(warehouse: Warehouse, client_id: str, **changes: Any) -> Clien
     """Change fields of a client, whose row need not be valid before; returns the new entry.
 
     Raises:
-        ClientError: no such client, a value is not valid, or its settings would contradict each other.
+        ClientError: no such client, a value is not valid, or what it keeps would contradict itself.
     """
     with warehouse.transaction() as connection:
         before = _stored(connection, client_id)
         after = validated(**{**before, **changes, "client_id": client_id})
         if MAKES_THEM & changes.keys():
             _refuse_contradictions(after)
-        if {"service_metric", "holding_rate"} & changes.keys():
-            _refuse_unweighed_cost(after)
         _write(
             connection,
             after,
@@ -316,11 +313,6 @@ def partition_changes(
 def _refuse_contradictions(client: Client) -> None:
     if found := contradictions(client):
         raise ClientError(" ".join(found))
-
-
-def _refuse_unweighed_cost(client: Client) -> None:
-    if (sentence := client.unweighed_cost()) is not None:
-        raise ClientError(sentence)
 
 
 def _rows(connection: psycopg.Connection[Any], condition: sql.Composable) -> list[dict[str, Any]]:

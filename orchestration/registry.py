@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from forecasting_lib.grain import Grain
 from orchestration.cron import valid_cron
@@ -88,7 +88,7 @@ class Client(BaseModel):
     ] = None
     holding_rate: Annotated[
         float | None,
-        Field(gt=0),
+        Field(gt=0, validate_default=True),
         Setting("Cost of holding a unit for a year over its unit cost, such as 0.2."),
     ] = None
     shortage_cost_rate: Annotated[
@@ -259,6 +259,15 @@ class Client(BaseModel):
 
     _valid_cron = field_validator("cron", "backtest_cron")(valid_cron)
 
+    @field_validator("holding_rate")
+    @classmethod
+    def _weighed_by_cost(cls, value: float | None, info: ValidationInfo) -> float | None:
+        if value is None and info.data.get("service_metric") == "cost":
+            raise ValueError(
+                "the service metric 'cost' weighs shortages against holding; name it, such as 0.2"
+            )
+        return value
+
     @field_validator("models")
     @classmethod
     def _known_models(cls, value: list[str]) -> list[str]:
@@ -270,12 +279,6 @@ class Client(BaseModel):
         if len(set(value)) != len(value):
             raise ValueError("a model is named twice")
         return value
-
-    def unweighed_cost(self) -> str | None:
-        """Why its stock cannot be planned by cost, as a sentence; None where it can, or is not to be."""
-        if self.service_metric == "cost" and self.holding_rate is None:
-            return "--service-metric cost weighs shortages against holding: name --holding-rate, such as 0.2."
-        return None
 
     def horizon(self, grain: Grain) -> int:
         """Periods of a grain that every forecast reaches ahead."""
