@@ -83,17 +83,17 @@ class Client(BaseModel):
     ] = "csl_cycle"
     order_cost: Annotated[
         float | None,
-        Field(gt=0),
+        Field(gt=0, allow_inf_nan=False),
         Setting("Cost of placing an order, its currency; with the holding rate it makes economic lots."),
     ] = None
     holding_rate: Annotated[
         float | None,
-        Field(gt=0, validate_default=True),
+        Field(gt=0, allow_inf_nan=False, validate_default=True),
         Setting("Cost of holding a unit for a year over its unit cost, such as 0.2."),
     ] = None
     shortage_cost_rate: Annotated[
         float,
-        Field(gt=0),
+        Field(gt=0, allow_inf_nan=False),
         Setting("Cost of a unit short over its margin, or over its price where the unit cost is unknown."),
     ] = 1.0
     supplier_minimum: Annotated[
