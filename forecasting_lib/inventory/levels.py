@@ -129,5 +129,5 @@ def levels_of(supply: Supply, demand: CumulativeDemand, policy: InventoryPolicy)
         annual_demand=annual_demand,
         targets=targets,
         service_nominal=targets.cycle_level,
-        service_predicted=targets.predicted(law, reorder_point),
+        service_predicted=targets.predicted(law, 1.0 - law.exceedance(reorder_point)),
     )

@@ -33,19 +33,28 @@ class ServiceTargets:
         target: (n,) the client's target in that measure; by cost, the critical ratio.
         cycle_level: (n,) probability of no stock-out in a cycle that it comes to; NaN without a law.
         lot: (n,) units of a typical order.
+        counted: (n,) whether the law is one of whole units.
     """
 
     metrics: list[ServiceMetric]
     target: FloatArray
     cycle_level: FloatArray
     lot: FloatArray
+    counted: BoolArray
 
-    def predicted(self, law: DemandLaw, reorder_point: FloatArray) -> FloatArray:
-        """(n,) what a reorder point reaches, in the measure of each item's target."""
-        by_cycle = 1.0 - law.exceedance(reorder_point)
+    def predicted(self, law: DemandLaw, covered: FloatArray) -> FloatArray:
+        """(n,) what is reached, in the measure of each item's target.
+
+        Args:
+            law: demand until the goods of an order are there.
+            covered: (n,) probability that the reorder point covers it.
+        """
         is_fill_rate = np.array([metric == "fill_rate" for metric in self.metrics], dtype=np.bool_)
-        served = np.clip(achieved_fill_rate(law, reorder_point, self.lot), 0.0, 1.0)
-        return np.where(is_fill_rate, served, by_cycle)
+        if not is_fill_rate.any():
+            return covered
+        point = law.quantile(_readable(covered, self.counted))
+        served = np.clip(achieved_fill_rate(law, point, self.lot), 0.0, 1.0)
+        return np.where(is_fill_rate, served, covered)
 
 
 def service_targets(
@@ -94,7 +103,7 @@ def service_targets(
     ordered = np.where(lot > QTY_TOLERANCE, lot, 1.0)
     if policy.service_metric == "fill_rate":
         level = _level_of_fill_rate(law, policy.service_target, ordered, counted)
-        return ServiceTargets(metrics, target, level, ordered)
+        return ServiceTargets(metrics, target, level, ordered, counted)
     if policy.service_metric == "cost" and policy.holding_rate is not None:
         years = np.divide(ordered, annual_demand, out=np.zeros_like(target), where=annual_demand > 0.0)
         lost = np.where(shelf_life_days < years * DAYS_PER_YEAR, unit_cost, 0.0)
@@ -104,10 +113,17 @@ def service_targets(
         ratio = critical_ratio(np.where(known, held, 1.0), np.where(known, short, 1.0))
         target = np.where(known, np.clip(ratio, LEAST_LEVEL, HIGHEST_LEVEL), target)
         metrics = ["cost" if priced else "csl_cycle" for priced in known]
-    return ServiceTargets(metrics, target, target, ordered)
+    return ServiceTargets(metrics, target, target, ordered, counted)
 
 
 def _level_of_fill_rate(law: DemandLaw, fill_rate: float, lot: FloatArray, counted: BoolArray) -> FloatArray:
-    level = 1.0 - law.exceedance(reorder_point_for_fill_rate(law, fill_rate, lot, whole_units=counted))
-    # a whole unit is found again at a level just under its own
+    reorder_point = reorder_point_for_fill_rate(law, fill_rate, lot, whole_units=counted)
+    return _readable(1.0 - law.exceedance(reorder_point), counted)
+
+
+def _readable(level: FloatArray, counted: BoolArray) -> FloatArray:
+    """(n,) a level at which a law gives back the quantity of which this is the probability.
+
+    A whole unit is found again just under its own probability.
+    """
     return np.asarray(np.clip(np.where(counted, level - 1e-9, level), LEAST_LEVEL, HIGHEST_LEVEL))
