@@ -39,6 +39,11 @@ class PoissonDemand:
     method: ClassVar[str] = "poisson"
     mean: FloatArray
 
+    @property
+    def methods(self) -> list[str]:
+        """The law's name, of each item."""
+        return [self.method] * len(self.mean)
+
     def __post_init__(self) -> None:
         _check_moments(self.mean, self.mean)
 
@@ -93,6 +98,11 @@ class NegativeBinomialDemand:
     method: ClassVar[str] = "negative_binomial"
     mean: FloatArray
     variance: FloatArray
+
+    @property
+    def methods(self) -> list[str]:
+        """The law's name, of each item."""
+        return [self.method] * len(self.mean)
 
     def __post_init__(self) -> None:
         _check_moments(self.mean, self.variance)
@@ -166,6 +176,11 @@ class GammaDemand:
     method: ClassVar[str] = "gamma"
     mean: FloatArray
     variance: FloatArray
+
+    @property
+    def methods(self) -> list[str]:
+        """The law's name, of each item."""
+        return [self.method] * len(self.mean)
 
     def __post_init__(self) -> None:
         _check_moments(self.mean, self.variance)

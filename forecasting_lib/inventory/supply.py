@@ -16,6 +16,7 @@ import polars as pl
 
 from forecasting_lib.grain import Grain
 from forecasting_lib.inventory.days import REVIEW_DAYS
+from forecasting_lib.inventory.error_growth import NO_DEMAND
 from forecasting_lib.inventory.flags import BoolArray, Flag
 from forecasting_lib.inventory.lead_time_demand import IntArray
 from forecasting_lib.inventory.policies import InventoryPolicy
@@ -53,6 +54,9 @@ class Supply:
         supplier: number of the series' supplier from 0 on, -1 where none is known.
         min_order_value: smallest value of an order that the supplier accepts.
         unit_value: what a unit is worth in sales: its price, else its cost.
+        history_variance: units squared a day, of the history's weeks.
+        is_counted: whether demand comes in whole units; where unknown it does not.
+        demand_classes: names, ``none`` where there is no demand.
         unit_risk_value: what one unserved unit loses: its margin where positive, else its price.
     """
 
@@ -72,6 +76,9 @@ class Supply:
     unit_risk_value: FloatArray
     shelf_life: FloatArray
     last_season_mean: FloatArray
+    history_variance: FloatArray
+    is_counted: BoolArray
+    demand_classes: tuple[str, ...]
 
     @classmethod
     def from_frame(
@@ -140,6 +147,9 @@ class Supply:
             unit_risk_value=np.where(margin > 0.0, margin, price),
             shelf_life=not_negative("shelf_life_days"),
             last_season_mean=not_negative("last_season_mean_qty"),
+            history_variance=not_negative("history_variance"),
+            is_counted=frame["is_counted"].fill_null(False).to_numpy(),
+            demand_classes=tuple(frame["demand_class"].fill_null(NO_DEMAND)),
         )
 
     @property

@@ -39,6 +39,11 @@ class TabulatedDemand:
     method: ClassVar[str] = "tabulated"
     probabilities: FloatArray
 
+    @property
+    def methods(self) -> list[str]:
+        """The law's name, of each item."""
+        return [self.method] * len(self.mean)
+
     def __post_init__(self) -> None:
         if (self.probabilities < 0.0).any() or (abs(self.probabilities.sum(axis=1) - 1.0) > 1e-6).any():
             raise ValueError("probabilities must be at least 0 and add up to 1 in every row")

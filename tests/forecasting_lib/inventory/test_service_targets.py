@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ ONE = np.ones(1)
 def planned(policy: InventoryPolicy, **supply: Any) -> dict[str, Any]:
     """The metrics of an item of 20 units a day with a deviation of 12 and lots of 200."""
     moq = {"moq_qty": 200.0, "order_multiple_qty": 10.0}
+    policy = replace(policy, demand_law="normal")
     return metrics_of(plan_one([20.0] * 60, {**STOCKED, **moq, **supply}, daily_sd=12.0, policy=policy))
 
 
@@ -37,6 +39,18 @@ def test_a_fill_rate_is_reached_with_less_stock_than_the_same_cycle_service_leve
     assert 1.0 - law.exceedance(by_unit["reorder_point_qty"] * ONE)[0] == pytest.approx(
         by_unit["service_nominal"]
     )
+
+
+@pytest.mark.parametrize("is_counted", [True, False])
+def test_a_fill_rate_holds_with_the_undershoot_of_lots_and_in_whole_units(is_counted: bool) -> None:
+    supply = {**STOCKED, "moq_qty": 60.0, "review_days": 3.0, "is_counted": is_counted}
+    row = metrics_of(
+        plan_one([4.0] * 60, supply, daily_sd=4.0, policy=InventoryPolicy(0.95, service_metric="fill_rate"))
+    )
+    assert row["undershoot_mean_qty"] > 0.0
+    assert row["service_predicted"] == pytest.approx(0.95, abs=0.02 if is_counted else 1e-6)
+    assert row["service_predicted"] >= 0.95 - 1e-9
+    assert row["reorder_point_qty"] == int(row["reorder_point_qty"]) or not is_counted
 
 
 def test_a_lot_that_serves_the_target_alone_leaves_a_flagged_negative_safety_stock() -> None:
