@@ -220,7 +220,8 @@ def _filled_order(
         return FilledOrder(quantity, np.zeros(quantity.shape, dtype=np.bool_))
 
     def units_lasting(days: FloatArray) -> FloatArray:
-        return demand.mean_through(day - 1.0 + days, row) - demand.mean[row, day - 1] - position
+        used_before: FloatArray = demand.mean[row, day - 1]
+        return demand.mean_through(day - 1.0 + days, row) - used_before - position
 
     return filled_to_minimum_value(
         quantity,

@@ -67,7 +67,9 @@ def filled_to_minimum_value(
     minimum[supplier[known]] = minimum_value[known]
 
     def totals(units: FloatArray) -> FloatArray:
-        return np.bincount(supplier[known], weights=(units * unit_cost)[known], minlength=count)
+        total = np.zeros(count)
+        np.add.at(total, supplier[known], (units * unit_cost)[known])
+        return total
 
     short = totals(quantity) < minimum - QTY_TOLERANCE
     if not short.any():

@@ -88,8 +88,8 @@ def test_a_plan_fills_the_orders_of_a_day_where_the_client_wants_that_and_says_s
     )
     forecast, policy = forecast_of([[10.0] * 28] * 3), InventoryPolicy(0.9)
     plans = {
-        choice: plan_inventory(forecast, supply, receipts_of(), replace(policy, supplier_minimum=choice))
-        for choice in ("note", "fill")
+        choice.supplier_minimum: plan_inventory(forecast, supply, receipts_of(), choice)
+        for choice in (policy, replace(policy, supplier_minimum="fill"))
     }
     today = pl.col("order_date") == AS_OF + timedelta(days=1)
     first = {name: plan.replenishment.filter(today).sort("series_id") for name, plan in plans.items()}
