@@ -34,6 +34,32 @@ def achieved_fill_rate(law: DemandLaw, reorder_point: FloatArray, order_quantity
     return np.asarray(1.0 - short / order_quantity)
 
 
+def fill_rate_of_reviews(
+    law: DemandLaw, law_before_review: DemandLaw, order_up_to: FloatArray, review_demand: FloatArray
+) -> FloatArray:
+    """Share of demand served at once where every review lifts the position to S, (n,); exact.
+
+    ``1 - (n(S) - n_L(S)) / E[D_R]``: what is short when the next order is there, less what was already short
+    when the last one came, over the demand in between.
+
+    >>> from forecasting_lib.inventory.demand_laws import PoissonDemand
+    >>> S, review_demand = np.array([9.0]), np.array([1.0])
+    >>> laws = [PoissonDemand(np.array([mean])) for mean in (6.0, 5.0)]
+    >>> fill_rate_of_reviews(*laws, S, review_demand).round(4)
+    array([0.8928])
+
+    Args:
+        law: demand over the lead time and a review period.
+        law_before_review: demand over the lead time alone.
+        order_up_to: (n,) S, units.
+        review_demand: (n,) E[D_R], units, positive.
+
+    Source: ``docs/methods.md#fill-rate``.
+    """
+    short = law.expected_shortage(order_up_to) - law_before_review.expected_shortage(order_up_to)
+    return np.asarray(1.0 - short / review_demand)
+
+
 def reorder_point_for_fill_rate(
     law: DemandLaw,
     fill_rate: float | FloatArray,

@@ -26,7 +26,12 @@ from forecasting_lib.inventory.policies import (
     order_up_to_level,
     reorder_levels,
 )
-from forecasting_lib.inventory.service_targets import DAYS_PER_YEAR, ServiceTargets, service_targets
+from forecasting_lib.inventory.service_targets import (
+    DAYS_PER_YEAR,
+    OrderCycle,
+    ServiceTargets,
+    service_targets,
+)
 from forecasting_lib.inventory.shelf_life import capped_by_shelf_life
 from forecasting_lib.inventory.supply import Supply
 from forecasting_lib.inventory.undershoot import undershoot
@@ -142,13 +147,11 @@ def levels_of(supply: Supply, demand: CumulativeDemand, policy: InventoryPolicy)
     lot = order_up_to_level(np.zeros_like(mean), review_demand, eoq, supply.moq, supply.order_multiple)
     targets = service_targets(
         policy,
-        law,
-        np.maximum(lot + np.nan_to_num(passed), review_demand),
+        _order_cycle(supply, demand, policy, law, np.maximum(lot + np.nan_to_num(passed), review_demand)),
         annual_demand,
         supply.unit_cost,
         supply.unit_risk_value,
         supply.shelf_life,
-        counted=np.zeros(len(mean), dtype=np.bool_) if demand.counted is None else demand.counted,
     )
     nominal = targets.cycle_level
     growth = demand.growth
@@ -175,8 +178,27 @@ def levels_of(supply: Supply, demand: CumulativeDemand, policy: InventoryPolicy)
         error_inflation=inflation,
         targets=targets,
         service_nominal=nominal,
-        service_predicted=targets.predicted(law, covered),
+        service_predicted=targets.predicted(covered),
         is_measured=np.zeros(len(mean), dtype=np.bool_) if growth is None else growth.is_measured,
+    )
+
+
+def _order_cycle(
+    supply: Supply, demand: CumulativeDemand, policy: InventoryPolicy, law: DemandLaw, lot: FloatArray
+) -> OrderCycle:
+    """From one order to the next; a typical order is for one unit where nothing is demanded."""
+    review_demand = demand.mean_through(supply.review)
+    before = None
+    if policy.service_metric == "fill_rate":
+        still = np.zeros(len(lot))
+        moments = protection_moments(demand, supply.lead_time, supply.known_lead_time_sd, still)
+        before = law_of(demand, *moments)
+    return OrderCycle(
+        law,
+        before,
+        lot=np.where(lot > QTY_TOLERANCE, lot, 1.0),
+        is_reviewed=(review_demand > QTY_TOLERANCE) & (lot <= review_demand + QTY_TOLERANCE),
+        counted=np.zeros(len(lot), dtype=np.bool_) if demand.counted is None else demand.counted,
     )
 
 

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 from forecasting_lib.inventory.demand_laws import GammaDemand, NegativeBinomialDemand
 from forecasting_lib.inventory.fill_rate import (
     achieved_fill_rate,
+    fill_rate_of_reviews,
     reorder_point_for_fill_rate,
     reorder_point_for_shortage_per_cycle,
 )
 from forecasting_lib.inventory.lead_time_demand import NormalDemand
+from forecasting_lib.inventory.tabulated_demand import TabulatedDemand
 
 MEAN, VARIANCE = np.array([0.4, 6.0, 80.0]), np.array([2.0, 6.0, 900.0])
 
@@ -35,6 +37,21 @@ def test_divisible_stock_serves_exactly_the_share_and_the_short_form_never_less(
     assert achieved_fill_rate(law, s, lots) == pytest.approx(0.95, abs=1e-9)
     short_form = reorder_point_for_shortage_per_cycle(law, 0.95, lots, whole_units=False)
     assert (short_form >= s - 1e-9).all()
+
+
+@pytest.mark.parametrize("order_up_to", [0.0, 2.0, 5.0, 11.0])
+def test_the_fill_rate_of_reviews_is_what_each_periods_demand_finds_on_the_shelf(order_up_to: float) -> None:
+    before = np.array([0.3, 0.3, 0.2, 0.0, 0.2])
+    period = np.array([0.7, 0.0, 0.0, 0.1, 0.0, 0.2])
+    laws = [TabulatedDemand(table[None, :]) for table in (np.convolve(before, period), before)]
+    served = sum(
+        p * q * min(demand, max(order_up_to - used, 0.0))
+        for used, p in enumerate(before)
+        for demand, q in enumerate(period)
+    )
+    mean = float(np.arange(6) @ period)
+    found = fill_rate_of_reviews(laws[0], laws[1], np.array([order_up_to]), np.array([mean]))
+    assert found[0] == pytest.approx(served / mean)
 
 
 def test_a_larger_lot_needs_a_lower_reorder_point_down_to_a_negative_one() -> None:

@@ -14,7 +14,7 @@ from forecasting_lib.inventory.demand_laws import NegativeBinomialDemand
 from forecasting_lib.inventory.fill_rate import achieved_fill_rate
 from forecasting_lib.inventory.lead_time_demand import NormalDemand
 from forecasting_lib.inventory.policies import InventoryPolicy
-from forecasting_lib.inventory.service_targets import LEAST_LEVEL, service_targets
+from forecasting_lib.inventory.service_targets import LEAST_LEVEL, OrderCycle, service_targets
 from tests.forecasting_lib.inventory.situations import STOCKED, metrics_of, plan_one
 
 ONE = np.ones(1)
@@ -51,6 +51,16 @@ def test_a_fill_rate_holds_with_the_undershoot_of_lots_and_in_whole_units(is_cou
     assert row["service_predicted"] == pytest.approx(0.95, abs=0.02 if is_counted else 1e-6)
     assert row["service_predicted"] >= 0.95 - 1e-9
     assert row["reorder_point_qty"] == int(row["reorder_point_qty"]) or not is_counted
+
+
+def test_a_lifted_position_serves_its_share_of_each_review_periods_demand() -> None:
+    policy = InventoryPolicy(0.95, service_metric="fill_rate")
+    supply = {**STOCKED, "review_days": 7.0, "is_counted": False}
+    row = metrics_of(plan_one([4.0] * 60, supply, daily_sd=4.0, policy=policy))
+    assert row["order_up_to_qty"] == row["reorder_point_qty"]
+    assert row["service_predicted"] == pytest.approx(0.95, abs=1e-6)
+    by_cycle = metrics_of(plan_one([4.0] * 60, supply, daily_sd=4.0, policy=InventoryPolicy(0.95)))
+    assert row["reorder_point_qty"] < by_cycle["reorder_point_qty"]
 
 
 def test_a_lot_that_serves_the_target_alone_leaves_a_flagged_negative_safety_stock() -> None:
@@ -119,16 +129,18 @@ def test_whole_units_are_read_at_the_level_of_the_least_that_serves_the_target()
     law, lots = NegativeBinomialDemand(mean, variance), np.array([2.0, 10.0, 120.0])
     policy = InventoryPolicy(0.93, service_metric="fill_rate")
     counted, money = np.ones(3, dtype=np.bool_), np.ones(3)
-    found = service_targets(policy, law, lots, 365.0 * mean, money, money, np.nan * money, counted)
+    cycle = OrderCycle(law, None, lots, ~counted, counted)
+    found = service_targets(policy, cycle, 365.0 * mean, money, money, np.nan * money)
     s = law.quantile(found.cycle_level)
-    assert (found.predicted(law, 1.0 - law.exceedance(s)) >= 0.93).all()
+    assert (found.predicted(1.0 - law.exceedance(s)) >= 0.93).all()
     assert (achieved_fill_rate(law, s - 1.0, lots) < 0.93).all()
 
 
 def test_a_lot_for_years_does_not_make_the_order_wait_for_backorders() -> None:
     law = NegativeBinomialDemand(np.array([6.0]), np.array([8.0]))
     policy = InventoryPolicy(0.9, service_metric="fill_rate")
-    never = np.nan * ONE
-    found = service_targets(policy, law, 9_000.0 * ONE, ONE, ONE, ONE, never, np.ones(1, dtype=np.bool_))
+    counted = np.ones(1, dtype=np.bool_)
+    cycle = OrderCycle(law, None, 9_000.0 * ONE, ~counted, counted)
+    found = service_targets(policy, cycle, ONE, ONE, ONE, np.nan * ONE)
     assert found.cycle_level[0] == LEAST_LEVEL
     assert law.quantile(found.cycle_level)[0] >= 0.0
