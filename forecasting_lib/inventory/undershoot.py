@@ -1,7 +1,7 @@
 """How far the inventory position lies under the reorder point when an order is placed.
 
-Belongs here: mean and variance of the undershoot from those of a review period's demand. Does not belong here:
-the formula over its moments (``stationary_excess``), who has one (``levels``).
+Belongs here: mean and variance of the undershoot from those of a review period's demand. Does not belong
+here: the formula over its moments (``stationary_excess``), who has one (``levels``).
 """
 
 from __future__ import annotations
