@@ -30,6 +30,7 @@ OWN = ("service_level", "review_days", "default_lead_time_days")
 SHOWN = (
     *OWN,
     *("horizon_days", "grain", "models", "timezone", "cron", "country", "currency"),
+    *("service_metric", "order_cost", "holding_rate", "shortage_cost_rate", "supplier_minimum"),
     *("returns_policy", "unmet_demand", "negative_stock", "max_reject_rate"),
     *PERIODS,
 )

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from forecasting_lib.grain import Grain
 from orchestration.cron import valid_cron
@@ -71,8 +71,39 @@ class Client(BaseModel):
     service_level: Annotated[
         float,
         Field(gt=0, lt=1),
-        Setting("Target cycle service level, such as 0.95.", check="service_level", is_exact=True),
+        Setting("Target service level, such as 0.95.", check="service_level", is_exact=True),
     ] = 0.95
+    service_metric: Annotated[
+        Literal["csl_cycle", "fill_rate", "cost"],
+        Setting(
+            "What the level counts: csl_cycle, order cycles without a stock-out; fill_rate, units served at "
+            "once; cost, neither: each item's level weighs what a unit short costs against holding it.",
+            check="service_metric",
+        ),
+    ] = "csl_cycle"
+    order_cost: Annotated[
+        float | None,
+        Field(gt=0, allow_inf_nan=False),
+        Setting("Cost of placing an order, its currency; with the holding rate it makes economic lots."),
+    ] = None
+    holding_rate: Annotated[
+        float | None,
+        Field(gt=0, allow_inf_nan=False, validate_default=True),
+        Setting("Cost of holding a unit for a year over its unit cost, such as 0.2."),
+    ] = None
+    shortage_cost_rate: Annotated[
+        float,
+        Field(gt=0, allow_inf_nan=False),
+        Setting("Cost of a unit short over its margin, or over its price where the unit cost is unknown."),
+    ] = 1.0
+    supplier_minimum: Annotated[
+        Literal["note", "fill"],
+        Setting(
+            "What becomes of an order under its supplier's minimum value: note, the buyer is told; fill, its "
+            "lines are raised to it.",
+            check="supplier_minimum",
+        ),
+    ] = "note"
     review_days: Annotated[
         int | None,
         Field(ge=1, le=60),
@@ -227,6 +258,15 @@ class Client(BaseModel):
     _valid_timezone = field_validator("timezone")(valid_timezone)
 
     _valid_cron = field_validator("cron", "backtest_cron")(valid_cron)
+
+    @field_validator("holding_rate")
+    @classmethod
+    def _weighed_by_cost(cls, value: float | None, info: ValidationInfo) -> float | None:
+        if value is None and info.data.get("service_metric") == "cost":
+            raise ValueError(
+                "the service metric 'cost' weighs shortages against holding; name it, such as 0.2"
+            )
+        return value
 
     @field_validator("models")
     @classmethod

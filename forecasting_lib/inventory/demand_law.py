@@ -37,7 +37,7 @@ class DemandLaw(Protocol):
         """(n,) units."""
 
     def quantile(self, level: float | FloatArray) -> FloatArray:
-        """(n,) the least quantity that covers demand with a probability strictly between 0 and 1."""
+        """(n,) the least quantity that covers demand with a probability between 0 and 1, one or (n,)."""
 
     def exceedance(self, quantity: FloatArray) -> FloatArray:
         """(n,) P(demand > quantity)."""

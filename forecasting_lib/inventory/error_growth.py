@@ -25,6 +25,9 @@ NO_DEMAND = "none"
 
 _LEVELS = np.array([0.0, *QUANTILE_LEVELS, 1.0])
 
+_LEAST_READ = 1e-9
+"""No law is read where it ends."""
+
 DEFAULT_KAPPA: Mapping[str, tuple[float, ...]] = {
     "smooth": (1.0, 1.0, 1.0),
     "erratic": (1.0, 1.0, 1.0),
@@ -128,13 +131,21 @@ class ErrorGrowth:
         outside = high + np.clip(slope, 0.0, 1.0) * (np.log(known) - log_days[after])
         return np.where(np.isnan(days), np.nan, np.exp(np.where(beyond, outside, inside)))
 
-    def level_to_read(self, target: float, days: FloatArray) -> FloatArray:
-        """(n,) the level at which a quantile of each series' interval is read to hold the target."""
+    def level_to_read(self, target: float | FloatArray, days: FloatArray) -> FloatArray:
+        """(n,) the level at which a quantile of each series' interval is read to hold the target.
+
+        Args:
+            target: strictly between 0 and 1, of all or (n,) of each; NaN gives NaN.
+            days: (n,) of the intervals.
+        """
         read = np.pad(self.read_at, ((0, 0), (0, 0), (1, 1)), constant_values=((0, 0), (0, 0), (0.0, 1.0)))
-        above = int(np.clip(np.searchsorted(_LEVELS, target), 1, len(_LEVELS) - 1))
-        share = (target - _LEVELS[above - 1]) / (_LEVELS[above] - _LEVELS[above - 1])
-        of_segment = (1.0 - share) * read[:, :, above - 1] + share * read[:, :, above]
-        return self._between(of_segment[:, :, None], days)[:, 0]
+        nodes = self._between(read, days)
+        targets = np.broadcast_to(np.asarray(target, dtype=np.float64), days.shape)
+        above = np.clip(np.searchsorted(_LEVELS, targets), 1, len(_LEVELS) - 1)
+        share = (targets - _LEVELS[above - 1]) / (_LEVELS[above] - _LEVELS[above - 1])
+        at = np.arange(len(nodes))
+        found = (1.0 - share) * nodes[at, above - 1] + share * nodes[at, above]
+        return np.asarray(np.clip(found, _LEAST_READ, 1.0 - _LEAST_READ))
 
     def held(self, level: FloatArray, days: FloatArray) -> FloatArray:
         """(n,) what share of totals a quantile at these levels of the law holds: the way back.

@@ -43,6 +43,8 @@ class Flag(StrEnum):
     NEGATIVE_SAFETY_STOCK = "NEGATIVE_SAFETY_STOCK"
     SS_CLIPPED = "SS_CLIPPED"
     MOQ_OVERSHOOT = "MOQ_OVERSHOOT"
+    SHELF_LIFE_CAP = "SHELF_LIFE_CAP"
+    SUPPLIER_MINIMUM = "SUPPLIER_MINIMUM"
     EXCESS = "EXCESS"
     DEAD_STOCK = "DEAD_STOCK"
     CALIBRATION_STALE = "CALIBRATION_STALE"
@@ -114,7 +116,8 @@ FLAG_VOCABULARY: Mapping[Flag, FlagMeaning] = {
         "Less than eight weeks of history or fewer than ten days, weeks or months with demand.",
     ),
     Flag.NEGATIVE_SAFETY_STOCK: FlagMeaning(
-        Severity.WARNING, "The service target lies below one half, so the safety stock is negative."
+        Severity.WARNING,
+        "The service level lies below one half, as a fill rate's may, so the safety stock is negative.",
     ),
     Flag.SS_CLIPPED: FlagMeaning(
         Severity.WARNING, "The computed safety stock was negative and is clipped at zero by policy."
@@ -122,6 +125,15 @@ FLAG_VOCABULARY: Mapping[Flag, FlagMeaning] = {
     Flag.MOQ_OVERSHOOT: FlagMeaning(
         Severity.WARNING,
         "The minimum order or its multiple raises the order to more cover than the excess horizon.",
+    ),
+    Flag.SHELF_LIFE_CAP: FlagMeaning(
+        Severity.WARNING,
+        "A lot would outlive the item's shelf life: the order-up-to level is lowered, at most to the reorder "
+        "point.",
+    ),
+    Flag.SUPPLIER_MINIMUM: FlagMeaning(
+        Severity.INFO,
+        "The line is larger than needed, so that the order reaches its supplier's minimum order value.",
     ),
     Flag.EXCESS: FlagMeaning(
         Severity.WARNING, "Stock and orders exceed what the excess horizon needs, safety stock included."

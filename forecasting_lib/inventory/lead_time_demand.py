@@ -215,13 +215,16 @@ class NormalDemand:
         return [self.method] * len(self.mean)
 
     def quantile(self, level: float | FloatArray) -> FloatArray:
-        """Smallest quantity that covers demand with probability ``level``, (n,) units.
+        """Smallest quantity that covers demand with probability ``level``, one for all or (n,); (n,) units.
 
         Raises:
-            ValueError: the level is not strictly between 0 and 1.
+            ValueError: a level is not strictly between 0 and 1.
         """
-        factor = safety_factor(level) if isinstance(level, float) else ndtri(level)
-        return np.asarray(self.mean + factor * self.sd)
+        if isinstance(level, float):
+            return np.asarray(self.mean + safety_factor(level) * self.sd)
+        if ((level <= 0.0) | (level >= 1.0)).any():
+            raise ValueError("every service level must lie strictly between 0 and 1, for example 0.95")
+        return np.asarray(self.mean + ndtri(level) * self.sd)
 
     def exceedance(self, quantity: FloatArray) -> FloatArray:
         """P(demand > quantity), (n,); 0 or 1 where the standard deviation is zero."""

@@ -26,13 +26,18 @@ from forecasting_lib.inventory.policies import (
     order_up_to_level,
     reorder_levels,
 )
+from forecasting_lib.inventory.service_targets import (
+    DAYS_PER_YEAR,
+    OrderCycle,
+    ServiceTargets,
+    service_targets,
+)
+from forecasting_lib.inventory.shelf_life import capped_by_shelf_life
 from forecasting_lib.inventory.supply import Supply
 from forecasting_lib.inventory.undershoot import undershoot
 from forecasting_lib.moment_law import BoolArray
 from forecasting_lib.panel import FloatArray, Forecast
 from forecasting_lib.quantile_grid import grid_variance
-
-DAYS_PER_YEAR = 365.0
 
 
 @dataclass(frozen=True)
@@ -49,11 +54,14 @@ class ReorderLevels:
         no_demand: nothing is forecast: every level is zero.
         undershoot_mean: units by which the position lies under the reorder point when an order is placed.
         safety_stock, reorder_point, order_up_to: units.
+        outlives_shelf_life: whether a lot takes longer to sell than it keeps.
         eoq: admissible economic order quantity, units; NaN without costs.
         annual_demand: units.
         error_inflation: variance of the demand over the interval, over that of independent daily errors.
+        targets: what the client's target asks of each item.
         service_nominal: level at which the law was read.
-        service_predicted: probability that the reorder point is enough, as far as a backtest has measured.
+        service_predicted: what the reorder point reaches, in the measure of the target, as far as a backtest
+            has measured.
         is_measured: whether one has.
     """
 
@@ -65,9 +73,11 @@ class ReorderLevels:
     safety_stock: FloatArray
     reorder_point: FloatArray
     order_up_to: FloatArray
+    outlives_shelf_life: BoolArray
     eoq: FloatArray
     annual_demand: FloatArray
     error_inflation: FloatArray
+    targets: ServiceTargets
     service_nominal: FloatArray
     service_predicted: FloatArray
     is_measured: BoolArray
@@ -133,17 +143,26 @@ def levels_of(supply: Supply, demand: CumulativeDemand, policy: InventoryPolicy)
     mean, variance = (np.where(no_demand & ~np.isnan(mean), 0.0, moment) for moment in (mean, variance))
     passed = np.where(np.isnan(mean), np.nan, passed)
     law = law_of(demand, mean + passed, variance + passed_variance)
-    nominal = np.full_like(mean, policy.service_target)
+    review_demand = demand.mean_through(supply.review)
+    lot = order_up_to_level(np.zeros_like(mean), review_demand, eoq, supply.moq, supply.order_multiple)
+    targets = service_targets(
+        policy,
+        _order_cycle(supply, demand, policy, law, np.maximum(lot + np.nan_to_num(passed), review_demand)),
+        annual_demand,
+        supply.unit_cost,
+        supply.unit_risk_value,
+        supply.shelf_life,
+    )
+    nominal = targets.cycle_level
     growth = demand.growth
     if growth is not None:
-        nominal = growth.level_to_read(policy.service_target, interval)
+        nominal = growth.level_to_read(nominal, interval)
     safety_stock, reorder_point = reorder_levels(law, nominal)
-    predicted = 1.0 - law.exceedance(reorder_point)
+    covered = 1.0 - law.exceedance(reorder_point)
     if growth is not None:
-        predicted = np.where(variance > 0.0, growth.held(predicted, interval), predicted)
-    order_up_to = order_up_to_level(
-        reorder_point, demand.mean_through(supply.review), eoq, supply.moq, supply.order_multiple
-    )
+        covered = np.where(variance > 0.0, growth.held(covered, interval), covered)
+    order_up_to = order_up_to_level(reorder_point, review_demand, eoq, supply.moq, supply.order_multiple)
+    capped = capped_by_shelf_life(order_up_to, reorder_point, supply.lead_time, supply.shelf_life, demand)
     return ReorderLevels(
         law=law,
         protection_days=interval,
@@ -152,13 +171,34 @@ def levels_of(supply: Supply, demand: CumulativeDemand, policy: InventoryPolicy)
         undershoot_mean=passed,
         safety_stock=safety_stock,
         reorder_point=reorder_point,
-        order_up_to=np.where(no_demand, reorder_point, order_up_to),
+        order_up_to=np.where(no_demand, reorder_point, capped.order_up_to),
+        outlives_shelf_life=capped.outlives_shelf_life & ~no_demand,
         eoq=eoq,
         annual_demand=annual_demand,
         error_inflation=inflation,
+        targets=targets,
         service_nominal=nominal,
-        service_predicted=predicted,
+        service_predicted=targets.predicted(covered),
         is_measured=np.zeros(len(mean), dtype=np.bool_) if growth is None else growth.is_measured,
+    )
+
+
+def _order_cycle(
+    supply: Supply, demand: CumulativeDemand, policy: InventoryPolicy, law: DemandLaw, lot: FloatArray
+) -> OrderCycle:
+    """From one order to the next; a typical order is for one unit where nothing is demanded."""
+    review_demand = demand.mean_through(supply.review)
+    before = None
+    if policy.service_metric == "fill_rate":
+        still = np.zeros(len(lot))
+        moments = protection_moments(demand, supply.lead_time, supply.known_lead_time_sd, still)
+        before = law_of(demand, *moments)
+    return OrderCycle(
+        law,
+        before,
+        lot=np.where(lot > QTY_TOLERANCE, lot, 1.0),
+        is_reviewed=(review_demand > QTY_TOLERANCE) & (lot <= review_demand + QTY_TOLERANCE),
+        counted=np.zeros(len(lot), dtype=np.bool_) if demand.counted is None else demand.counted,
     )
 
 

@@ -137,6 +137,7 @@ def plan_inventory(
         levels.order_up_to,
         orderable=~levels.no_demand,
         sales_are_lost=policy.unmet_demand == "lost",
+        fill_up_to_days=policy.excess_horizon_days if policy.supplier_minimum == "fill" else None,
     )
     lines = plan_orders(known, rule, demand, schedule)
     short_day = stockout_day(known.net_stock, projection.balance)
@@ -205,9 +206,10 @@ def _metrics(
         Flag.UNDATED_PO: schedule.total_undated() > 0.0,
         Flag.DIR_CENSORED: censored,
         Flag.HORIZON_TOO_SHORT: latest_lead_time + supply.review > demand.horizon,
-        Flag.NEGATIVE_SAFETY_STOCK: (levels.safety_stock < -QTY_TOLERANCE) & (policy.service_target < 0.5),
+        Flag.NEGATIVE_SAFETY_STOCK: (levels.safety_stock < -QTY_TOLERANCE) & (levels.service_nominal < 0.5),
         Flag.NOT_CALIBRATED: promised & ~levels.is_measured,
         Flag.CALIBRATION_STALE: promised & levels.is_measured & is_stale,
+        Flag.SHELF_LIFE_CAP: levels.outlives_shelf_life,
         Flag.EXCESS: excess > QTY_TOLERANCE,
         Flag.DEAD_STOCK: levels.no_demand & (net_stock > QTY_TOLERANCE) & (supply.last_season_mean == 0.0),
     }
@@ -231,8 +233,8 @@ def _metrics(
             "ltd_method": levels.law.methods,
             "undershoot_mean_qty": levels.undershoot_mean,
             "error_inflation": levels.error_inflation,
-            "service_metric": [policy.service_metric] * n,
-            "service_target": np.full(n, policy.service_target),
+            "service_metric": levels.targets.metrics,
+            "service_target": levels.targets.target,
             "service_nominal": levels.service_nominal,
             "service_predicted": levels.service_predicted,
             "safety_stock_qty": levels.safety_stock,

@@ -7,7 +7,7 @@ Does not belong here: the law of demand itself (lead_time_demand) or dated order
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from forecasting_lib.inventory.lead_time_demand import QTY_TOLERANCE, safety_fac
 from forecasting_lib.moment_law import BoolArray
 from forecasting_lib.panel import FloatArray
 
-ServiceMetric = Literal["csl_cycle"]
+ServiceMetric = Literal["csl_cycle", "fill_rate", "cost"]
 LawName = Literal["moments", "normal"]
 
 NEGLIGIBLE_COST = 1e-9
@@ -28,12 +28,17 @@ class InventoryPolicy:
     """What a client decides once for all its series.
 
     Attributes:
-        service_target: probability of no stock-out per cycle, strictly between 0 and 1.
-        service_metric: what the target counts: replenishment cycles.
+        service_target: share of what the metric counts, strictly between 0 and 1.
+        service_metric: what the target counts: ``csl_cycle`` cycles without a stock-out, ``fill_rate`` units
+            served at once; ``cost`` weighs what a unit short costs against holding it, and the target is for
+            items of which these are unknown.
+        shortage_cost_rate: cost of a unit short over its margin, or its price where no margin is known.
         review_days: days between order reviews where the supply row has none; None: a period of the
             forecast, 30 days for a month.
         holding_rate: yearly cost of holding a unit over its unit cost; None: no economic lot.
         order_cost: money per order; None: no economic lot.
+        supplier_minimum: ``fill`` raises the lines of an order to its supplier's minimum order value, within
+            the excess horizon; ``note`` leaves that to the buyer.
         excess_horizon_days: days of demand above which stock counts as excess.
         negative_stock: ``backorder`` keeps a negative stock as owed to customers, ``zero`` takes it for a
             booking error.
@@ -51,6 +56,8 @@ class InventoryPolicy:
     review_days: int | None = None
     holding_rate: float | None = None
     order_cost: float | None = None
+    shortage_cost_rate: float = 1.0
+    supplier_minimum: Literal["note", "fill"] = "note"
     excess_horizon_days: int = 90
     negative_stock: Literal["backorder", "zero"] = "backorder"
     unmet_demand: Literal["backorder", "lost"] = "backorder"
@@ -58,8 +65,14 @@ class InventoryPolicy:
 
     def __post_init__(self) -> None:
         safety_factor(self.service_target)
-        if self.service_metric != "csl_cycle":
-            raise ValueError(f"service metric {self.service_metric!r}: only 'csl_cycle' is computed")
+        if self.service_metric not in get_args(ServiceMetric):
+            raise ValueError(
+                f"service metric {self.service_metric!r} must be one of {get_args(ServiceMetric)}"
+            )
+        if self.service_metric == "cost" and self.holding_rate is None:
+            raise ValueError("service metric 'cost' must be given a holding_rate to weigh shortages against")
+        if not 0.0 < self.shortage_cost_rate < float("inf"):
+            raise ValueError(f"shortage_cost_rate {self.shortage_cost_rate} must be positive")
         if (self.review_days or 0) < 0 or self.excess_horizon_days < 1:
             raise ValueError("review_days must be at least 0 and excess_horizon_days at least 1")
         for cost in (self.holding_rate, self.order_cost):
@@ -69,6 +82,8 @@ class InventoryPolicy:
                 )
         if self.negative_stock not in ("backorder", "zero"):
             raise ValueError(f"negative_stock {self.negative_stock!r} must be 'backorder' or 'zero'")
+        if self.supplier_minimum not in ("note", "fill"):
+            raise ValueError(f"supplier_minimum {self.supplier_minimum!r} must be 'note' or 'fill'")
         if self.unmet_demand not in ("backorder", "lost"):
             raise ValueError(f"unmet_demand {self.unmet_demand!r} must be 'backorder' or 'lost'")
         if self.demand_law not in ("moments", "normal"):

@@ -24,6 +24,7 @@ from forecasting_lib.inventory.lead_time_demand import (
 )
 from forecasting_lib.inventory.policies import usable_multiple
 from forecasting_lib.inventory.projection import ReceiptSchedule, unserved_so_far
+from forecasting_lib.inventory.supplier_minimum import FilledOrder, filled_to_minimum_value
 from forecasting_lib.inventory.supply import Supply
 from forecasting_lib.inventory.tables import REPLENISHMENT_SCHEMA, float_columns
 from forecasting_lib.panel import FloatArray
@@ -97,13 +98,15 @@ class OrderRule:
 
     ``orderable`` is false where no order may be suggested whatever the position, as without demand.
     ``sales_are_lost`` where demand that meets no stock is gone: the position of a review then includes what
-    is expected to be turned away before its order arrives.
+    is expected to be turned away before its order arrives. ``fill_up_to_days`` is the cover up to which lines
+    are raised to reach their supplier's minimum order value; None: they are not.
     """
 
     reorder_point: FloatArray
     order_up_to: FloatArray
     orderable: BoolArray
     sales_are_lost: bool = False
+    fill_up_to_days: int | None = None
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,8 @@ class OrderLines:
 
     ``row`` is the position of the series, ``order_day`` and ``receipt_day`` count from the as-of date,
     ``need_day`` is the first day that runs short without the line (NaN: never), ``prior_qty`` what
-    earlier lines of the series add, ``position`` the projected position before the order.
+    earlier lines of the series add, ``position`` the projected position before the order, ``raised`` whether
+    the quantity was raised to the supplier's minimum order value.
     """
 
     row: IntArray
@@ -123,6 +127,7 @@ class OrderLines:
     prior_qty: FloatArray
     net_need: FloatArray
     order_qty: FloatArray
+    raised: BoolArray
 
 
 def plan_orders(
@@ -169,6 +174,8 @@ def plan_orders(
         row, position, quantity = row[placed], position[placed], quantity[placed]
         if not row.size:
             continue
+        filled = _filled_order(row, day, position, quantity, supply, rule, demand)
+        quantity = filled.quantity
         prior = ordered[row].copy()
         # Before this day the stock is the concern of the series' earlier lines.
         runs_short = (short_of_stock[row] > (net_stock[row] + prior)[:, None] + QTY_TOLERANCE) & (
@@ -189,6 +196,7 @@ def plan_orders(
                 prior_qty=prior,
                 net_need=rule.order_up_to[row] - position,
                 order_qty=quantity,
+                raised=filled.raised,
             )
         )
         ordered[row] += quantity
@@ -196,6 +204,34 @@ def plan_orders(
             planned[row] += quantity[:, None] * (days >= (day + lead[row])[:, None])
         searched_from[row] = day + lead[row]
     return _concatenated(lines)
+
+
+def _filled_order(
+    row: IntArray,
+    day: int,
+    position: FloatArray,
+    quantity: FloatArray,
+    supply: Supply,
+    rule: OrderRule,
+    demand: CumulativeDemand,
+) -> FilledOrder:
+    """A day's lines, raised to their suppliers' minimum order values where the client wants that."""
+    if rule.fill_up_to_days is None:
+        return FilledOrder(quantity, np.zeros(quantity.shape, dtype=np.bool_))
+
+    def units_lasting(days: FloatArray) -> FloatArray:
+        used_before: FloatArray = demand.mean[row, day - 1]
+        return demand.mean_through(day - 1.0 + days, row) - used_before - position
+
+    return filled_to_minimum_value(
+        quantity,
+        supply.supplier[row],
+        supply.min_order_value[row],
+        supply.unit_cost[row],
+        supply.order_multiple[row],
+        units_lasting,
+        float(rule.fill_up_to_days),
+    )
 
 
 def _lost_before(balance: FloatArray, arrival: IntArray) -> FloatArray:
@@ -223,6 +259,7 @@ def _concatenated(lines: list[OrderLines]) -> OrderLines:
         prior_qty=joined("prior_qty"),
         net_need=joined("net_need"),
         order_qty=joined("order_qty"),
+        raised=joined("raised").astype(np.bool_),
     )
 
 
@@ -284,6 +321,7 @@ def order_frame(
             "lost_units_at_risk_qty": at_risk,
             "value_at_risk": at_risk * supply.unit_risk_value[row],
             "moq_overshoot": forced,
+            "raised": lines.raised,
             "position": lines.position,
             "stocked_out": supply.net_stock[row] <= 0.0,
         }
@@ -399,6 +437,12 @@ def replenishment_plan(
             .then(pl.concat_list("flags", pl.lit([Flag.MOQ_OVERSHOOT.value])))
             .otherwise("flags")
             .alias("flags"),
+        )
+        .with_columns(
+            pl.when("raised")
+            .then(pl.concat_list("flags", pl.lit([Flag.SUPPLIER_MINIMUM.value])))
+            .otherwise("flags")
+            .alias("flags")
         )
         .with_columns(_reason(horizon).alias("reason"))
     )

@@ -18,6 +18,7 @@ from forecasting_lib.grain import Grain
 from forecasting_lib.inventory.days import REVIEW_DAYS
 from forecasting_lib.inventory.error_growth import NO_DEMAND
 from forecasting_lib.inventory.flags import BoolArray, Flag
+from forecasting_lib.inventory.lead_time_demand import IntArray
 from forecasting_lib.inventory.policies import InventoryPolicy
 from forecasting_lib.inventory.tables import SUPPLY_SCHEMA, float_columns
 from forecasting_lib.panel import FloatArray
@@ -48,7 +49,10 @@ class Supply:
         reserved, backorder: zero where stock is known and they are not; never negative.
         lead_time, lead_time_sd: mean and standard deviation of the lead time.
         review: review period, the policy's where the row has none, else the grain's.
+        shelf_life: days until a delivered unit expires.
         last_season_mean: units a day expected after the forecast's horizon.
+        supplier: number of the series' supplier from 0 on, -1 where none is known.
+        min_order_value: smallest value of an order that the supplier accepts.
         unit_value: what a unit is worth in sales: its price, else its cost.
         history_variance: units squared a day, of the history's weeks.
         is_counted: whether demand comes in whole units; where unknown it does not.
@@ -65,9 +69,12 @@ class Supply:
     review: FloatArray
     moq: FloatArray
     order_multiple: FloatArray
+    supplier: IntArray
+    min_order_value: FloatArray
     unit_cost: FloatArray
     unit_value: FloatArray
     unit_risk_value: FloatArray
+    shelf_life: FloatArray
     last_season_mean: FloatArray
     history_variance: FloatArray
     is_counted: BoolArray
@@ -133,9 +140,12 @@ class Supply:
             review=np.where(np.isnan(review), usual_review, review),
             moq=not_negative("moq_qty"),
             order_multiple=not_negative("order_multiple_qty"),
+            supplier=_numbered(frame["supplier_id"]),
+            min_order_value=not_negative("min_order_value"),
             unit_cost=cost,
             unit_value=np.where(np.isnan(price), cost, price),
             unit_risk_value=np.where(margin > 0.0, margin, price),
+            shelf_life=not_negative("shelf_life_days"),
             last_season_mean=not_negative("last_season_mean_qty"),
             history_variance=not_negative("history_variance"),
             is_counted=frame["is_counted"].fill_null(False).to_numpy(),
@@ -176,3 +186,8 @@ class Supply:
 
     def _where(self, condition: pl.Expr) -> BoolArray:
         return self.frame.select(condition.fill_null(False).alias("mask"))["mask"].to_numpy()
+
+
+def _numbered(names: pl.Series) -> IntArray:
+    """(n,) the same number from 0 on for the same name; -1 for none."""
+    return (names.rank("dense").cast(pl.Int64) - 1).fill_null(-1).to_numpy()

@@ -1,13 +1,14 @@
 """How far the inventory position lies under the reorder point when an order is placed.
 
-Belongs here: mean and variance of the undershoot from the demand of a review period. Does not belong here:
-who has one (``levels``).
+Belongs here: mean and variance of the undershoot from those of a review period's demand. Does not belong
+here: the formula over its moments (``stationary_excess``), who has one (``levels``).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from forecasting_lib.inventory.stationary_excess import undershoot_of_moments, undershoot_of_whole_units
 from forecasting_lib.moment_law import NO_DEMAND, BoolArray
 from forecasting_lib.panel import FloatArray
 
@@ -35,9 +36,8 @@ def undershoot(mean: FloatArray, variance: FloatArray, counted: BoolArray) -> tu
     second = v + m**2
     central = np.where(counted, v * (2.0 * v / m - 1.0), 2.0 * v**2 / m)
     third = central + 3.0 * m * v + m**3
-    first_of_u = np.where(counted, (second - m) / (2.0 * m), second / (2.0 * m))
-    second_of_u = np.where(counted, (2.0 * third - 3.0 * second + m) / (6.0 * m), third / (3.0 * m))
-    mean_of_u = np.maximum(np.where(demanded, first_of_u, 0.0), 0.0)
-    variance_of_u = np.maximum(np.where(demanded, second_of_u, 0.0) - mean_of_u**2, 0.0)
-    unknown = np.isnan(mean)
-    return np.where(unknown, np.nan, mean_of_u), np.where(unknown, np.nan, variance_of_u)
+    whole, divisible = (of(m, second, third) for of in (undershoot_of_whole_units, undershoot_of_moments))
+    mean_of_u = np.maximum(np.where(counted, whole.mean, divisible.mean), 0.0)
+    variance_of_u = np.where(counted, whole.variance, divisible.variance)
+    nothing = np.where(np.isnan(mean), np.nan, 0.0)
+    return np.where(demanded, mean_of_u, nothing), np.where(demanded, variance_of_u, nothing)

@@ -156,6 +156,8 @@ _ITEMS = """
         item.order_multiple_qty::float8 as order_multiple_qty,
         item.unit_cost::float8 as unit_cost,
         item.unit_price::float8 as unit_price,
+        item.shelf_life_days::float8 as shelf_life_days,
+        supplier.min_order_value::float8 as min_order_value,
         supplier.review_days::float8 as review_days,
         supplier.lead_time_days::float8 as stated_mean,
         supplier.lead_time_sd_days::float8 as stated_sd

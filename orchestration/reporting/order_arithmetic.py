@@ -103,9 +103,7 @@ def safety_stock_sum(plan: Row) -> Sum | None:
     level = plan["service_nominal"]
     if plan["safety_stock_qty"] is None or level is None:
         return None
-    whose = "the client's service target"
-    if level != plan["service_target"]:
-        whose = f"after calibration of the client's target, {percent(plan['service_target'])}"
+    whose = _whose_level(level, plan)
     kept = Term("=", "safety stock", plan["safety_stock_qty"], "kept for demand above the expected")
     if plan["ltd_method"] == NormalDemand.method:
         return checked(
@@ -136,6 +134,18 @@ def safety_stock_sum(plan: Row) -> Sum | None:
     )
 
 
+def _whose_level(level: float, plan: Row) -> str:
+    """Where the probability comes from at which demand was read."""
+    target = percent(plan["service_target"])
+    if plan["service_metric"] == "fill_rate":
+        return f"which serve {target} of the units at once, the client's fill rate"
+    if plan["service_metric"] == "cost":
+        return "at which a unit more costs as much to hold as it saves in shortages"
+    if level != plan["service_target"]:
+        return f"after calibration of the client's target, {target}"
+    return "the client's service target"
+
+
 def _undershoot(plan: Row, sign: str) -> tuple[Term, ...]:
     passed = plan["undershoot_mean_qty"] or 0.0
     source = "by which an order is expected to come after the point was passed"
@@ -153,7 +163,9 @@ def reorder_point_sum(plan: Row) -> Sum:
     if Flag.HORIZON_TOO_SHORT in plan["flags"]:
         source += "; beyond the forecast, last season's mean"
     covers = "order at or below it"
-    if plan["service_predicted"] is not None:
+    if plan["service_predicted"] is not None and plan["service_metric"] == "fill_rate":
+        covers += f"; {percent(plan['service_predicted'])} of the units are then served at once"
+    elif plan["service_predicted"] is not None:
         covers += f"; it covers that demand with a probability of {percent(plan['service_predicted'])}"
         if Flag.NOT_CALIBRATED in plan["flags"]:
             covers += ", which no backtest has measured"
@@ -175,6 +187,8 @@ def order_up_to_sum(plan: Row) -> Sum | None:
     why = "nothing asks for a lot: no minimum above one multiple, no economic lot"
     if lot > QTY_TOLERANCE:
         why = "the largest of the minimum order, an economic lot and the demand of one review period"
+    if Flag.SHELF_LIFE_CAP in plan["flags"]:
+        why = "as much of the lot as is demanded until it expires"
     return checked(
         "Order-up-to level",
         Term("", "reorder point (ROP)", reorder_point, "worked out above"),

@@ -15,6 +15,7 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
+from forecasting_lib.inventory.flags import Flag
 from forecasting_lib.inventory.replenishment import Action, round_to_order_quantity
 from orchestration.reporting.numbers import plain
 from orchestration.reporting.order_arithmetic import Row, periods_ahead
@@ -80,7 +81,8 @@ def order_sum(line: Row, lines: Sequence[Row], plan: Row, projection: pl.DataFra
     missing = checked(title, *terms, Term("=", "net need", need, "missing to the order-up-to level"))
     expected = _rounded_up(line)
     problem = missing.problem
-    if problem is None and not is_same(expected, line["order_qty"]):
+    raised = Flag.SUPPLIER_MINIMUM in line["flags"] and line["order_qty"] > expected
+    if problem is None and not raised and not is_same(expected, line["order_qty"]):
         problem = does_not_follow(expected, line["order_qty"])
     return Sum(
         title,
@@ -113,7 +115,10 @@ def _lot(line: Row) -> str:
     minimum, multiple = line["moq_qty"], line["order_multiple_qty"]
     least = f"a minimum of {plain(minimum)}" if minimum else "no minimum, as none is known"
     lots = f"multiples of {plain(multiple)}" if multiple else "whole units, as no multiple is known"
-    return f"the net need, rounded up to {lots}, with {least}"
+    raised = ""
+    if Flag.SUPPLIER_MINIMUM in line["flags"]:
+        raised = ", and raised so that the order reaches its supplier's minimum value"
+    return f"the net need, rounded up to {lots}, with {least}{raised}"
 
 
 def reason_figures(line: Row, plan: Row) -> list[Figure]:

@@ -85,6 +85,7 @@ def series_plan(place: Place, series: Series) -> dict[str, Any] | None:
                 metrics.ltd_sd_qty,
                 metrics.ltd_method,
                 metrics.undershoot_mean_qty,
+                metrics.service_metric,
                 metrics.service_target,
                 metrics.service_nominal,
                 metrics.service_predicted,

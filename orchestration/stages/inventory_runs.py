@@ -38,6 +38,11 @@ def policy_of(client: Client) -> InventoryPolicy:
     """The inventory policy of a client's registry entry."""
     return InventoryPolicy(
         service_target=client.service_level,
+        service_metric=client.service_metric,
+        order_cost=client.order_cost,
+        holding_rate=client.holding_rate,
+        shortage_cost_rate=client.shortage_cost_rate,
+        supplier_minimum=client.supplier_minimum,
         review_days=client.review_days,
         negative_stock=client.negative_stock,
         unmet_demand=client.unmet_demand,

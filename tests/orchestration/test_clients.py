@@ -25,6 +25,7 @@ from orchestration.resources import Installation
 from orchestration.running.instance import follow_registry
 from orchestration.sensors import client_registry
 from orchestration.settings import Settings
+from orchestration.stages.inventory_runs import policy_of
 from orchestration.warehouse import migrate
 from orchestration.warehouse.server import Warehouse, WarehouseError
 from orchestration.warehouse.tables.analytics import PARTITIONED
@@ -64,6 +65,24 @@ def test_what_was_added_is_read_back_unchanged(warehouse: Warehouse, new_client:
         service_level=0.975,
     )
     assert get_client(warehouse, client.client_id) == client
+
+
+def test_planning_by_cost_needs_a_holding_rate_to_weigh_against(
+    warehouse: Warehouse, new_client: NewClient
+) -> None:
+    with pytest.raises(ClientError, match=r"holding_rate.*weighs shortages against holding"):
+        validated(client_id="acme", name="Acme", service_metric="cost")
+    client_id = new_client().client_id
+    with pytest.raises(ClientError, match=r"holding_rate.*weighs shortages against holding"):
+        update_client(warehouse, client_id, service_metric="cost")
+    changed = update_client(
+        warehouse, client_id, service_metric="cost", holding_rate=0.2, order_cost=25.0, shortage_cost_rate=1.5
+    )
+    policy = policy_of(changed)
+    assert (policy.service_metric, policy.holding_rate) == ("cost", 0.2)
+    assert (policy.order_cost, policy.shortage_cost_rate) == (25.0, 1.5)
+    with pytest.raises(ClientError, match=r"holding_rate.*weighs shortages against holding"):
+        update_client(warehouse, client_id, holding_rate=None)
 
 
 def test_a_slug_is_taken_once(warehouse: Warehouse, new_client: NewClient) -> None:

@@ -4,16 +4,17 @@
 and in ``source`` the library and version, the enumeration, the publication or the definition that the figures
 come from. No figure of it was made by the code under test. Arrays are JSON, ``NULL`` is unknown.
 
-Groups of methods that this engine does not offer are listed in ``NOT_COMPUTED`` with the reason, and a group
-in neither list fails, so that a new vector is never passed over.
+Here are the groups of what a plan publishes; those of laws and costs are in
+``test_oracle_of_laws_and_costs``. Groups of methods that this engine does not offer are listed in
+``NOT_COMPUTED`` with the reason, and a group in none of the three fails, so that a new vector is never passed
+over.
 """
 
 from __future__ import annotations
 
-import csv
 import json
-from datetime import date
-from pathlib import Path
+from datetime import date, timedelta
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -21,61 +22,23 @@ import polars as pl
 import pytest
 
 from forecasting_lib.inventory.classification import abc_classes, adi_and_cv2, demand_class
-from forecasting_lib.inventory.lead_time_demand import CumulativeDemand, NormalDemand, protection_demand
+from forecasting_lib.inventory.plan import InventoryPlan
 from forecasting_lib.inventory.policies import (
     InventoryPolicy,
     admissible_economic_order_quantity,
     annual_order_and_holding_cost,
     economic_order_quantity,
 )
+from forecasting_lib.inventory.projection import stockout_day
 from forecasting_lib.inventory.replenishment import round_to_order_quantity, suggested_order
+from tests.forecasting_lib.inventory.oracle_cases import ORACLE, TESTED, Case, cases, near, number
 from tests.forecasting_lib.inventory.situations import AS_OF, STOCKED, metrics_of, plan_one
 
-with (Path(__file__).parent / "oracle.csv").open(newline="") as _lines:
-    ORACLE = list(csv.DictReader(_lines))
-
 NOT_COMPUTED = {
-    "LTD_quantile_poisson": "demand is normal in the textbook method",
-    "LTD_quantile_negbin": "demand is normal in the textbook method",
-    "LTD_quantile_gamma": "demand is normal in the textbook method",
-    "SS_fill_rate_undershoot": "no undershoot in the textbook method",
-    "fill_rate_poisson_rQ": "no fill-rate targets",
-    "EOQ_backorders": "no stock-out cost is known",
-    "EOQ_price_breaks": "no price breaks are delivered",
-    "newsvendor_normal": "no single-season items",
-    "newsvendor_poisson": "no single-season items",
-    "newsvendor_explicit": "no single-season items",
-    "sS_exact_poisson": "no stock-out cost is known",
-    "sS_exact_negbin": "no stock-out cost is known",
-    "sS_power_approx": "no stock-out cost is known",
-    "rQ_exact_poisson": "no stock-out cost is known",
-    "rQ_r_for_Q_normal": "no stock-out cost is known",
-    "multi_location_pooling": "locations are planned independently",
-    "multi_echelon_gsm": "locations are planned independently",
     "SIM_validation_RS": "no simulator",
     "SIM_validation_sQ_fill": "no simulator",
     "SIM_validation_sS_lumpy": "no simulator",
 }
-
-Case = dict[str, str]
-TESTED: set[str] = set()
-
-
-def cases(*groups: str) -> list[Any]:
-    """The cases of these groups as parameters."""
-    TESTED.update(groups)
-    chosen = [row for row in ORACLE if row["group"] in groups]
-    assert {row["group"] for row in chosen} == set(groups)
-    return [pytest.param(row, id=f"{row['group']}-{row['case']}") for row in chosen]
-
-
-def number(case: Case, column: str) -> float:
-    """A cell as a number; empty and ``NULL`` as NaN."""
-    return float(case[column]) if case[column] not in ("", "NULL") else float("nan")
-
-
-def near(case: Case, column: str) -> Any:
-    return pytest.approx(number(case, column), abs=float(case["tol"]), rel=0.0)
 
 
 def policy_of(case: Case) -> InventoryPolicy:
@@ -104,7 +67,15 @@ def stationary_plan(case: Case) -> Any:
     )
 
 
+def first_unserved_date(net_stock: float, plan: InventoryPlan) -> date | None:
+    """The day the vectors call the stock-out: the first that ends below zero, today where stock is owed."""
+    balance = plan.projection["projected_qty"].to_numpy()[None, :]
+    day = stockout_day(np.array([net_stock]), balance)[0]
+    return None if np.isnan(day) else AS_OF + timedelta(days=int(day))
+
+
 def test_every_group_of_vectors_is_tested_or_named_with_a_reason() -> None:
+    import_module("tests.forecasting_lib.inventory.test_oracle_of_laws_and_costs")
     groups = {row["group"] for row in ORACLE}
     assert groups <= TESTED | set(NOT_COMPUTED)
     assert not TESTED & set(NOT_COMPUTED)
@@ -127,31 +98,6 @@ def test_order_up_to_level_of_periodic_review(case: Case) -> None:
     if case["exp_safety_stock"]:
         assert row["safety_stock_qty"] == near(case, "exp_safety_stock")
     assert not case["exp_flag"] or case["exp_flag"] in row["flags"]
-
-
-@pytest.mark.parametrize("case", cases("LTD_exact_convolution"))
-def test_moments_of_lead_time_demand_against_the_exact_convolution(case: Case) -> None:
-    daily_mean, daily_variance = {
-        "poisson(0.5)": (0.5, 0.5),
-        "nbinom(mean=8,var=80)": (8.0, 80.0),
-        # One demand of 1 + N in ten days, N of mean 9 and variance 108: E[X^2] = 0.1 (108 + 10^2).
-        "zi(p=0.10,1+nbinom(mean=9,var=108))": (1.0, 20.8 - 1.0),
-    }[case["in_daily_dist"]]
-    law = {int(days): p for days, p in json.loads(case["in_lead_time_pmf"]).items()}
-    lead_time = sum(days * p for days, p in law.items())
-    spread = sum((days - lead_time) ** 2 * p for days, p in law.items()) ** 0.5
-    demand = CumulativeDemand.from_daily(np.full((1, 28), daily_mean), np.full((1, 28), daily_variance))
-    over_lead_time = protection_demand(demand, np.array([lead_time]), np.array([spread]), np.zeros(1))
-    assert over_lead_time.mean[0] == near(case, "exp_ltd_mean")
-    assert over_lead_time.sd[0] == near(case, "exp_ltd_sd")
-
-
-@pytest.mark.parametrize("case", cases("SS_fill_rate_normal"))
-def test_expected_shortage_is_the_normal_loss(case: Case) -> None:
-    sd = number(case, "in_ltd_sd")
-    law = NormalDemand(np.array([number(case, "in_ltd_mean")]), np.array([sd]))
-    shortage = law.expected_shortage(np.array([number(case, "exp_rop")]))
-    assert shortage[0] / sd == near(case, "exp_G_k")
 
 
 @pytest.mark.parametrize("case", cases("EOQ"))
@@ -177,8 +123,9 @@ def test_economic_order_quantity_that_the_supplier_accepts(case: Case) -> None:
 
 @pytest.mark.parametrize("case", cases("DIR_stockout", "EDGE_stock_covers_horizon"))
 def test_days_of_inventory_remaining(case: Case) -> None:
-    supply = {**STOCKED, "on_hand_qty": number(case, "in_net_stock")}
-    row = metrics_of(plan_one(json.loads(case["in_forecast"]), supply))
+    net_stock = number(case, "in_net_stock")
+    plan = plan_one(json.loads(case["in_forecast"]), {**STOCKED, "on_hand_qty": net_stock})
+    row = metrics_of(plan)
     if case["exp_dir_days"].startswith("NULL"):
         assert row["dir_days"] is None
         assert row["dir_lower_bound_days"] == len(json.loads(case["in_forecast"]))
@@ -187,7 +134,10 @@ def test_days_of_inventory_remaining(case: Case) -> None:
     assert row["dir_censored"] is (case["exp_dir_censored"] == "True")
     if case["exp_stockout_date"]:
         expected = case["exp_stockout_date"]
-        assert row["stockout_date"] == (None if expected == "NULL" else date.fromisoformat(expected))
+        served_until = None if expected == "NULL" else date.fromisoformat(expected)
+        assert first_unserved_date(net_stock, plan) == served_until
+        # a planner is told today's date where the shelf is empty, though nobody may ask for days
+        assert row["stockout_date"] == (AS_OF if net_stock <= 0.0 else served_until)
     assert not case["exp_flag"] or case["exp_flag"] in row["flags"]
 
 
@@ -202,7 +152,9 @@ def test_stock_projection(case: Case) -> None:
     row = metrics_of(plan)
     assert plan.projection["projected_qty"].to_list() == pytest.approx(json.loads(case["exp_projection"]))
     assert row["min_projected_qty"] == near(case, "exp_min_projected")
-    assert row["stockout_date"] == date.fromisoformat(case["exp_stockout_date"])
+    served_until = date.fromisoformat(case["exp_stockout_date"])
+    assert first_unserved_date(supply["on_hand_qty"], plan) == served_until
+    assert row["stockout_date"] == (AS_OF if supply["on_hand_qty"] <= 0.0 else served_until)
 
 
 @pytest.mark.parametrize("case", cases("order_rounding"))

@@ -386,6 +386,9 @@ supply_rows = st.fixed_dictionaries(
         "order_multiple_qty": maybe(st.sampled_from([0.0, 0.1, 1.0, 12.0])),
         "unit_cost": maybe(st.floats(0.0, 50.0)),
         "unit_price": maybe(st.floats(0.0, 50.0)),
+        "supplier_id": maybe(st.sampled_from(["acme", "other"])),
+        "min_order_value": maybe(st.floats(0.0, 2_000.0)),
+        "shelf_life_days": maybe(st.floats(0.0, 60.0)),
         "last_season_mean_qty": maybe(st.floats(0.0, 30.0)),
         "weekly_cv": maybe(st.floats(0.0, 3.0) | st.just(float("nan"))),
         "history_variance": maybe(st.floats(0.0, 400.0)),
@@ -409,11 +412,20 @@ daily = st.lists(st.sampled_from([0.0, 0.0, 0.3, 1.0, 7.5, 40.0]), min_size=9, m
 policies = st.builds(
     InventoryPolicy,
     service_target=st.floats(0.05, 0.999),
+    service_metric=st.sampled_from(["csl_cycle", "fill_rate"]),
+    supplier_minimum=st.sampled_from(["note", "fill"]),
     review_days=st.integers(0, 10),
     holding_rate=maybe(st.floats(0.01, 1.0)),
     order_cost=maybe(st.floats(0.01, 500.0)),
     negative_stock=st.sampled_from(["backorder", "zero"]),
     demand_law=st.sampled_from(["moments", "normal"]),
+) | st.builds(
+    InventoryPolicy,
+    service_target=st.floats(0.05, 0.999),
+    service_metric=st.just("cost"),
+    holding_rate=st.floats(0.01, 1.0),
+    order_cost=maybe(st.floats(0.01, 500.0)),
+    shortage_cost_rate=st.floats(0.01, 100.0),
 )
 
 
@@ -458,13 +470,19 @@ def test_every_plan_is_finite_reconciles_and_is_complete(
 
 
 @settings(max_examples=60, deadline=None)
-@given(daily, supply_rows, st.floats(0.05, 0.99), st.floats(0.0, 0.009))
+@given(
+    daily,
+    supply_rows,
+    st.floats(0.05, 0.99),
+    st.floats(0.0, 0.009),
+    st.sampled_from(["csl_cycle", "fill_rate"]),
+)
 def test_a_higher_service_target_never_needs_less_stock(
-    means: list[float], supply: dict[str, Any], target: float, more: float
+    means: list[float], supply: dict[str, Any], target: float, more: float, metric: Any
 ) -> None:
     supply = {**supply, "lead_time_days": supply["lead_time_days"] or 5.0}
     low, high = (
-        metrics_of(plan_one(means, supply, daily_sd=0.3, policy=InventoryPolicy(service_target=t)))
+        metrics_of(plan_one(means, supply, daily_sd=0.3, policy=InventoryPolicy(t, metric)))
         for t in (target, target + more)
     )
     for level in ("safety_stock_qty", "reorder_point_qty", "order_up_to_qty"):

@@ -31,7 +31,10 @@ NONE = one(float("nan"))
     [
         {"service_target": 1.0},
         {"service_target": 0.0},
-        {"service_target": 0.95, "service_metric": "fill_rate"},
+        {"service_target": 0.95, "service_metric": "hope"},
+        {"service_target": 0.95, "service_metric": "cost"},
+        {"service_target": 0.95, "shortage_cost_rate": 0.0},
+        {"service_target": 0.95, "supplier_minimum": "hope"},
         {"service_target": 0.95, "review_days": -1},
         {"service_target": 0.95, "excess_horizon_days": 0},
         {"service_target": 0.95, "holding_rate": -0.2},

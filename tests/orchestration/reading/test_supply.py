@@ -67,7 +67,11 @@ def test_supply_is_read_as_of_the_date(warehouse: Warehouse, new_client: Callabl
             "file_id": 1,
         }
     )
+    item = {"client_id": c, "item_id": "tea", "name": "Tea", "is_described": True, "supplier_id": "acme"}
+    supplier = {"client_id": c, "supplier_id": "acme", "min_order_value": 250.0, "file_id": 1}
     with warehouse.transaction() as connection:
+        insert_frame(connection, "analytics.dim_item", pl.DataFrame([{**item, "shelf_life_days": 90}]))
+        insert_frame(connection, "staging.suppliers", pl.DataFrame([supplier]))
         insert_frame(connection, "staging.stock_levels", stock)
         insert_frame(connection, "staging.purchase_orders", orders)
     keys = pl.DataFrame({"series_id": ["0"], "item_id": ["tea"], "location_id": ["main"]})
@@ -76,6 +80,7 @@ def test_supply_is_read_as_of_the_date(warehouse: Warehouse, new_client: Callabl
     assert supply.positions["on_hand_qty"].to_list() == [40.0]
     assert supply.positions["snapshot_date"].to_list() == [date(2026, 3, 1)]
     assert supply.positions["lead_time_source"].to_list() == ["client_default"]
+    assert supply.positions.select("shelf_life_days", "min_order_value").row(0) == (90.0, 250.0)
     assert dict(zip(supply.receipts["po_id"], supply.receipts["open_qty"], strict=True)) == {
         "received_after": 20.0,
         "partly": 5.0,

@@ -103,16 +103,27 @@ supplies = st.fixed_dictionaries(
         "order_multiple_qty": maybe(st.sampled_from([0.0, 0.1, 1.0, 12.0])),
         "unit_cost": maybe(st.floats(0.1, 50.0)),
         "is_counted": st.booleans(),
+        "min_order_value": maybe(st.floats(0.0, 3_000.0)),
+        "shelf_life_days": maybe(st.floats(0.0, 60.0)),
     }
 )
 policies = st.builds(
     InventoryPolicy,
     service_target=st.floats(0.05, 0.999),
+    service_metric=st.sampled_from(["csl_cycle", "fill_rate"]),
     holding_rate=maybe(st.floats(0.01, 1.0)),
     order_cost=maybe(st.floats(0.01, 500.0)),
     negative_stock=st.sampled_from(["backorder", "zero"]),
     unmet_demand=st.sampled_from(["backorder", "lost"]),
     demand_law=st.sampled_from(["moments", "normal"]),
+    supplier_minimum=st.sampled_from(["note", "fill"]),
+) | st.builds(
+    InventoryPolicy,
+    service_target=st.floats(0.05, 0.999),
+    service_metric=st.just("cost"),
+    holding_rate=st.floats(0.01, 1.0),
+    order_cost=maybe(st.floats(0.01, 500.0)),
+    shortage_cost_rate=st.floats(0.1, 10.0),
 )
 orders = st.lists(
     st.fixed_dictionaries(

@@ -153,12 +153,13 @@ inventory_metrics = Table(
         "normal law.",
     ),
     model("error_inflation", "Variance of the demand's error over that of independent daily errors (kappa)."),
-    one_of("service_metric", ServiceMetric, "{}: which service level is meant."),
-    model("service_target", "The client's target."),
-    model("service_nominal", "Level at which the law was read, after calibration."),
+    one_of("service_metric", ServiceMetric, "{}: what the service target of the item counts."),
+    model("service_target", "The client's target; by cost, the level that weighs shortage against holding."),
+    model("service_nominal", "Cycle service level at which the law was read, after calibration."),
     model(
         "service_predicted",
-        "Service the reorder point is predicted to reach; measured where a backtest calibrated it.",
+        "What the reorder point is predicted to reach of what the target counts; measured where a backtest "
+        "calibrated it.",
     ),
     model("safety_stock_qty", "reorder point - lead-time demand - undershoot."),
     model("reorder_point_qty", "Order when the inventory position is at or below it."),
