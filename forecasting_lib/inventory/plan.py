@@ -258,6 +258,7 @@ def _metrics(
             "lead_time_days": supply.lead_time,
             "lead_time_sd_days": supply.lead_time_sd,
             "lead_time_source": supply.frame["lead_time_source"],
+            "lead_time_receipts": supply.frame["lead_time_receipts"],
             "review_days": supply.review,
             "ltd_mean_qty": levels.law.mean,
             "ltd_sd_qty": levels.law.sd,

@@ -26,10 +26,13 @@ SHORT_HISTORY_DEMANDS = 10
 
 
 class LeadTimeSource(StrEnum):
-    """Where a lead time came from, best first: the fallback order of ``lead_time_source``."""
+    """The rungs that a lead time is weighed from, nearest first; its source is the one that weighs most.
+
+    Receipts are those of the item from its supplier; ``SUPPLIER`` is the supplier's own word.
+    """
 
     RECEIPTS = "receipts"
-    SUPPLIER_ITEM = "supplier_item"
+    SUPPLIER_RECEIPTS = "supplier_receipts"
     SUPPLIER = "supplier"
     LOCATION = "location"
     CLIENT_DEFAULT = "client_default"

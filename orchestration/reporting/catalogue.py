@@ -27,6 +27,12 @@ _LATEST_LEAD_TIME_DEMAND: LiteralString = f"""(
     inner join analytics.lead_time_demand as demand using (client_id, run_id)
 )"""
 
+_LATEST_SUPPLIERS: LiteralString = f"""(
+    select suppliers.*
+    from ({latest_plan("{client}")}) as runs
+    inner join analytics.supplier_lead_times as suppliers using (client_id, run_id)
+)"""
+
 _ITEM_QUALITY: LiteralString = """(
     select quality.*, runs.grain as period
     from analytics.forecast_quality as quality
@@ -79,7 +85,8 @@ INVENTORY = Listing(
         "item_id item_name category location_id location_name as_of_date:day snapshot_date:day "
         "on_hand_qty:number reserved_qty:number backorder_qty:number on_order_qty:number "
         "overdue_on_order_qty:number net_stock_qty:number inventory_position_qty:number supplier_id "
-        "lead_time_days:number lead_time_sd_days:number lead_time_source review_days:whole "
+        "lead_time_days:number lead_time_sd_days:number lead_time_source "
+        "lead_time_receipts:whole review_days:whole "
         "ltd_mean_qty:number ltd_sd_qty:number ltd_method service_metric service_target:number "
         "service_nominal:number service_predicted:number safety_stock_qty:number "
         "reorder_point_qty:number order_up_to_qty:number dir_days:number dir_days_p10:number "
@@ -122,6 +129,21 @@ LEAD_TIME_DEMAND = Listing(
     key=_OF_SERIES,
     filters=_OF_SERIES,
     concerns=("deliveries", "forecast", "orders"),
+)
+
+SUPPLIERS = Listing(
+    name="suppliers",
+    sentence="One supplier: its stated lead time against its receipts, lateness and overdue orders.",
+    relation=_LATEST_SUPPLIERS,
+    fields=fields(
+        "supplier_id stated_days:number stated_sd_days:number n_receipts:whole mean_days:number "
+        "median_days:number sd_days:number n_promised:whole late_share:number mean_days_late:number "
+        "n_open:whole n_overdue:whole longest_overdue_days:whole n_faulty:whole n_forgotten:whole "
+        "expected_days:number expected_sd_days:number as_of_date:day run_id:uuid"
+    ),
+    key=("supplier_id",),
+    filters=("supplier_id",),
+    concerns=("deliveries", "orders"),
 )
 
 DEMAND = Listing(
@@ -300,6 +322,7 @@ CATALOGUE = (
     INVENTORY,
     PROJECTION,
     LEAD_TIME_DEMAND,
+    SUPPLIERS,
     DEMAND,
     ITEMS,
     LOCATIONS,

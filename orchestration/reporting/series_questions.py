@@ -80,6 +80,7 @@ def series_plan(place: Place, series: Series) -> dict[str, Any] | None:
                 metrics.lead_time_days,
                 metrics.lead_time_sd_days,
                 metrics.lead_time_source,
+                metrics.lead_time_receipts,
                 metrics.review_days,
                 metrics.ltd_mean_qty,
                 metrics.ltd_sd_qty,

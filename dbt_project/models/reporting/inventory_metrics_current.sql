@@ -19,6 +19,7 @@ select
     metrics.lead_time_days,
     metrics.lead_time_sd_days,
     metrics.lead_time_source,
+    metrics.lead_time_receipts,
     metrics.review_days,
     metrics.ltd_mean_qty,
     metrics.ltd_sd_qty,

@@ -43,6 +43,7 @@ from orchestration.warehouse.tables.analytics.inventory import (
 )
 from orchestration.warehouse.tables.analytics.provenance import delivered_files, demand_runs, plan_inputs
 from orchestration.warehouse.tables.analytics.quality import score_sums, score_totals, scorings
+from orchestration.warehouse.tables.analytics.suppliers import supplier_lead_times
 
 PARTITIONED = (
     *(ts_demand_daily, forecast_results, score_sums, stock_projection),
@@ -89,6 +90,7 @@ __all__ = [
     "score_totals",
     "scorings",
     "stock_projection",
+    "supplier_lead_times",
     "ts_demand_daily",
     "ts_demand_periods",
 ]

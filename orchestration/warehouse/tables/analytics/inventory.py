@@ -35,9 +35,6 @@ from orchestration.warehouse.tables.vocabulary import (
 )
 
 LAWS = (NormalDemand.method,)
-LEAD_TIME_SOURCES = (LeadTimeSource.RECEIPTS, LeadTimeSource.SUPPLIER, LeadTimeSource.CLIENT_DEFAULT)
-"""Those of the engine's sources that the pipeline reads."""
-
 inventory_runs = Table(
     "inventory_runs",
     metadata,
@@ -133,7 +130,8 @@ inventory_metrics = Table(
     words("supplier_id", "Supplier assumed."),
     model("lead_time_days", "Lead time used."),
     model("lead_time_sd_days", "Its standard deviation."),
-    one_of("lead_time_source", LEAD_TIME_SOURCES, "{}; NULL where none is known."),
+    one_of("lead_time_source", LeadTimeSource, "{}: what weighs most in it; NULL where none is known."),
+    whole("lead_time_receipts", "Receipts of that source; NULL of runs that did not count them."),
     whole("review_days", "Review period used."),
     model("ltd_mean_qty", "Expected demand over the protection interval."),
     model("ltd_sd_qty", "Its standard deviation."),

@@ -1,0 +1,60 @@
+"""Lead times say what they rest on, and suppliers are held against their word.
+
+Revision ID: 0031
+Revises: 0027
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0031"
+down_revision = "0027"
+
+
+def upgrade() -> None:
+    op.add_column(
+        "inventory_metrics",
+        sa.Column("lead_time_receipts", sa.Integer(), nullable=True),
+        schema="analytics",
+    )
+    op.create_table(
+        "supplier_lead_times",
+        sa.Column("client_id", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.UUID(as_uuid=False), nullable=False),
+        sa.Column("supplier_id", sa.Text(), nullable=False),
+        sa.Column("as_of_date", sa.Date(), nullable=False),
+        sa.Column("stated_days", sa.Double(), nullable=True),
+        sa.Column("stated_sd_days", sa.Double(), nullable=True),
+        sa.Column("n_receipts", sa.Integer(), nullable=True),
+        sa.Column("mean_days", sa.Double(), nullable=True),
+        sa.Column("median_days", sa.Double(), nullable=True),
+        sa.Column("sd_days", sa.Double(), nullable=True),
+        sa.Column("n_promised", sa.Integer(), nullable=True),
+        sa.Column("late_share", sa.Double(), nullable=True),
+        sa.Column("mean_days_late", sa.Double(), nullable=True),
+        sa.Column("n_open", sa.Integer(), nullable=True),
+        sa.Column("n_overdue", sa.Integer(), nullable=True),
+        sa.Column("longest_overdue_days", sa.Integer(), nullable=True),
+        sa.Column("n_faulty", sa.Integer(), nullable=True),
+        sa.Column("n_forgotten", sa.Integer(), nullable=True),
+        sa.Column("expected_days", sa.Double(), nullable=True),
+        sa.Column("expected_sd_days", sa.Double(), nullable=True),
+        sa.CheckConstraint("late_share between 0 and 1", name=op.f("ck_supplier_lead_times_late_share")),
+        sa.CheckConstraint(
+            " and ".join(
+                f"{column} >= 0 and {column} < 'Infinity'::double precision"
+                for column in ("mean_days", "median_days", "sd_days", "expected_days", "expected_sd_days")
+            ),
+            name=op.f("ck_supplier_lead_times_non_negative"),
+        ),
+        sa.PrimaryKeyConstraint("client_id", "run_id", "supplier_id", name=op.f("pk_supplier_lead_times")),
+        schema="analytics",
+    )
+
+
+def downgrade() -> None:
+    op.execute("drop view if exists analytics.inventory_metrics_current")
+    op.drop_table("supplier_lead_times", schema="analytics")
+    op.drop_column("inventory_metrics", "lead_time_receipts", schema="analytics")
