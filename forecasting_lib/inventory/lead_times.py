@@ -120,7 +120,7 @@ class Ages:
 
     def total(self, of: BoolArray, values: FloatArray) -> FloatArray:
         """(g,) sums of ``values`` (m,) over the orders for which ``of`` (m,) holds."""
-        return np.bincount(self.group[of], weights=values[of], minlength=self.groups)
+        return _added(self.group[of], values[of], self.groups)
 
 
 @dataclass(frozen=True)
@@ -302,7 +302,7 @@ def _shrunk_variance(squares: FloatArray, orders: FloatArray, prior: FloatArray)
 
 
 def _added(group: IntArray, values: FloatArray, groups: int) -> FloatArray:
-    return np.bincount(group, weights=values, minlength=groups)
+    return np.bincount(group, weights=values, minlength=groups).astype(np.float64)
 
 
 def _ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:

@@ -14,6 +14,7 @@ import polars as pl
 
 from forecasting_lib.inventory.classification import abc_classes, demand_class, xyz_classes
 from forecasting_lib.inventory.days import PeriodDays
+from forecasting_lib.inventory.excess import excess_advice, excess_units
 from forecasting_lib.inventory.flags import Flag, flag_lists
 from forecasting_lib.inventory.lead_time_demand import (
     QTY_TOLERANCE,
@@ -23,6 +24,7 @@ from forecasting_lib.inventory.lead_time_demand import (
     two_point_lead_times,
 )
 from forecasting_lib.inventory.levels import ReorderLevels, cumulative_demand, levels_of
+from forecasting_lib.inventory.open_order_actions import surplus_order_frame
 from forecasting_lib.inventory.policies import InventoryPolicy
 from forecasting_lib.inventory.projection import (
     ReceiptSchedule,
@@ -125,10 +127,18 @@ def plan_inventory(
             expedite_frame(short_day, known, demand, schedule),
             order_frame(lines, known, demand, schedule, policy.excess_horizon_days),
             undecided_frame(known, rule.orderable),
+            surplus_order_frame(
+                metrics["excess_qty"].fill_null(float("nan")).to_numpy(),
+                levels.safety_stock,
+                known,
+                demand,
+                schedule,
+            ),
         ],
         metrics,
         forecast.as_of_date,
         demand.horizon,
+        policy.excess_horizon_days,
     )
     planned = planned_receipts(lines, len(forecast.series_ids), demand.horizon)
     return InventoryPlan(
@@ -171,9 +181,10 @@ def _metrics(
     lowest, lowest_day = projection.lowest()
     over_lead_time = protection_demand(demand, supply.lead_time, supply.known_lead_time_sd, np.zeros(n))
     due_in_lead_time = schedule.through(np.ceil(supply.lead_time))
-    covered_days = np.full(n, float(policy.excess_horizon_days))
-    needed = demand.mean_through(covered_days) + levels.safety_stock
-    excess = np.maximum(position - np.maximum(levels.order_up_to, needed), 0.0)
+    excess = excess_units(
+        position, levels.order_up_to, levels.safety_stock, demand, policy.excess_horizon_days
+    )
+    is_dead = levels.no_demand & (net_stock > QTY_TOLERANCE) & (supply.last_season_mean == 0.0)
     latest_lead_time = two_point_lead_times(supply.lead_time, supply.known_lead_time_sd)[1]
     flags = {
         Flag.NO_DEMAND: levels.no_demand,
@@ -185,7 +196,7 @@ def _metrics(
         Flag.HORIZON_TOO_SHORT: latest_lead_time + supply.review > demand.horizon,
         Flag.NEGATIVE_SAFETY_STOCK: levels.safety_stock < -QTY_TOLERANCE,
         Flag.EXCESS: excess > QTY_TOLERANCE,
-        Flag.DEAD_STOCK: levels.no_demand & (net_stock > QTY_TOLERANCE) & (supply.last_season_mean == 0.0),
+        Flag.DEAD_STOCK: is_dead,
     }
     return to_table(
         METRICS_SCHEMA,
@@ -228,6 +239,16 @@ def _metrics(
             "min_projected_date": _dates(as_of, lowest_day),
             "excess_qty": excess,
             "excess_value": excess * supply.unit_cost,
+            "excess_advice": excess_advice(
+                excess,
+                on_order,
+                net_stock,
+                demand.days_until(position - levels.reorder_point),
+                is_dead,
+                levels.no_demand,
+                as_of,
+                policy.excess_horizon_days,
+            ),
             "shortage_qty": np.maximum(levels.reorder_point - position, 0.0),
             "abc_class": abc_classes(levels.annual_demand * supply.unit_value, forecast.series_ids),
             "xyz_class": xyz_classes(supply.frame["weekly_cv"].fill_null(float("nan")).to_numpy()),

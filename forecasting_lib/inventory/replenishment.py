@@ -26,6 +26,7 @@ from forecasting_lib.inventory.policies import usable_multiple
 from forecasting_lib.inventory.projection import ReceiptSchedule, unserved_so_far
 from forecasting_lib.inventory.supply import Supply
 from forecasting_lib.inventory.tables import REPLENISHMENT_SCHEMA, float_columns
+from forecasting_lib.inventory.wording import plain
 from forecasting_lib.panel import FloatArray
 
 _WEEK = 7
@@ -33,11 +34,22 @@ _UNDECIDED = "stocked out; no lead time known, so no quantity can be proposed"
 
 
 class Action(StrEnum):
-    """What a line asks for; to decide is a person's where no quantity can be computed."""
+    """What a line asks for; to decide is a person's where no quantity can be computed.
+
+    To expedite, postpone, reduce and cancel concern an order that is open already.
+    """
 
     ORDER = "order"
     EXPEDITE = "expedite"
+    POSTPONE = "postpone"
+    REDUCE = "reduce"
+    CANCEL = "cancel"
     DECIDE = "decide"
+
+    @property
+    def is_order(self) -> bool:
+        """Whether its approval is a new order, with a quantity and dates."""
+        return self in (Action.ORDER, Action.DECIDE)
 
 
 class Urgency(StrEnum):
@@ -353,17 +365,23 @@ def undecided_frame(supply: Supply, orderable: BoolArray) -> pl.DataFrame:
 
 
 def replenishment_plan(
-    parts: Sequence[pl.DataFrame], metrics: pl.DataFrame, as_of_date: date, horizon: int
+    parts: Sequence[pl.DataFrame],
+    metrics: pl.DataFrame,
+    as_of_date: date,
+    horizon: int,
+    excess_horizon_days: int,
 ) -> pl.DataFrame:
     """The worklist: all kinds of line, dated, ranked and explained, in rank order.
 
     Sorted by urgency, then money at risk (unknown last), ABC class, earliest stock-out, series and date.
 
     Args:
-        parts: from :func:`expedite_frame`, :func:`order_frame` and :func:`undecided_frame`.
+        parts: from :func:`expedite_frame`, :func:`order_frame`, :func:`undecided_frame` and
+            ``open_order_actions``.
         metrics: the metrics table, one row per series in the order of their positions.
         as_of_date: day 0.
         horizon: days of the forecast, for the sentence about a cover that outlasts it.
+        excess_horizon_days: days beyond whose need stock is excess, for the sentence about it.
 
     Returns:
         Columns of ``REPLENISHMENT_SCHEMA``; one row per series and ``line_no``.
@@ -400,7 +418,7 @@ def replenishment_plan(
             .otherwise("flags")
             .alias("flags"),
         )
-        .with_columns(_reason(horizon).alias("reason"))
+        .with_columns(_reason(horizon, excess_horizon_days).alias("reason"))
     )
     return (
         lines.with_columns(
@@ -428,8 +446,14 @@ def replenishment_plan(
 def _urgency() -> pl.Expr:
     now = (pl.col("action") == Action.EXPEDITE.value) | (pl.col("order_day") == 1)
     late = pl.col("days_late") > 0
+    # nothing runs short by an order that is too many or too early: it is told before it is here
+    surplus = pl.col("action").is_in([Action.POSTPONE.value, Action.REDUCE.value, Action.CANCEL.value])
     return (
-        pl.when(now & pl.col("stocked_out"))
+        pl.when(surplus & (pl.col("receipt_day") <= _WEEK))
+        .then(pl.lit(Urgency.THIS_WEEK.value))
+        .when(surplus)
+        .then(pl.lit(Urgency.PLANNED.value))
+        .when(now & pl.col("stocked_out"))
         .then(pl.lit(Urgency.STOCKED_OUT.value))
         .when(now & late)
         .then(pl.lit(Urgency.LATE.value))
@@ -441,27 +465,57 @@ def _urgency() -> pl.Expr:
     )
 
 
-def _reason(horizon: int) -> pl.Expr:
+def _reason(horizon: int, excess_horizon_days: int) -> pl.Expr:
     cover = pl.col("dir_days")
-    beyond = pl.format("cover > {} d, lead time {} d", pl.lit(horizon), _plain("lead_time_days"))
+    beyond = pl.format("cover > {} d, lead time {} d", pl.lit(horizon), plain("lead_time_days"))
     cover_sentence = (
         pl.when(cover.is_null())
         .then(beyond)
         .when(cover < pl.col("lead_time_days"))
-        .then(pl.format("cover {} d < lead time {} d", cover.round(1), _plain("lead_time_days")))
-        .otherwise(pl.format("cover {} d >= lead time {} d", cover.round(1), _plain("lead_time_days")))
+        .then(pl.format("cover {} d < lead time {} d", cover.round(1), plain("lead_time_days")))
+        .otherwise(pl.format("cover {} d >= lead time {} d", cover.round(1), plain("lead_time_days")))
     )
-    levels = pl.format("IP {} <= ROP {}", _plain("position"), _plain("reorder_point_qty"))
-    return (
+    levels = pl.format("IP {} <= ROP {}", plain("position"), plain("reorder_point_qty"))
+    order = pl.format("PO {}", pl.col("po_ref").fill_null("without number"))
+    arrives = pl.col("receipt_date").cast(pl.String).fill_null("on no known day")
+    too_many = pl.format(
+        "stock and orders are {} more than {} d need", plain("excess_qty"), pl.lit(excess_horizon_days)
+    )
+    sentence = (
         pl.when(pl.col("action") == Action.DECIDE.value)
         .then(pl.lit(_UNDECIDED))
         .when(pl.col("action") == Action.EXPEDITE.value)
         .then(
             pl.format(
-                "PO {} arrives {}, {} d after the projected stock-out on {}",
-                pl.col("po_ref").fill_null("without number"),
+                "{} arrives {}, {} d after the projected stock-out on {}",
+                order,
                 pl.col("receipt_date"),
                 pl.col("days_late").cast(pl.Int64),
+                pl.col("need_date"),
+            )
+        )
+        .when(pl.col("action") == Action.CANCEL.value)
+        .then(
+            pl.format("{} brings {} that nothing needs, {}; {}", order, plain("order_qty"), arrives, too_many)
+        )
+        .when(pl.col("action") == Action.REDUCE.value)
+        .then(
+            pl.format(
+                "{} brings {} too many, {}: keep {} of it; {}",
+                order,
+                plain("order_qty"),
+                arrives,
+                plain("kept_qty"),
+                too_many,
+            )
+        )
+        .when(pl.col("action") == Action.POSTPONE.value)
+        .then(
+            pl.format(
+                "{} arrives {}, {} d before it is needed on {}",
+                order,
+                pl.col("receipt_date"),
+                pl.col("early_days").fill_nan(None).cast(pl.Int64),
                 pl.col("need_date"),
             )
         )
@@ -469,14 +523,5 @@ def _reason(horizon: int) -> pl.Expr:
         .then(pl.format("{}; {}", levels, cover_sentence))
         .otherwise(pl.format("projected {} on {}; {}", levels, pl.col("order_date"), cover_sentence))
     )
-
-
-def _plain(column: str) -> pl.Expr:
-    """One decimal, none where it is zero: 25 and 2.5."""
-    rounded = pl.col(column).round(1)
-    whole = rounded.round(0)
-    return (
-        pl.when(rounded == whole)
-        .then(whole.cast(pl.Int64).cast(pl.String))
-        .otherwise(rounded.cast(pl.String))
-    )
+    is_out = pl.col("stocked_out") & (pl.col("action") != Action.DECIDE.value)
+    return pl.when(is_out).then(pl.format("out of stock now; {}", sentence)).otherwise(sentence)

@@ -87,6 +87,7 @@ METRICS_SCHEMA: dict[str, pl.DataType] = {
     "min_projected_date": pl.Date(),
     "excess_qty": pl.Float64(),
     "excess_value": pl.Float64(),
+    "excess_advice": pl.String(),
     "shortage_qty": pl.Float64(),
     "abc_class": pl.String(),
     "xyz_class": pl.String(),

@@ -92,8 +92,8 @@ INVENTORY = Listing(
         "reorder_point_qty:number order_up_to_qty:number dir_days:number dir_days_p10:number "
         "dir_days_incl_on_order:number dir_censored:truth dir_lower_bound_days:number stockout_date:day "
         "stockout_date_p10:day stockout_prob_lt:number min_projected_qty:number min_projected_date:day "
-        "excess_qty:number excess_value:number shortage_qty:number abc_class xyz_class demand_class "
-        "adi:number cv2:number unit_cost:number stock_value:number flags:texts run_id:uuid"
+        "excess_qty:number excess_value:number excess_advice shortage_qty:number abc_class xyz_class "
+        "demand_class adi:number cv2:number unit_cost:number stock_value:number flags:texts run_id:uuid"
     ),
     key=_OF_SERIES,
     filters=(*_OF_SERIES, "category", "supplier_id", "abc_class", "xyz_class", "demand_class"),

@@ -46,6 +46,7 @@ select
     metrics.min_projected_date,
     metrics.excess_qty,
     metrics.excess_value,
+    metrics.excess_advice,
     metrics.shortage_qty,
     metrics.abc_class,
     metrics.xyz_class,

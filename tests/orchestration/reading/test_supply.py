@@ -52,7 +52,7 @@ def test_supply_is_read_as_of_the_date(warehouse: Warehouse, new_client: Callabl
     assert supply.positions["on_hand_qty"].to_list() == [40.0]
     assert supply.positions["snapshot_date"].to_list() == [date(2026, 3, 1)]
     # one order arrived after 8 days, one partly after 19, and one still runs after 30
-    assert supply.positions["lead_time_source"].to_list() == ["receipts"]
+    assert supply.positions["lead_time_source"].to_list() == ["location"]
     assert supply.positions["lead_time_receipts"].to_list() == [2]
     assert supply.positions["lead_time_days"].item() > (8 + 19) / 2
     assert dict(zip(supply.receipts["po_id"], supply.receipts["open_qty"], strict=True)) == {

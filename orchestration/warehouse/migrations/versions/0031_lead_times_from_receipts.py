@@ -1,4 +1,4 @@
-"""Lead times say what they rest on, and suppliers are held against their word.
+"""Lead times say what they rest on, suppliers are held against their word, open orders can be too many.
 
 Revision ID: 0031
 Revises: 0027
@@ -13,11 +13,25 @@ revision = "0031"
 down_revision = "0027"
 
 
+def _decided(actions: tuple[str, ...], which: str = "") -> None:
+    """What a decision may be about."""
+    listed = ", ".join(f"'{action}'" for action in actions)
+    op.execute("alter table analytics.plan_decisions drop constraint ck_plan_decisions_action")
+    op.execute(
+        "alter table analytics.plan_decisions add constraint ck_plan_decisions_action"
+        f" check (action in ({listed})) {which}"
+    )
+
+
 def upgrade() -> None:
+    _decided(("order", "expedite", "postpone", "reduce", "cancel", "decide"))
     op.add_column(
         "inventory_metrics",
         sa.Column("lead_time_receipts", sa.Integer(), nullable=True),
         schema="analytics",
+    )
+    op.add_column(
+        "inventory_metrics", sa.Column("excess_advice", sa.Text(), nullable=True), schema="analytics"
     )
     op.create_table(
         "supplier_lead_times",
@@ -55,6 +69,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # decisions about the actions that go stand as they are
+    _decided(("order", "expedite", "decide"), "not valid")
     op.execute("drop view if exists analytics.inventory_metrics_current")
     op.drop_table("supplier_lead_times", schema="analytics")
+    op.drop_column("inventory_metrics", "excess_advice", schema="analytics")
     op.drop_column("inventory_metrics", "lead_time_receipts", schema="analytics")

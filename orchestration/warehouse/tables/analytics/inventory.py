@@ -168,6 +168,7 @@ inventory_metrics = Table(
     day("min_projected_date", "Its day."),
     model("excess_qty", "Stock and orders beyond what the excess horizon needs."),
     model("excess_value", "The same at unit cost."),
+    words("excess_advice", "What to do about excess or dead stock, as a sentence; NULL where there is none."),
     model("shortage_qty", "How far the inventory position is below the reorder point."),
     words("abc_class", "By annual forecast value: A 80 %, B next 15 %, C."),
     words("xyz_class", "By variability of weekly demand: X <= 0.5, Y <= 1.0, Z."),
@@ -195,13 +196,17 @@ replenishment_plan = Table(
     words("supplier_id", "Supplier to order from."),
     words("source_location_id", "Location to transfer from; NULL for a purchase."),
     words("po_ref", "Purchase order the action concerns."),
-    day("need_date", "Day the goods are needed."),
+    day("need_date", "Day the goods are needed; NULL of an order that is not needed at all."),
     day("order_date", "Day to place the order.", nullable=False),
     day("receipt_date", "Day the order arrives."),
     book("net_need_qty", "Units missing to the order-up-to level."),
     book("moq_qty", "Minimum order quantity applied."),
     book("order_multiple_qty", "Order multiple applied."),
-    book("order_qty", "Units to order; NULL where they cannot be proposed and a person has to decide."),
+    book(
+        "order_qty",
+        "Units to order, or of an open order those the action concerns: to cancel or reduce by, expedite or "
+        "postpone; NULL where they cannot be proposed and a person has to decide.",
+    ),
     Column(
         "rounding_qty",
         BOOK_QUANTITY,
