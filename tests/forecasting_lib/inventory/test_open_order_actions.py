@@ -127,7 +127,8 @@ def test_the_reason_of_an_empty_shelf_says_so() -> None:
         ),
         (
             *(10.0, {"on_hand_qty": 900.0}, (order(50.0, 20),)),
-            "50 more than 90 d need, 50 of it on order: cut the open orders first; order nothing before 2027-02-19",
+            "50 more than 90 d need, 50 of it on order: cut the open orders first; "
+            "order nothing before 2027-02-19",
         ),
         (0.0, {"on_hand_qty": 7.0}, (), "7 and no demand ahead: order nothing, cancel what is open"),
         (
