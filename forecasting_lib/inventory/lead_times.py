@@ -175,7 +175,7 @@ def fit_lead_times(ages: Ages, priors: Priors) -> RungFit:
     >>> only_received = Ages(np.zeros(3, dtype=np.int64), days[:3], open_[:3], 1)
     >>> with_overdue = Ages(np.zeros(4, dtype=np.int64), days, open_, 1)
     >>> [float(fit_lead_times(ages, one).mean[0].round(0)) for ages in (only_received, with_overdue)]
-    [10.0, 18.0]
+    [10.0, 20.0]
 
     Args:
         ages: orders with a non-negative number of days.

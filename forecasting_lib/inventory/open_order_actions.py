@@ -26,6 +26,7 @@ REDUCE_FROM_SHARE = 0.1
 
 def surplus_order_frame(
     excess: FloatArray,
+    given: FloatArray,
     safety_stock: FloatArray,
     supply: Supply,
     demand: CumulativeDemand,
@@ -40,6 +41,7 @@ def surplus_order_frame(
 
     Args:
         excess: (n,) units of stock and orders beyond what the excess horizon needs; NaN: unknown.
+        given: (n,) units of it that are moved to other locations.
         safety_stock: (n,) units; NaN: unknown.
         supply, demand, receipts: of the same n series.
 
@@ -57,11 +59,11 @@ def surplus_order_frame(
     day = lines["day"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
     # what is due by tomorrow has left its supplier
     movable = ~lines["overdue"].to_numpy() & ~(day <= 1.0)
-    swallowed = np.clip(np.nan_to_num(excess[row]) - later, 0.0, quantity)
+    swallowed = np.clip(np.nan_to_num(excess[row]) - given[row] - later, 0.0, quantity)
     needed = quantity - swallowed
     kept = np.minimum(round_to_order_quantity(needed, supply.moq[row], supply.order_multiple[row]), quantity)
     freed = np.where(movable & (quantity - kept >= REDUCE_FROM_SHARE * quantity), quantity - kept, 0.0)
-    before = supply.net_stock[row] + through - quantity - safety_stock[row]
+    before = supply.net_stock[row] - given[row] + through - quantity - safety_stock[row]
     need_day = np.floor(demand.days_until(before, row)) + 1.0
     early = need_day - day
     action = np.select(

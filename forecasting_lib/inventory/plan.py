@@ -54,6 +54,7 @@ from forecasting_lib.inventory.tables import (
     SUPPLY_SCHEMA,
     to_table,
 )
+from forecasting_lib.inventory.transfers import Transfers, plan_transfers, transfer_frame
 from forecasting_lib.panel import FloatArray, Forecast
 
 
@@ -120,15 +121,31 @@ def plan_inventory(
         orderable=~levels.no_demand,
         sales_are_lost=policy.unmet_demand == "lost",
     )
-    lines = plan_orders(known, rule, demand, schedule)
+    excess = metrics["excess_qty"].fill_null(float("nan")).to_numpy()
+    transfers = (
+        Transfers.none(len(forecast.series_ids))
+        if policy.transfer_days is None
+        else plan_transfers(known, levels, demand, schedule, projection, excess, policy.transfer_days)
+    )
+    moves = transfers.by_day(demand.horizon)
+    lines = plan_orders(known, rule, demand, schedule, moves)
     short_day = stockout_day(known.net_stock, projection.balance)
     replenishment = replenishment_plan(
         [
             expedite_frame(short_day, known, demand, schedule),
-            order_frame(lines, known, demand, schedule, policy.excess_horizon_days),
+            transfer_frame(transfers, known, levels, demand, schedule, short_day),
+            order_frame(
+                lines,
+                known,
+                demand,
+                schedule,
+                policy.excess_horizon_days,
+                transfers.through(lines.receipt_day - 1.0, lines.row),
+            ),
             undecided_frame(known, rule.orderable),
             surplus_order_frame(
-                metrics["excess_qty"].fill_null(float("nan")).to_numpy(),
+                excess,
+                np.maximum(-transfers.net, 0.0),
                 levels.safety_stock,
                 known,
                 demand,
@@ -140,7 +157,7 @@ def plan_inventory(
         demand.horizon,
         policy.excess_horizon_days,
     )
-    planned = planned_receipts(lines, len(forecast.series_ids), demand.horizon)
+    planned = planned_receipts(lines, len(forecast.series_ids), demand.horizon) + moves
     return InventoryPlan(
         metrics=metrics,
         lead_time_demand=_lead_time_demand(forecast, levels),

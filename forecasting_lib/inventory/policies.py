@@ -36,6 +36,7 @@ class InventoryPolicy:
             booking error.
         unmet_demand: ``backorder`` where customers wait for goods, ``lost`` where they go elsewhere and what
             a stock-out before the order's arrival turns away is not ordered again.
+        transfer_days: days that goods are on the way between locations; None: nothing is moved.
 
     Raises:
         ValueError: a value lies outside its range.
@@ -49,6 +50,7 @@ class InventoryPolicy:
     excess_horizon_days: int = 90
     negative_stock: Literal["backorder", "zero"] = "backorder"
     unmet_demand: Literal["backorder", "lost"] = "backorder"
+    transfer_days: int | None = None
 
     def __post_init__(self) -> None:
         safety_factor(self.service_target)
@@ -56,6 +58,8 @@ class InventoryPolicy:
             raise ValueError(f"service metric {self.service_metric!r}: only 'csl_cycle' is computed")
         if (self.review_days or 0) < 0 or self.excess_horizon_days < 1:
             raise ValueError("review_days must be at least 0 and excess_horizon_days at least 1")
+        if self.transfer_days is not None and self.transfer_days < 0:
+            raise ValueError(f"transfer_days {self.transfer_days} must be at least 0, or left out")
         for cost in (self.holding_rate, self.order_cost):
             if cost is not None and not 0.0 < cost < float("inf"):
                 raise ValueError(

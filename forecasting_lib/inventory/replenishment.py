@@ -36,10 +36,12 @@ _UNDECIDED = "stocked out; no lead time known, so no quantity can be proposed"
 class Action(StrEnum):
     """What a line asks for; to decide is a person's where no quantity can be computed.
 
-    To expedite, postpone, reduce and cancel concern an order that is open already.
+    A transfer comes from another of the client's locations. To expedite, postpone, reduce and cancel concern
+    an order that is open already.
     """
 
     ORDER = "order"
+    TRANSFER = "transfer"
     EXPEDITE = "expedite"
     POSTPONE = "postpone"
     REDUCE = "reduce"
@@ -138,7 +140,11 @@ class OrderLines:
 
 
 def plan_orders(
-    supply: Supply, rule: OrderRule, demand: CumulativeDemand, receipts: ReceiptSchedule
+    supply: Supply,
+    rule: OrderRule,
+    demand: CumulativeDemand,
+    receipts: ReceiptSchedule,
+    moves: FloatArray | None = None,
 ) -> OrderLines:
     """Roll the inventory position forward and order whenever a review finds it at or below s.
 
@@ -147,6 +153,10 @@ def plan_orders(
     morning of day d + L, L rounded up to whole days. Where sales are lost, the demand that no stock meets
     before that morning is no longer owed, and the position is higher by it.
 
+    Args:
+        supply, rule, demand, receipts: of the same n series.
+        moves: (n, h) units by which transfers change the stock on each day; absent: none.
+
     Returns:
         The lines of all series over the horizon, those of day 1 first.
 
@@ -154,12 +164,15 @@ def plan_orders(
     """
     horizon = demand.horizon
     days = np.arange(1, horizon + 1)
-    net_stock, position_now = supply.net_stock, supply.net_stock + receipts.total()
+    if moves is None:
+        moves = np.zeros((supply.net_stock.size, horizon))
+    moved = moves.sum(axis=1)
+    net_stock, position_now = supply.net_stock, supply.net_stock + receipts.total() + moved
     lead = np.ceil(np.nan_to_num(supply.lead_time)).astype(np.int64)
     review = np.maximum(np.ceil(supply.review), 1.0).astype(np.int64)
     known = ~np.isnan(position_now + rule.reorder_point + rule.order_up_to)
-    short_of_stock = demand.mean[:, 1:] - np.cumsum(receipts.by_day(horizon), axis=1)
-    in_view = net_stock + receipts.total_dated()
+    short_of_stock = demand.mean[:, 1:] - np.cumsum(receipts.by_day(horizon) + moves, axis=1)
+    in_view = net_stock + receipts.total_dated() + moved
     ordered = np.zeros_like(net_stock)
     searched_from = np.ones(ordered.size, dtype=np.int64)
     planned = np.zeros_like(short_of_stock)
@@ -252,6 +265,7 @@ def order_frame(
     demand: CumulativeDemand,
     receipts: ReceiptSchedule,
     excess_horizon_days: int,
+    moved: FloatArray | float = 0.0,
 ) -> pl.DataFrame:
     """The order lines with what a buyer asks of each; one row per element of ``lines``.
 
@@ -260,6 +274,8 @@ def order_frame(
     ``cover_days_after`` counts from the order date and covers the position including the order.
     ``moq_overshoot``: but for one smallest lot of the supplier, the cover would stay within the excess
     horizon.
+    ``moved`` is (lines,), units that transfers have added to or taken off the stock before each line's goods
+    arrive.
     """
     row, day = lines.row, lines.order_day.astype(np.float64)
     arrival = lines.receipt_day.astype(np.float64)
@@ -270,7 +286,7 @@ def order_frame(
         day - 1.0,
         row,
     )
-    supplied = supply.net_stock[row] + lines.prior_qty + receipts.through(arrival - 1.0, row)
+    supplied = supply.net_stock[row] + lines.prior_qty + receipts.through(arrival - 1.0, row) + moved
     at_risk = until.expected_shortage(supplied)
     used_before = demand.mean[row, lines.order_day - 1]
     covered = used_before + lines.position + lines.order_qty
@@ -411,7 +427,6 @@ def replenishment_plan(
             pl.coalesce(dated("order_day").cast(pl.Date), pl.col("po_order_date")).alias("order_date"),
             dated("receipt_day").cast(pl.Date).alias("receipt_date"),
             pl.coalesce("po_supplier_id", "supplier_id").alias("supplier_id"),
-            pl.lit(None, dtype=pl.String).alias("source_location_id"),
             _urgency().alias("urgency"),
             pl.when("moq_overshoot")
             .then(pl.concat_list("flags", pl.lit([Flag.MOQ_OVERSHOOT.value])))
@@ -522,6 +537,18 @@ def _reason(horizon: int, excess_horizon_days: int) -> pl.Expr:
         .when(pl.col("order_day") == 1)
         .then(pl.format("{}; {}", levels, cover_sentence))
         .otherwise(pl.format("projected {} on {}; {}", levels, pl.col("order_date"), cover_sentence))
+    )
+    sentence = (
+        pl.when(pl.col("action") == Action.TRANSFER.value)
+        .then(
+            pl.format(
+                "{}; {} has {} more than it needs: move them before buying",
+                levels,
+                pl.col("source_location_id").fill_null("another location"),
+                plain("order_qty"),
+            )
+        )
+        .otherwise(sentence)
     )
     is_out = pl.col("stocked_out") & (pl.col("action") != Action.DECIDE.value)
     return pl.when(is_out).then(pl.format("out of stock now; {}", sentence)).otherwise(sentence)

@@ -14,6 +14,8 @@ LTD_LEVELS: tuple[float, ...] = (0.50, 0.80, 0.90, 0.95, 0.98, 0.99)
 
 SUPPLY_SCHEMA: dict[str, pl.DataType] = {
     "series_id": pl.String(),
+    "item_id": pl.String(),
+    "location_id": pl.String(),
     "snapshot_date": pl.Date(),
     "on_hand_qty": pl.Float64(),
     "reserved_qty": pl.Float64(),

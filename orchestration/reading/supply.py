@@ -80,7 +80,7 @@ def read_supply(
     )
     default_days = client.default_lead_time_days
     return Supply(
-        positions=with_lead_times(positions, ages, default_days).drop(SERIES_COLUMNS),
+        positions=with_lead_times(positions, ages, default_days),
         receipts=receipts.join(keys, on=SERIES_COLUMNS).drop(SERIES_COLUMNS),
         decisions=decisions,
         supplier_lead_times=supplier_lead_times(words, ages, as_of_date),

@@ -246,6 +246,7 @@ def series_lines(place: Place, series: Series, run_id: str) -> pl.DataFrame:
                 plan.urgency,
                 plan.priority_rank,
                 plan.supplier_id,
+                plan.source_location_id,
                 plan.po_ref,
                 plan.need_date,
                 plan.order_date,

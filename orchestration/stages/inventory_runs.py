@@ -40,6 +40,7 @@ def policy_of(client: Client) -> InventoryPolicy:
         review_days=client.review_days,
         negative_stock=client.negative_stock,
         unmet_demand=client.unmet_demand,
+        transfer_days=client.transfer_days,
     )
 
 

@@ -151,6 +151,7 @@ EVERY_FIELD = {
     "service_level": ("--service-level", "0.9", 0.9),
     "review_days": ("--review-days", "7", 7),
     "default_lead_time_days": ("--default-lead-time-days", "12", 12),
+    "transfer_days": ("--transfer-days", "2", 2),
     "country": ("--country", "IE", "IE"),
     "currency": ("--currency", "EUR", "EUR"),
     "models": ("--model", "ma7", ["ma7"]),

@@ -1,4 +1,4 @@
-"""Lead times say what they rest on, suppliers are held against their word, open orders can be too many.
+"""Lead times say what they rest on, suppliers are held against their word, goods move between locations.
 
 Revision ID: 0031
 Revises: 0027
@@ -24,7 +24,8 @@ def _decided(actions: tuple[str, ...], which: str = "") -> None:
 
 
 def upgrade() -> None:
-    _decided(("order", "expedite", "postpone", "reduce", "cancel", "decide"))
+    _decided(("order", "transfer", "expedite", "postpone", "reduce", "cancel", "decide"))
+    op.add_column("clients", sa.Column("transfer_days", sa.Integer(), nullable=True), schema="ops")
     op.add_column(
         "inventory_metrics",
         sa.Column("lead_time_receipts", sa.Integer(), nullable=True),
@@ -72,6 +73,7 @@ def downgrade() -> None:
     # decisions about the actions that go stand as they are
     _decided(("order", "expedite", "decide"), "not valid")
     op.execute("drop view if exists analytics.inventory_metrics_current")
+    op.drop_column("clients", "transfer_days", schema="ops")
     op.drop_table("supplier_lead_times", schema="analytics")
     op.drop_column("inventory_metrics", "excess_advice", schema="analytics")
     op.drop_column("inventory_metrics", "lead_time_receipts", schema="analytics")

@@ -250,7 +250,9 @@ stock_projection = Table(
     key("date", "Day projected, or first day of the week or month.", Date),
     whole("lag_days", "Days from the as-of date to the last day of the period.", nullable=False),
     model("confirmed_receipts_qty", "Receipts of open purchase orders.", nullable=False),
-    model("planned_receipts_qty", "Receipts of proposed orders.", nullable=False),
+    model(
+        "planned_receipts_qty", "Receipts of proposed orders and transfers, less what leaves.", nullable=False
+    ),
     model("demand_mean_qty", "Expected demand.", nullable=False),
     model("projected_qty", "End-of-day balance with confirmed receipts only."),
     model("with_plan_qty", "End-of-day balance with the plan."),
