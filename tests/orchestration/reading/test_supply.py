@@ -51,10 +51,10 @@ def test_supply_is_read_as_of_the_date(warehouse: Warehouse, new_client: Callabl
     supply = read_supply(warehouse, client, keys, date(2026, 3, 3), Grain.DAY)
     assert supply.positions["on_hand_qty"].to_list() == [40.0]
     assert supply.positions["snapshot_date"].to_list() == [date(2026, 3, 1)]
-    # one order arrived after 8 days, one partly after 19, and one still runs after 30
+    # one order arrived after 8 days, one partly after 19, one still runs after 30; the default says 12
     assert supply.positions["lead_time_source"].to_list() == ["location"]
     assert supply.positions["lead_time_receipts"].to_list() == [2]
-    assert supply.positions["lead_time_days"].item() > (8 + 19) / 2
+    assert supply.positions["lead_time_days"].item() > (8 + 19 + 12) / 3
     assert dict(zip(supply.receipts["po_id"], supply.receipts["open_qty"], strict=True)) == {
         "received_after": 20.0,
         "partly": 5.0,
