@@ -57,6 +57,8 @@ from forecasting_lib.inventory.tables import (
 from forecasting_lib.inventory.transfers import Transfers, plan_transfers, transfer_frame
 from forecasting_lib.panel import FloatArray, Forecast
 
+WEEK = 7
+
 
 @dataclass(frozen=True)
 class InventoryPlan:
@@ -120,6 +122,9 @@ def plan_inventory(
         levels.order_up_to,
         orderable=~levels.no_demand,
         sales_are_lost=policy.unmet_demand == "lost",
+        order_days=known.order_weekdays[
+            :, (forecast.as_of_date.weekday() + np.arange(1, demand.horizon + 1)) % WEEK
+        ],
     )
     excess = metrics["excess_qty"].fill_null(float("nan")).to_numpy()
     transfers = (

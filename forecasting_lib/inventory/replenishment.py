@@ -111,13 +111,21 @@ class OrderRule:
 
     ``orderable`` is false where no order may be suggested whatever the position, as without demand.
     ``sales_are_lost`` where demand that meets no stock is gone: the position of a review then includes what
-    is expected to be turned away before its order arrives.
+    is expected to be turned away before its order arrives. ``order_days`` is (n, h), whether the supplier
+    takes orders on each of days 1..h; absent: on all.
     """
 
     reorder_point: FloatArray
     order_up_to: FloatArray
     orderable: BoolArray
     sales_are_lost: bool = False
+    order_days: BoolArray | None = None
+
+    def takes_orders(self, day: int) -> BoolArray:
+        """(n,) whether an order may be placed on a day, counted from the as-of date."""
+        if self.order_days is None:
+            return np.ones(self.orderable.size, dtype=bool)
+        return self.order_days[:, day - 1]
 
 
 @dataclass(frozen=True)
@@ -148,7 +156,7 @@ def plan_orders(
 ) -> OrderLines:
     """Roll the inventory position forward and order whenever a review finds it at or below s.
 
-    Day 1 is a review day; the position of its morning is today's, that of day d is lower by the mean
+    Day 1 is a review day, or the first day after it on which the supplier takes orders; the position of its morning is today's, that of day d is lower by the mean
     demand of days 1..d-1 and higher by what the plan has ordered before. An order of day d arrives in the
     morning of day d + L, L rounded up to whole days. Where sales are lost, the demand that no stock meets
     before that morning is no longer owed, and the position is higher by it.
@@ -169,7 +177,8 @@ def plan_orders(
     moved = moves.sum(axis=1)
     net_stock, position_now = supply.net_stock, supply.net_stock + receipts.total() + moved
     lead = np.ceil(np.nan_to_num(supply.lead_time)).astype(np.int64)
-    review = np.maximum(np.ceil(supply.review), 1.0).astype(np.int64)
+    spacing = np.maximum(np.ceil(supply.review_spacing), 1.0).astype(np.int64)
+    reviewed = -spacing
     known = ~np.isnan(position_now + rule.reorder_point + rule.order_up_to)
     short_of_stock = demand.mean[:, 1:] - np.cumsum(receipts.by_day(horizon) + moves, axis=1)
     in_view = net_stock + receipts.total_dated() + moved
@@ -178,7 +187,9 @@ def plan_orders(
     planned = np.zeros_like(short_of_stock)
     lines: list[OrderLines] = []
     for day in range(1, horizon + 1):
-        row = np.flatnonzero(known & rule.orderable & ((day - 1) % review == 0))
+        due = (day - reviewed >= spacing) & rule.takes_orders(day)
+        reviewed = np.where(due, day, reviewed)
+        row = np.flatnonzero(known & rule.orderable & due)
         position = position_now[row] + ordered[row] - demand.mean[row, day - 1]
         if rule.sales_are_lost:
             balance = net_stock[row][:, None] + planned[row] - short_of_stock[row]

@@ -26,6 +26,7 @@ SUPPLY_SCHEMA: dict[str, pl.DataType] = {
     "lead_time_source": pl.String(),
     "lead_time_receipts": pl.Int32(),
     "review_days": pl.Float64(),
+    "order_weekdays": pl.String(),
     "moq_qty": pl.Float64(),
     "order_multiple_qty": pl.Float64(),
     "unit_cost": pl.Float64(),

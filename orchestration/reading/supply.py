@@ -110,6 +110,7 @@ _ITEMS = """
         item.unit_cost::float8 as unit_cost,
         item.unit_price::float8 as unit_price,
         supplier.review_days::float8 as review_days,
+        supplier.order_weekdays,
         supplier.lead_time_days::float8 as stated_days,
         supplier.lead_time_sd_days::float8 as stated_sd_days
     from analytics.dim_item as item

@@ -162,15 +162,12 @@ def chosen_series(place: Place, client_id: str) -> pl.DataFrame:
             """
             with lines as (
                 select
-                    item_id,
-                    location_id,
-                    min(priority_rank) as priority_rank,
+                    item_id, location_id, min(priority_rank) as priority_rank,
                     sum(order_qty) filter (where is_due) as order_qty,
                     sum(order_qty) filter (where not is_due) as later_qty
                 from analytics.replenishment_plan_current
-                cross join lateral (
-                    select case when action = 'order' then order_date <= as_of_date + 1 end as is_due
-                ) as dated
+                left join lateral (
+                    select order_date <= as_of_date + 1 as is_due where action = 'order') as dated on true
                 where client_id = {c}
                 group by item_id, location_id
             )
