@@ -60,6 +60,5 @@ def longest_gap(weekdays: BoolArray) -> FloatArray:
     day = np.arange(fortnight.shape[1])
     before = np.maximum.accumulate(np.where(fortnight, day, -1), axis=1)
     since = day[1:] - before[:, :-1]
-    return (
-        np.where(fortnight[:, 1:] & (before[:, :-1] >= 0), since, 0).max(axis=1, initial=0).astype(np.float64)
-    )
+    waits = np.where(fortnight[:, 1:] & (before[:, :-1] >= 0), since, 0)
+    return np.asarray(waits.max(axis=1, initial=0), dtype=np.float64)

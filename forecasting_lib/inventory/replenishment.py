@@ -156,10 +156,11 @@ def plan_orders(
 ) -> OrderLines:
     """Roll the inventory position forward and order whenever a review finds it at or below s.
 
-    Day 1 is a review day, or the first day after it on which the supplier takes orders; the position of its morning is today's, that of day d is lower by the mean
-    demand of days 1..d-1 and higher by what the plan has ordered before. An order of day d arrives in the
-    morning of day d + L, L rounded up to whole days. Where sales are lost, the demand that no stock meets
-    before that morning is no longer owed, and the position is higher by it.
+    Day 1 is a review day, or the first day after it on which the supplier takes orders. The position of its
+    morning is today's, that of day d is lower by the mean demand of days 1..d-1 and higher by what the plan
+    has ordered before. An order of day d arrives in the morning of day d + L, L rounded up to whole days.
+    Where sales are lost, the demand that no stock meets before that morning is no longer owed, and the
+    position is higher by it.
 
     Args:
         supply, rule, demand, receipts: of the same n series.
