@@ -8,6 +8,7 @@ Source: ``docs/methods.md#budget``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,7 @@ from forecasting_lib.inventory.policies import usable_multiple
 from forecasting_lib.inventory.replenishment import round_to_order_quantity
 from forecasting_lib.panel import FloatArray
 
-MOST_LOTS = 40
+MOST_LOTS = 20
 """Lots that the way from the position to the last level worth buying is cut into, at most."""
 
 LAST_LEVEL = 0.99
@@ -29,10 +30,12 @@ LAST_LEVEL = 0.99
 PRIORITY_SCHEMA: dict[str, pl.DataType] = {
     "row": pl.Int64(),
     "lot_no": pl.Int64(),
+    "priority_rank": pl.Int64(),
     "order_qty": pl.Float64(),
     "order_value": pl.Float64(),
     "benefit_value": pl.Float64(),
     "benefit_per_money": pl.Float64(),
+    "spent_value": pl.Float64(),
 }
 """One row per series (its position) and lot, the most worth per money first."""
 
@@ -113,26 +116,31 @@ def purchase_priorities(candidates: Candidates) -> pl.DataFrame:
         bought, short, worth_before = bought + quantity, short_after, worth
     listed = pl.concat(lots) if lots else pl.DataFrame(schema=PRIORITY_SCHEMA)
     return (
-        listed.select(pl.col(name).cast(dtype) for name, dtype in PRIORITY_SCHEMA.items())
-        .filter(pl.col("benefit_per_money") > 0.0)
+        listed.filter(pl.col("benefit_per_money") > 0.0)
         .sort("benefit_per_money", "row", "lot_no", descending=[True, False, False])
+        .with_columns(
+            pl.int_range(1, pl.len() + 1).alias("priority_rank"),
+            pl.col("order_value").cum_sum().alias("spent_value"),
+        )
+        .select(pl.col(name).cast(dtype) for name, dtype in PRIORITY_SCHEMA.items())
     )
 
 
-def within_budget(priorities: pl.DataFrame, amount: float) -> pl.DataFrame:
+def within_budget(priorities: pl.DataFrame, amount: float, by: Sequence[str] = ("row",)) -> pl.DataFrame:
     """The lots that a sum buys, from the top; a lot that is too dear for what is left ends its series.
 
     Args:
-        priorities: rows of :func:`purchase_priorities`.
+        priorities: rows of :func:`purchase_priorities`, in their order.
         amount: money to spend.
+        by: what names a series.
 
     Returns:
-        The rows that are bought, in their order, with ``spent_value``, the money spent with each.
+        The rows that are bought, ``spent_value`` being the money spent with each.
     """
     left, waiting = float(amount), priorities
     bought = [priorities.head(0)]
     while waiting.height:
-        waiting = waiting.filter((pl.col("order_value") <= left + QTY_TOLERANCE).cum_min().over("row"))
+        waiting = waiting.filter((pl.col("order_value") <= left + QTY_TOLERANCE).cum_min().over(by))
         fits = waiting.select(pl.col("order_value").cum_sum() <= left + QTY_TOLERANCE).to_series()
         count = int(fits.sum())
         taken = waiting.head(count)

@@ -12,6 +12,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 
+from forecasting_lib.inventory.budget import Candidates, purchase_priorities
 from forecasting_lib.inventory.classification import abc_classes, demand_class, xyz_classes
 from forecasting_lib.inventory.days import PeriodDays
 from forecasting_lib.inventory.excess import excess_advice, excess_units
@@ -69,12 +70,15 @@ class InventoryPlan:
         lead_time_demand: one row per series whose lead time is known, ``LTD_SCHEMA``.
         replenishment: one row per series and line, in rank order, ``REPLENISHMENT_SCHEMA``.
         projection: one row per series and period of the horizon, ``PROJECTION_SCHEMA``.
+        priorities: one row per series and lot worth buying, in rank order, ``budget.PRIORITY_SCHEMA`` with
+            ``series_id`` and ``supplier_id`` for its ``row``.
     """
 
     metrics: pl.DataFrame
     lead_time_demand: pl.DataFrame
     replenishment: pl.DataFrame
     projection: pl.DataFrame
+    priorities: pl.DataFrame
 
 
 def plan_inventory(
@@ -167,6 +171,7 @@ def plan_inventory(
         metrics=metrics,
         lead_time_demand=_lead_time_demand(forecast, levels),
         replenishment=replenishment,
+        priorities=_priorities(known, levels, schedule),
         projection=_projection(
             forecast, periods, mean, projection, planned, levels.safety_stock, policy.unmet_demand == "lost"
         ),
@@ -345,6 +350,21 @@ def _projection(
             "safety_stock_qty": np.repeat(safety_stock, horizon),
         },
     )
+
+
+def _priorities(supply: Supply, levels: ReorderLevels, schedule: ReceiptSchedule) -> pl.DataFrame:
+    ranked = purchase_priorities(
+        Candidates(
+            law=levels.law,
+            position=supply.net_stock + schedule.total(),
+            moq=supply.moq,
+            order_multiple=supply.order_multiple,
+            unit_cost=supply.unit_cost,
+            unit_benefit=supply.unit_risk_value,
+        )
+    )
+    names = supply.frame.select("series_id", "supplier_id")[ranked["row"]]
+    return pl.concat([names, ranked.drop("row")], how="horizontal")
 
 
 def _dates(as_of_date: date, days: FloatArray) -> pl.Series:

@@ -1,6 +1,6 @@
-"""What the latest plan says of every series that money could be spent on, and what a sum of money buys of it.
+"""What a sum of money buys of the latest plan's list of purchases.
 
-Belongs here: the query and the arrays made of it. Does not belong here: the ranking
+Belongs here: the queries. Does not belong here: the ranking and the spending
 (``forecasting_lib.inventory.budget``), how it is shown.
 """
 
@@ -11,10 +11,9 @@ from datetime import date
 
 import polars as pl
 
-from forecasting_lib.inventory.budget import Candidates, purchase_priorities, within_budget
-from forecasting_lib.inventory.lead_time_demand import NormalDemand
-from forecasting_lib.panel import FloatArray
+from forecasting_lib.inventory.budget import within_budget
 from orchestration.errors import UserError
+from orchestration.reading.histories import SERIES_COLUMNS
 from orchestration.warehouse.asking import Place
 from orchestration.warehouse.bulk import read_frame, render
 
@@ -33,7 +32,7 @@ class Purchases:
             benefit_per_money, spent_value``, the most worth per money first.
         series: planned.
         without_position: of these, those whose stock or lead time is not known, which cannot be ranked.
-        without_money: of the others, those without a cost, or without a price or margin.
+        without_money: of the others, those without a cost, or without a price.
     """
 
     as_of_date: date
@@ -44,75 +43,50 @@ class Purchases:
 
 
 def best_purchases(place: Place, client_id: str, amount: float) -> Purchases:
-    """Spend a sum of money on what the latest plan knows.
+    """Spend a sum of money on what the latest plan lists.
 
     Raises:
         NothingToBuyError: there is no plan.
     """
-    planned = read_frame(place, render(_PLANNED, c=client_id))
-    if planned.is_empty():
+    planned = read_frame(place, render(_PLANNED, c=client_id)).row(0, named=True)
+    if planned["as_of_date"] is None:
         raise NothingToBuyError(
-            f"There is no plan of {client_id} yet: run it with 'forecaster run --client {client_id}' first."
+            f"There is no plan of {client_id} yet: make one with 'forecaster run --client {client_id}' first."
         )
-    known_position = planned["position"].is_not_null() & planned["ltd_mean_qty"].is_not_null()
-    candidates = _candidates(planned)
-    bought = within_budget(purchase_priorities(candidates), amount)
-    names = planned.select("item_id", "location_id", "supplier_id").with_row_index("row")
-    return Purchases(
-        as_of_date=planned["as_of_date"][0],
-        lots=bought.join(
-            names.with_columns(pl.col("row").cast(pl.Int64)), on="row", how="left", maintain_order="left"
-        ).select(
-            "item_id",
-            "location_id",
-            "supplier_id",
-            "lot_no",
-            "order_qty",
-            "order_value",
-            "benefit_value",
-            "benefit_per_money",
-            "spent_value",
-        ),
-        series=planned.height,
-        without_position=int((~known_position).sum()),
-        without_money=int((known_position.to_numpy() & ~candidates.is_ranked).sum()),
-    )
-
-
-def _candidates(planned: pl.DataFrame) -> Candidates:
-    def values(column: str) -> FloatArray:
-        return planned[column].fill_null(float("nan")).to_numpy()
-
-    return Candidates(
-        law=NormalDemand(values("ltd_mean_qty"), values("ltd_sd_qty")),
-        position=values("position"),
-        moq=values("moq_qty"),
-        order_multiple=values("order_multiple_qty"),
-        unit_cost=values("unit_cost"),
-        unit_benefit=values("unit_benefit"),
-    )
+    lots = read_frame(place, render(_LOTS, c=client_id))
+    return Purchases(lots=within_budget(lots, amount, SERIES_COLUMNS), **planned)
 
 
 _PLANNED = """
     select
-        runs.as_of_date,
-        metrics.item_id,
-        metrics.location_id,
-        metrics.supplier_id,
-        metrics.inventory_position_qty::float8 as position,
-        metrics.unit_cost::float8 as unit_cost,
-        case
-            when item.unit_price > metrics.unit_cost then item.unit_price - metrics.unit_cost
-            else item.unit_price
-        end::float8 as unit_benefit,
-        item.moq_qty::float8 as moq_qty,
-        item.order_multiple_qty::float8 as order_multiple_qty,
-        demand.ltd_mean_qty,
-        demand.ltd_sd_qty
+        max(runs.as_of_date) as as_of_date,
+        count(*) as series,
+        count(*) filter (where not known.position) as without_position,
+        count(*) filter (where known.position and not known.money) as without_money
     from analytics.current_inventory_runs as runs
     inner join analytics.inventory_metrics as metrics using (client_id, run_id)
-    left join analytics.lead_time_demand as demand using (client_id, run_id, item_id, location_id)
     left join analytics.dim_item as item using (client_id, item_id)
+    cross join lateral (
+        select
+            metrics.inventory_position_qty is not null and metrics.reorder_point_qty is not null as position,
+            metrics.unit_cost > 0 is true and item.unit_price is not null as money
+    ) as known
     where runs.client_id = {c}
-    order by metrics.item_id collate "C", metrics.location_id collate "C"
+"""
+
+_LOTS = """
+    select
+        lots.item_id,
+        lots.location_id,
+        lots.supplier_id,
+        lots.lot_no,
+        lots.order_qty::float8 as order_qty,
+        lots.order_value::float8 as order_value,
+        lots.benefit_value,
+        lots.benefit_per_money,
+        lots.spent_value::float8 as spent_value
+    from analytics.current_inventory_runs as runs
+    inner join analytics.purchase_priorities as lots using (client_id, run_id)
+    where runs.client_id = {c}
+    order by lots.priority_rank
 """

@@ -21,17 +21,13 @@ _LATEST_FORECAST: LiteralString = f"""(
     where runs.client_id = {{client}} and runs.run_id = ({latest_run("{client}")})
 )"""
 
-_LATEST_LEAD_TIME_DEMAND: LiteralString = f"""(
-    select demand.*, runs.as_of_date
-    from ({latest_plan("{client}")}) as runs
-    inner join analytics.lead_time_demand as demand using (client_id, run_id)
-)"""
 
-_LATEST_SUPPLIERS: LiteralString = f"""(
-    select suppliers.*
-    from ({latest_plan("{client}")}) as runs
-    inner join analytics.supplier_lead_times as suppliers using (client_id, run_id)
-)"""
+def _of_latest_plan(table: LiteralString) -> LiteralString:
+    return f"""(
+        select listed.*, runs.as_of_date from ({latest_plan("{client}")}) as runs
+        inner join analytics.{table} as listed using (client_id, run_id)
+    )"""
+
 
 _ITEM_QUALITY: LiteralString = """(
     select quality.*, runs.grain as period
@@ -120,7 +116,7 @@ PROJECTION = Listing(
 LEAD_TIME_DEMAND = Listing(
     name="lead-time-demand",
     sentence="One item at one location: the distribution of demand over lead time and review period.",
-    relation=_LATEST_LEAD_TIME_DEMAND,
+    relation=_of_latest_plan("lead_time_demand"),
     fields=fields(
         "item_id location_id protection_days:number ltd_mean_qty:number ltd_sd_qty:number ltd_method "
         "q50_qty:number q80_qty:number q90_qty:number q95_qty:number q98_qty:number q99_qty:number "
@@ -131,10 +127,24 @@ LEAD_TIME_DEMAND = Listing(
     concerns=("deliveries", "forecast", "orders"),
 )
 
+PURCHASES = Listing(
+    name="purchases",
+    sentence="One lot of one item at one location to buy where money is short, the best first.",
+    relation=_of_latest_plan("purchase_priorities"),
+    fields=fields(
+        "priority_rank:whole item_id location_id supplier_id lot_no:whole order_qty:number "
+        "order_value:number benefit_value:number benefit_per_money:number spent_value:number "
+        "as_of_date:day run_id:uuid"
+    ),
+    key=("priority_rank",),
+    filters=(*_OF_SERIES, "supplier_id"),
+    concerns=("deliveries", "forecast", "orders"),
+)
+
 SUPPLIERS = Listing(
     name="suppliers",
     sentence="One supplier: its stated lead time against its receipts, lateness and overdue orders.",
-    relation=_LATEST_SUPPLIERS,
+    relation=_of_latest_plan("supplier_lead_times"),
     fields=fields(
         "supplier_id stated_days:number stated_sd_days:number n_receipts:whole mean_days:number "
         "median_days:number sd_days:number n_promised:whole late_share:number mean_days_late:number "
@@ -142,7 +152,6 @@ SUPPLIERS = Listing(
         "expected_days:number expected_sd_days:number as_of_date:day run_id:uuid"
     ),
     key=("supplier_id",),
-    filters=("supplier_id",),
     concerns=("deliveries", "orders"),
 )
 
@@ -322,6 +331,7 @@ CATALOGUE = (
     INVENTORY,
     PROJECTION,
     LEAD_TIME_DEMAND,
+    PURCHASES,
     SUPPLIERS,
     DEMAND,
     ITEMS,

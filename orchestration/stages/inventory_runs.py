@@ -118,7 +118,7 @@ class InventoryRun:
 
     Attributes:
         client: whose plan it is.
-        plan: the engine's four tables.
+        plan: the engine's tables.
         inputs: what it was computed from.
         input_digest: their digest.
         dagster_run_id: the run in the Dagster UI.
@@ -193,10 +193,9 @@ def _insert_run(connection: psycopg.Connection[Any], run: InventoryRun) -> int:
     lines = compared(run.keyed(plan.replenishment), None if before is None else before.lines)
     insert_frame(connection, "analytics.replenishment_plan", lines)
     insert_frame(connection, "analytics.stock_projection", run.keyed(plan.projection))
+    insert_frame(connection, "analytics.purchase_priorities", run.keyed(plan.priorities))
     suppliers = run.inputs.supplier_lead_times.with_columns(
-        pl.lit(run.client.client_id).alias("client_id"),
-        pl.lit(run.run_id).alias("run_id"),
-        pl.lit(as_of_date).alias("as_of_date"),
+        pl.lit(run.client.client_id).alias("client_id"), pl.lit(run.run_id).alias("run_id")
     )
     insert_frame(connection, "analytics.supplier_lead_times", suppliers)
     insert_plan_inputs(connection, run.client.client_id, run.run_id, as_of_date, run.inputs.forecast.grain)
@@ -222,6 +221,7 @@ class PlanSummary:
         lines_by_urgency: of these, how many are how urgent.
         lead_time_rows: rows of ``lead_time_demand``.
         projection_rows: rows of ``stock_projection``.
+        priority_rows: rows of ``purchase_priorities``.
         supplier_rows: rows of ``supplier_lead_times``.
         input_rows: rows of ``plan_inputs``.
         earlier_as_of_date: of the plan before; None where there was none.
@@ -240,6 +240,7 @@ class PlanSummary:
     lines_by_urgency: dict[str, int]
     lead_time_rows: int
     projection_rows: int
+    priority_rows: int
     supplier_rows: int
     input_rows: int
     earlier_as_of_date: date | None
@@ -291,6 +292,10 @@ def read_summary(warehouse: Warehouse, client_id: str, run_id: str) -> PlanSumma
                     select count(*) from analytics.stock_projection
                     where client_id = %(client)s and run_id = %(run)s
                 ) as projection_rows,
+                (
+                    select count(*) from analytics.purchase_priorities
+                    where client_id = %(client)s and run_id = %(run)s
+                ) as priority_rows,
                 (
                     select count(*) from analytics.supplier_lead_times
                     where client_id = %(client)s and run_id = %(run)s

@@ -65,7 +65,7 @@ def test_nothing_is_bought_of_what_is_plentiful_or_has_no_price() -> None:
         assert not unknown.is_ranked.any()
         found = purchase_priorities(unknown)
         assert found.is_empty()
-        assert within_budget(found, 100.0).columns == [*PRIORITY_SCHEMA, "spent_value"]
+        assert within_budget(found, 100.0).columns == [*PRIORITY_SCHEMA]
 
 
 def test_a_dear_lot_ends_its_series_and_cheaper_ones_go_on() -> None:

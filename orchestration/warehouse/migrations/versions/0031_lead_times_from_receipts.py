@@ -35,11 +35,43 @@ def upgrade() -> None:
         "inventory_metrics", sa.Column("excess_advice", sa.Text(), nullable=True), schema="analytics"
     )
     op.create_table(
+        "purchase_priorities",
+        sa.Column("client_id", sa.Text(), nullable=False),
+        sa.Column("run_id", sa.UUID(as_uuid=False), nullable=False),
+        sa.Column("item_id", sa.Text(), nullable=False),
+        sa.Column("location_id", sa.Text(), nullable=False),
+        sa.Column("lot_no", sa.Integer(), nullable=False),
+        sa.Column("supplier_id", sa.Text(), nullable=True),
+        sa.Column("priority_rank", sa.Integer(), nullable=False),
+        sa.Column("order_qty", sa.Numeric(precision=18, scale=4), nullable=False),
+        sa.Column("order_value", sa.Numeric(precision=18, scale=4), nullable=False),
+        sa.Column("benefit_value", sa.Double(), nullable=False),
+        sa.Column("benefit_per_money", sa.Double(), nullable=False),
+        sa.Column("spent_value", sa.Numeric(precision=18, scale=4), nullable=False),
+        sa.CheckConstraint(
+            " and ".join(
+                f"{column} >= 0 and {column} < 'infinity'::float8"
+                for column in ("benefit_value", "benefit_per_money")
+            ),
+            name=op.f("ck_purchase_priorities_non_negative"),
+        ),
+        sa.PrimaryKeyConstraint(
+            *("client_id", "run_id", "item_id", "location_id", "lot_no"), name=op.f("pk_purchase_priorities")
+        ),
+        schema="analytics",
+    )
+    op.create_index(
+        "ix_purchase_priorities_rank",
+        "purchase_priorities",
+        ["client_id", "run_id", "priority_rank"],
+        unique=False,
+        schema="analytics",
+    )
+    op.create_table(
         "supplier_lead_times",
         sa.Column("client_id", sa.Text(), nullable=False),
         sa.Column("run_id", sa.UUID(as_uuid=False), nullable=False),
         sa.Column("supplier_id", sa.Text(), nullable=False),
-        sa.Column("as_of_date", sa.Date(), nullable=False),
         sa.Column("stated_days", sa.Double(), nullable=True),
         sa.Column("stated_sd_days", sa.Double(), nullable=True),
         sa.Column("n_receipts", sa.Integer(), nullable=True),
@@ -74,6 +106,7 @@ def downgrade() -> None:
     _decided(("order", "expedite", "decide"), "not valid")
     op.execute("drop view if exists analytics.inventory_metrics_current")
     op.drop_column("clients", "transfer_days", schema="ops")
+    op.drop_table("purchase_priorities", schema="analytics")
     op.drop_table("supplier_lead_times", schema="analytics")
     op.drop_column("inventory_metrics", "excess_advice", schema="analytics")
     op.drop_column("inventory_metrics", "lead_time_receipts", schema="analytics")

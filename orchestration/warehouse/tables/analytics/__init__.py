@@ -38,6 +38,7 @@ from orchestration.warehouse.tables.analytics.inventory import (
     inventory_runs,
     lead_time_demand,
     plan_stability,
+    purchase_priorities,
     replenishment_plan,
     stock_projection,
 )
@@ -85,6 +86,7 @@ __all__ = [
     "plan_inputs",
     "plan_stability",
     "promoted_days",
+    "purchase_priorities",
     "replenishment_plan",
     "score_sums",
     "score_totals",

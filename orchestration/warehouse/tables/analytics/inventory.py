@@ -266,6 +266,26 @@ stock_projection = Table(
     comment="One row per inventory run, series and day of the horizon.",
 )
 
+purchase_priorities = Table(
+    "purchase_priorities",
+    metadata,
+    client_key(),
+    run_key("Inventory run."),
+    *series_key(),
+    key("lot_no", "Lot of the series, 1 the first to buy.", whole("lot_no", "").type),
+    words("supplier_id", "Supplier to buy from."),
+    whole("priority_rank", "1 saves most for what it costs.", nullable=False),
+    book("order_qty", "Units of the lot, as the supplier sells them.", nullable=False),
+    book("order_value", "At unit cost, client currency.", nullable=False),
+    model("benefit_value", "Margin, else price, of the units that it keeps from being lost.", nullable=False),
+    model("benefit_per_money", "The same over what the lot costs; never grows by rank.", nullable=False),
+    book("spent_value", "What all lots up to this rank cost.", nullable=False),
+    non_negative("benefit_value", "benefit_per_money"),
+    Index("ix_purchase_priorities_rank", "client_id", "run_id", "priority_rank"),
+    schema="analytics",
+    comment="One row per inventory run, series and lot: which units to buy first where money is short.",
+)
+
 plan_stability = Table(
     "plan_stability",
     metadata,

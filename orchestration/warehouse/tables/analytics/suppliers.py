@@ -6,7 +6,6 @@ from sqlalchemy import CheckConstraint, Table
 
 from orchestration.warehouse.tables.columns import (
     client_key,
-    day,
     key,
     metadata,
     model,
@@ -21,7 +20,6 @@ supplier_lead_times = Table(
     client_key(),
     run_key("Inventory run."),
     key("supplier_id", "Supplier."),
-    day("as_of_date", "Close of business it is told as of.", nullable=False),
     model("stated_days", "Planned: mean lead time by the supplier's own word; NULL where it gave none."),
     model("stated_sd_days", "Its standard deviation by the supplier's own word."),
     whole("n_receipts", "Actual: receipts of three years; lines ordered and received together are one."),
