@@ -100,6 +100,7 @@ def series_plan(place: Place, series: Series) -> dict[str, Any] | None:
                 metrics.stockout_prob_lt,
                 metrics.excess_qty,
                 metrics.excess_value::float8 as excess_value,
+                metrics.excess_advice,
                 metrics.abc_class,
                 metrics.xyz_class,
                 metrics.demand_class,
