@@ -117,6 +117,14 @@ class Client(BaseModel):
         Field(ge=0, le=730),
         Setting("Lead time where neither receipts, item nor supplier give one."),
     ] = None
+    transfer_days: Annotated[
+        int | None,
+        Field(ge=0, le=60),
+        Setting(
+            "Days goods are on the way between locations; excess is then moved before anything is bought.",
+            empty="nothing is moved",
+        ),
+    ] = None
     country: Annotated[str | None, Setting("ISO country code of the holiday calendar", empty="none")] = None
     currency: Annotated[
         str | None,

@@ -12,9 +12,11 @@ from datetime import date
 import numpy as np
 import polars as pl
 
+from forecasting_lib.inventory.budget import Candidates, purchase_priorities
 from forecasting_lib.inventory.classification import abc_classes, demand_class, xyz_classes
 from forecasting_lib.inventory.days import PeriodDays
 from forecasting_lib.inventory.error_growth import ErrorGrowth
+from forecasting_lib.inventory.excess import excess_advice, excess_units
 from forecasting_lib.inventory.flags import Flag, flag_lists
 from forecasting_lib.inventory.lead_time_demand import (
     QTY_TOLERANCE,
@@ -24,6 +26,7 @@ from forecasting_lib.inventory.lead_time_demand import (
     two_point_lead_times,
 )
 from forecasting_lib.inventory.levels import ReorderLevels, cumulative_demand, levels_of
+from forecasting_lib.inventory.open_order_actions import surplus_order_frame
 from forecasting_lib.inventory.policies import InventoryPolicy
 from forecasting_lib.inventory.projection import (
     ReceiptSchedule,
@@ -53,7 +56,10 @@ from forecasting_lib.inventory.tables import (
     SUPPLY_SCHEMA,
     to_table,
 )
+from forecasting_lib.inventory.transfers import Transfers, plan_transfers, transfer_frame
 from forecasting_lib.panel import FloatArray, Forecast
+
+WEEK = 7
 
 
 @dataclass(frozen=True)
@@ -65,12 +71,15 @@ class InventoryPlan:
         lead_time_demand: one row per series whose lead time is known, ``LTD_SCHEMA``.
         replenishment: one row per series and line, in rank order, ``REPLENISHMENT_SCHEMA``.
         projection: one row per series and period of the horizon, ``PROJECTION_SCHEMA``.
+        priorities: one row per series and lot worth buying, in rank order, ``budget.PRIORITY_SCHEMA`` with
+            ``series_id`` and ``supplier_id`` for its ``row``.
     """
 
     metrics: pl.DataFrame
     lead_time_demand: pl.DataFrame
     replenishment: pl.DataFrame
     projection: pl.DataFrame
+    priorities: pl.DataFrame
 
 
 @dataclass(frozen=True)
@@ -138,24 +147,52 @@ def plan_inventory(
         orderable=~levels.no_demand,
         sales_are_lost=policy.unmet_demand == "lost",
         fill_up_to_days=policy.excess_horizon_days if policy.supplier_minimum == "fill" else None,
+        order_days=known.order_weekdays[
+            :, (forecast.as_of_date.weekday() + np.arange(1, demand.horizon + 1)) % WEEK
+        ],
     )
-    lines = plan_orders(known, rule, demand, schedule)
+    excess = metrics["excess_qty"].fill_null(float("nan")).to_numpy()
+    transfers = (
+        Transfers.none(len(forecast.series_ids))
+        if policy.transfer_days is None
+        else plan_transfers(known, levels, demand, schedule, projection, excess, policy.transfer_days)
+    )
+    moves = transfers.by_day(demand.horizon)
+    lines = plan_orders(known, rule, demand, schedule, moves)
     short_day = stockout_day(known.net_stock, projection.balance)
     replenishment = replenishment_plan(
         [
             expedite_frame(short_day, known, demand, schedule),
-            order_frame(lines, known, demand, schedule, policy.excess_horizon_days),
+            transfer_frame(transfers, known, levels, demand, schedule, short_day),
+            order_frame(
+                lines,
+                known,
+                demand,
+                schedule,
+                policy.excess_horizon_days,
+                transfers.through(lines.receipt_day - 1.0, lines.row),
+            ),
             undecided_frame(known, rule.orderable),
+            surplus_order_frame(
+                excess,
+                np.maximum(-transfers.net, 0.0),
+                levels.safety_stock,
+                known,
+                demand,
+                schedule,
+            ),
         ],
         metrics,
         forecast.as_of_date,
         demand.horizon,
+        policy.excess_horizon_days,
     )
-    planned = planned_receipts(lines, len(forecast.series_ids), demand.horizon)
+    planned = planned_receipts(lines, len(forecast.series_ids), demand.horizon) + moves
     return InventoryPlan(
         metrics=metrics,
         lead_time_demand=_lead_time_demand(forecast, levels, demand.growth),
         replenishment=replenishment,
+        priorities=_priorities(known, levels, schedule),
         projection=_projection(
             forecast, periods, mean, projection, planned, levels.safety_stock, policy.unmet_demand == "lost"
         ),
@@ -193,9 +230,10 @@ def _metrics(
     lowest, lowest_day = projection.lowest()
     over_lead_time = protection_demand(demand, supply.lead_time, supply.known_lead_time_sd, np.zeros(n))
     due_in_lead_time = schedule.through(np.ceil(supply.lead_time))
-    covered_days = np.full(n, float(policy.excess_horizon_days))
-    needed = demand.mean_through(covered_days) + levels.safety_stock
-    excess = np.maximum(position - np.maximum(levels.order_up_to, needed), 0.0)
+    excess = excess_units(
+        position, levels.order_up_to, levels.safety_stock, demand, policy.excess_horizon_days
+    )
+    is_dead = levels.no_demand & (net_stock > QTY_TOLERANCE) & (supply.last_season_mean == 0.0)
     latest_lead_time = two_point_lead_times(supply.lead_time, supply.known_lead_time_sd)[1]
     promised = ~np.isnan(levels.reorder_point) & ~levels.no_demand & (demand.growth is not None)
     flags = {
@@ -211,7 +249,7 @@ def _metrics(
         Flag.CALIBRATION_STALE: promised & levels.is_measured & is_stale,
         Flag.SHELF_LIFE_CAP: levels.outlives_shelf_life,
         Flag.EXCESS: excess > QTY_TOLERANCE,
-        Flag.DEAD_STOCK: levels.no_demand & (net_stock > QTY_TOLERANCE) & (supply.last_season_mean == 0.0),
+        Flag.DEAD_STOCK: is_dead,
     }
     return to_table(
         METRICS_SCHEMA,
@@ -227,6 +265,7 @@ def _metrics(
             "lead_time_days": supply.lead_time,
             "lead_time_sd_days": supply.lead_time_sd,
             "lead_time_source": supply.frame["lead_time_source"],
+            "lead_time_receipts": supply.frame["lead_time_receipts"],
             "review_days": supply.review,
             "ltd_mean_qty": levels.interval_mean,
             "ltd_sd_qty": levels.law.sd,
@@ -253,6 +292,16 @@ def _metrics(
             "min_projected_date": _dates(as_of, lowest_day),
             "excess_qty": excess,
             "excess_value": excess * supply.unit_cost,
+            "excess_advice": excess_advice(
+                excess,
+                on_order,
+                net_stock,
+                demand.days_until(position - levels.reorder_point),
+                is_dead,
+                levels.no_demand,
+                as_of,
+                policy.excess_horizon_days,
+            ),
             "shortage_qty": np.maximum(levels.reorder_point - position, 0.0),
             "abc_class": abc_classes(levels.annual_demand * supply.unit_value, forecast.series_ids),
             "xyz_class": xyz_classes(supply.frame["weekly_cv"].fill_null(float("nan")).to_numpy()),
@@ -330,6 +379,21 @@ def _projection(
             "safety_stock_qty": np.repeat(safety_stock, horizon),
         },
     )
+
+
+def _priorities(supply: Supply, levels: ReorderLevels, schedule: ReceiptSchedule) -> pl.DataFrame:
+    ranked = purchase_priorities(
+        Candidates(
+            law=levels.law,
+            position=supply.net_stock + schedule.total(),
+            moq=supply.moq,
+            order_multiple=supply.order_multiple,
+            unit_cost=supply.unit_cost,
+            unit_benefit=supply.unit_risk_value,
+        )
+    )
+    names = supply.frame.select("series_id", "supplier_id")[ranked["row"]]
+    return pl.concat([names, ranked.drop("row")], how="horizontal")
 
 
 def _dates(as_of_date: date, days: FloatArray) -> pl.Series:

@@ -46,6 +46,7 @@ class InventoryPolicy:
             a stock-out before the order's arrival turns away is not ordered again.
         demand_law: ``moments`` reads demand over the protection interval from a negative binomial or gamma
             law with inflated errors and the undershoot; ``normal`` is the textbook's method.
+        transfer_days: days that goods are on the way between locations; None: nothing is moved.
 
     Raises:
         ValueError: a value lies outside its range.
@@ -62,6 +63,7 @@ class InventoryPolicy:
     negative_stock: Literal["backorder", "zero"] = "backorder"
     unmet_demand: Literal["backorder", "lost"] = "backorder"
     demand_law: LawName = "moments"
+    transfer_days: int | None = None
 
     def __post_init__(self) -> None:
         safety_factor(self.service_target)
@@ -75,6 +77,8 @@ class InventoryPolicy:
             raise ValueError(f"shortage_cost_rate {self.shortage_cost_rate} must be positive")
         if (self.review_days or 0) < 0 or self.excess_horizon_days < 1:
             raise ValueError("review_days must be at least 0 and excess_horizon_days at least 1")
+        if self.transfer_days is not None and self.transfer_days < 0:
+            raise ValueError(f"transfer_days {self.transfer_days} must be at least 0, or left out")
         for cost in (self.holding_rate, self.order_cost):
             if cost is not None and not 0.0 < cost < float("inf"):
                 raise ValueError(

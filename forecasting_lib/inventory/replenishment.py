@@ -27,6 +27,7 @@ from forecasting_lib.inventory.projection import ReceiptSchedule, unserved_so_fa
 from forecasting_lib.inventory.supplier_minimum import FilledOrder, filled_to_minimum_value
 from forecasting_lib.inventory.supply import Supply
 from forecasting_lib.inventory.tables import REPLENISHMENT_SCHEMA, float_columns
+from forecasting_lib.inventory.wording import plain
 from forecasting_lib.panel import FloatArray
 
 _WEEK = 7
@@ -34,11 +35,24 @@ _UNDECIDED = "stocked out; no lead time known, so no quantity can be proposed"
 
 
 class Action(StrEnum):
-    """What a line asks for; to decide is a person's where no quantity can be computed."""
+    """What a line asks for; to decide is a person's where no quantity can be computed.
+
+    A transfer comes from another of the client's locations. To expedite, postpone, reduce and cancel concern
+    an order that is open already.
+    """
 
     ORDER = "order"
+    TRANSFER = "transfer"
     EXPEDITE = "expedite"
+    POSTPONE = "postpone"
+    REDUCE = "reduce"
+    CANCEL = "cancel"
     DECIDE = "decide"
+
+    @property
+    def is_order(self) -> bool:
+        """Whether its approval is a new order, with a quantity and dates."""
+        return self in (Action.ORDER, Action.DECIDE)
 
 
 class Urgency(StrEnum):
@@ -99,7 +113,8 @@ class OrderRule:
     ``orderable`` is false where no order may be suggested whatever the position, as without demand.
     ``sales_are_lost`` where demand that meets no stock is gone: the position of a review then includes what
     is expected to be turned away before its order arrives. ``fill_up_to_days`` is the cover up to which lines
-    are raised to reach their supplier's minimum order value; None: they are not.
+    are raised to reach their supplier's minimum order value; None: they are not. ``order_days`` is (n, h), whether the supplier
+    takes orders on each of days 1..h; absent: on all.
     """
 
     reorder_point: FloatArray
@@ -107,6 +122,13 @@ class OrderRule:
     orderable: BoolArray
     sales_are_lost: bool = False
     fill_up_to_days: int | None = None
+    order_days: BoolArray | None = None
+
+    def takes_orders(self, day: int) -> BoolArray:
+        """(n,) whether an order may be placed on a day, counted from the as-of date."""
+        if self.order_days is None:
+            return np.ones(self.orderable.size, dtype=bool)
+        return self.order_days[:, day - 1]
 
 
 @dataclass(frozen=True)
@@ -131,14 +153,23 @@ class OrderLines:
 
 
 def plan_orders(
-    supply: Supply, rule: OrderRule, demand: CumulativeDemand, receipts: ReceiptSchedule
+    supply: Supply,
+    rule: OrderRule,
+    demand: CumulativeDemand,
+    receipts: ReceiptSchedule,
+    moves: FloatArray | None = None,
 ) -> OrderLines:
     """Roll the inventory position forward and order whenever a review finds it at or below s.
 
-    Day 1 is a review day; the position of its morning is today's, that of day d is lower by the mean
-    demand of days 1..d-1 and higher by what the plan has ordered before. An order of day d arrives in the
-    morning of day d + L, L rounded up to whole days. Where sales are lost, the demand that no stock meets
-    before that morning is no longer owed, and the position is higher by it.
+    Day 1 is a review day, or the first day after it on which the supplier takes orders. The position of its
+    morning is today's, that of day d is lower by the mean demand of days 1..d-1 and higher by what the plan
+    has ordered before. An order of day d arrives in the morning of day d + L, L rounded up to whole days.
+    Where sales are lost, the demand that no stock meets before that morning is no longer owed, and the
+    position is higher by it.
+
+    Args:
+        supply, rule, demand, receipts: of the same n series.
+        moves: (n, h) units by which transfers change the stock on each day; absent: none.
 
     Returns:
         The lines of all series over the horizon, those of day 1 first.
@@ -147,18 +178,24 @@ def plan_orders(
     """
     horizon = demand.horizon
     days = np.arange(1, horizon + 1)
-    net_stock, position_now = supply.net_stock, supply.net_stock + receipts.total()
+    if moves is None:
+        moves = np.zeros((supply.net_stock.size, horizon))
+    moved = moves.sum(axis=1)
+    net_stock, position_now = supply.net_stock, supply.net_stock + receipts.total() + moved
     lead = np.ceil(np.nan_to_num(supply.lead_time)).astype(np.int64)
-    review = np.maximum(np.ceil(supply.review), 1.0).astype(np.int64)
+    spacing = np.maximum(np.ceil(supply.review_spacing), 1.0).astype(np.int64)
+    reviewed = -spacing
     known = ~np.isnan(position_now + rule.reorder_point + rule.order_up_to)
-    short_of_stock = demand.mean[:, 1:] - np.cumsum(receipts.by_day(horizon), axis=1)
-    in_view = net_stock + receipts.total_dated()
+    short_of_stock = demand.mean[:, 1:] - np.cumsum(receipts.by_day(horizon) + moves, axis=1)
+    in_view = net_stock + receipts.total_dated() + moved
     ordered = np.zeros_like(net_stock)
     searched_from = np.ones(ordered.size, dtype=np.int64)
     planned = np.zeros_like(short_of_stock)
     lines: list[OrderLines] = []
     for day in range(1, horizon + 1):
-        row = np.flatnonzero(known & rule.orderable & ((day - 1) % review == 0))
+        due = (day - reviewed >= spacing) & rule.takes_orders(day)
+        reviewed = np.where(due, day, reviewed)
+        row = np.flatnonzero(known & rule.orderable & due)
         position = position_now[row] + ordered[row] - demand.mean[row, day - 1]
         if rule.sales_are_lost:
             balance = net_stock[row][:, None] + planned[row] - short_of_stock[row]
@@ -277,6 +314,7 @@ def order_frame(
     demand: CumulativeDemand,
     receipts: ReceiptSchedule,
     excess_horizon_days: int,
+    moved: FloatArray | float = 0.0,
 ) -> pl.DataFrame:
     """The order lines with what a buyer asks of each; one row per element of ``lines``.
 
@@ -285,6 +323,8 @@ def order_frame(
     ``cover_days_after`` counts from the order date and covers the position including the order.
     ``moq_overshoot``: but for one smallest lot of the supplier, the cover would stay within the excess
     horizon.
+    ``moved`` is (lines,), units that transfers have added to or taken off the stock before each line's goods
+    arrive.
     """
     row, day = lines.row, lines.order_day.astype(np.float64)
     arrival = lines.receipt_day.astype(np.float64)
@@ -295,7 +335,7 @@ def order_frame(
         day - 1.0,
         row,
     )
-    supplied = supply.net_stock[row] + lines.prior_qty + receipts.through(arrival - 1.0, row)
+    supplied = supply.net_stock[row] + lines.prior_qty + receipts.through(arrival - 1.0, row) + moved
     at_risk = until.expected_shortage(supplied)
     used_before = demand.mean[row, lines.order_day - 1]
     covered = used_before + lines.position + lines.order_qty
@@ -391,17 +431,23 @@ def undecided_frame(supply: Supply, orderable: BoolArray) -> pl.DataFrame:
 
 
 def replenishment_plan(
-    parts: Sequence[pl.DataFrame], metrics: pl.DataFrame, as_of_date: date, horizon: int
+    parts: Sequence[pl.DataFrame],
+    metrics: pl.DataFrame,
+    as_of_date: date,
+    horizon: int,
+    excess_horizon_days: int,
 ) -> pl.DataFrame:
     """The worklist: all kinds of line, dated, ranked and explained, in rank order.
 
     Sorted by urgency, then money at risk (unknown last), ABC class, earliest stock-out, series and date.
 
     Args:
-        parts: from :func:`expedite_frame`, :func:`order_frame` and :func:`undecided_frame`.
+        parts: from :func:`expedite_frame`, :func:`order_frame`, :func:`undecided_frame` and
+            ``open_order_actions``.
         metrics: the metrics table, one row per series in the order of their positions.
         as_of_date: day 0.
         horizon: days of the forecast, for the sentence about a cover that outlasts it.
+        excess_horizon_days: days beyond whose need stock is excess, for the sentence about it.
 
     Returns:
         Columns of ``REPLENISHMENT_SCHEMA``; one row per series and ``line_no``.
@@ -431,7 +477,6 @@ def replenishment_plan(
             pl.coalesce(dated("order_day").cast(pl.Date), pl.col("po_order_date")).alias("order_date"),
             dated("receipt_day").cast(pl.Date).alias("receipt_date"),
             pl.coalesce("po_supplier_id", "supplier_id").alias("supplier_id"),
-            pl.lit(None, dtype=pl.String).alias("source_location_id"),
             _urgency().alias("urgency"),
             pl.when("moq_overshoot")
             .then(pl.concat_list("flags", pl.lit([Flag.MOQ_OVERSHOOT.value])))
@@ -444,7 +489,7 @@ def replenishment_plan(
             .otherwise("flags")
             .alias("flags")
         )
-        .with_columns(_reason(horizon).alias("reason"))
+        .with_columns(_reason(horizon, excess_horizon_days).alias("reason"))
     )
     return (
         lines.with_columns(
@@ -472,8 +517,14 @@ def replenishment_plan(
 def _urgency() -> pl.Expr:
     now = (pl.col("action") == Action.EXPEDITE.value) | (pl.col("order_day") == 1)
     late = pl.col("days_late") > 0
+    # nothing runs short by an order that is too many or too early: it is told before it is here
+    surplus = pl.col("action").is_in([Action.POSTPONE.value, Action.REDUCE.value, Action.CANCEL.value])
     return (
-        pl.when(now & pl.col("stocked_out"))
+        pl.when(surplus & (pl.col("receipt_day") <= _WEEK))
+        .then(pl.lit(Urgency.THIS_WEEK.value))
+        .when(surplus)
+        .then(pl.lit(Urgency.PLANNED.value))
+        .when(now & pl.col("stocked_out"))
         .then(pl.lit(Urgency.STOCKED_OUT.value))
         .when(now & late)
         .then(pl.lit(Urgency.LATE.value))
@@ -485,27 +536,57 @@ def _urgency() -> pl.Expr:
     )
 
 
-def _reason(horizon: int) -> pl.Expr:
+def _reason(horizon: int, excess_horizon_days: int) -> pl.Expr:
     cover = pl.col("dir_days")
-    beyond = pl.format("cover > {} d, lead time {} d", pl.lit(horizon), _plain("lead_time_days"))
+    beyond = pl.format("cover > {} d, lead time {} d", pl.lit(horizon), plain("lead_time_days"))
     cover_sentence = (
         pl.when(cover.is_null())
         .then(beyond)
         .when(cover < pl.col("lead_time_days"))
-        .then(pl.format("cover {} d < lead time {} d", cover.round(1), _plain("lead_time_days")))
-        .otherwise(pl.format("cover {} d >= lead time {} d", cover.round(1), _plain("lead_time_days")))
+        .then(pl.format("cover {} d < lead time {} d", cover.round(1), plain("lead_time_days")))
+        .otherwise(pl.format("cover {} d >= lead time {} d", cover.round(1), plain("lead_time_days")))
     )
-    levels = pl.format("IP {} <= ROP {}", _plain("position"), _plain("reorder_point_qty"))
-    return (
+    levels = pl.format("IP {} <= ROP {}", plain("position"), plain("reorder_point_qty"))
+    order = pl.format("PO {}", pl.col("po_ref").fill_null("without number"))
+    arrives = pl.col("receipt_date").cast(pl.String).fill_null("on no known day")
+    too_many = pl.format(
+        "stock and orders are {} more than {} d need", plain("excess_qty"), pl.lit(excess_horizon_days)
+    )
+    sentence = (
         pl.when(pl.col("action") == Action.DECIDE.value)
         .then(pl.lit(_UNDECIDED))
         .when(pl.col("action") == Action.EXPEDITE.value)
         .then(
             pl.format(
-                "PO {} arrives {}, {} d after the projected stock-out on {}",
-                pl.col("po_ref").fill_null("without number"),
+                "{} arrives {}, {} d after the projected stock-out on {}",
+                order,
                 pl.col("receipt_date"),
                 pl.col("days_late").cast(pl.Int64),
+                pl.col("need_date"),
+            )
+        )
+        .when(pl.col("action") == Action.CANCEL.value)
+        .then(
+            pl.format("{} brings {} that nothing needs, {}; {}", order, plain("order_qty"), arrives, too_many)
+        )
+        .when(pl.col("action") == Action.REDUCE.value)
+        .then(
+            pl.format(
+                "{} brings {} too many, {}: keep {} of it; {}",
+                order,
+                plain("order_qty"),
+                arrives,
+                plain("kept_qty"),
+                too_many,
+            )
+        )
+        .when(pl.col("action") == Action.POSTPONE.value)
+        .then(
+            pl.format(
+                "{} arrives {}, {} d before it is needed on {}",
+                order,
+                pl.col("receipt_date"),
+                pl.col("early_days").fill_nan(None).cast(pl.Int64),
                 pl.col("need_date"),
             )
         )
@@ -513,14 +594,17 @@ def _reason(horizon: int) -> pl.Expr:
         .then(pl.format("{}; {}", levels, cover_sentence))
         .otherwise(pl.format("projected {} on {}; {}", levels, pl.col("order_date"), cover_sentence))
     )
-
-
-def _plain(column: str) -> pl.Expr:
-    """One decimal, none where it is zero: 25 and 2.5."""
-    rounded = pl.col(column).round(1)
-    whole = rounded.round(0)
-    return (
-        pl.when(rounded == whole)
-        .then(whole.cast(pl.Int64).cast(pl.String))
-        .otherwise(rounded.cast(pl.String))
+    sentence = (
+        pl.when(pl.col("action") == Action.TRANSFER.value)
+        .then(
+            pl.format(
+                "{}; {} has {} more than it needs: move them before buying",
+                levels,
+                pl.col("source_location_id").fill_null("another location"),
+                plain("order_qty"),
+            )
+        )
+        .otherwise(sentence)
     )
+    is_out = pl.col("stocked_out") & (pl.col("action") != Action.DECIDE.value)
+    return pl.when(is_out).then(pl.format("out of stock now; {}", sentence)).otherwise(sentence)

@@ -19,6 +19,7 @@ from forecasting_lib.inventory.days import REVIEW_DAYS
 from forecasting_lib.inventory.error_growth import NO_DEMAND
 from forecasting_lib.inventory.flags import BoolArray, Flag
 from forecasting_lib.inventory.lead_time_demand import IntArray
+from forecasting_lib.inventory.order_weekdays import longest_gap, order_weekdays
 from forecasting_lib.inventory.policies import InventoryPolicy
 from forecasting_lib.inventory.tables import SUPPLY_SCHEMA, float_columns
 from forecasting_lib.panel import FloatArray
@@ -28,10 +29,13 @@ SHORT_HISTORY_DEMANDS = 10
 
 
 class LeadTimeSource(StrEnum):
-    """Where a lead time came from, best first: the fallback order of ``lead_time_source``."""
+    """The rungs that a lead time is weighed from, nearest first; its source is the one that weighs most.
+
+    Receipts are those of the item from its supplier; ``SUPPLIER`` is the supplier's own word.
+    """
 
     RECEIPTS = "receipts"
-    SUPPLIER_ITEM = "supplier_item"
+    SUPPLIER_RECEIPTS = "supplier_receipts"
     SUPPLIER = "supplier"
     LOCATION = "location"
     CLIENT_DEFAULT = "client_default"
@@ -48,8 +52,11 @@ class Supply:
         on_hand: after the client's rule for negative stock.
         reserved, backorder: zero where stock is known and they are not; never negative.
         lead_time, lead_time_sd: mean and standard deviation of the lead time.
-        review: review period, the policy's where the row has none, else the grain's.
         shelf_life: days until a delivered unit expires.
+        review: review period, the policy's where the row has none, else the grain's; as long as the
+            longest wait for a day on which the supplier takes orders.
+        review_spacing: days from one review to the next at least; 1 where the supplier's days decide.
+        order_weekdays: (n, 7) whether an order may be placed on Monday .. Sunday.
         last_season_mean: units a day expected after the forecast's horizon.
         supplier: number of the series' supplier from 0 on, -1 where none is known.
         min_order_value: smallest value of an order that the supplier accepts.
@@ -67,6 +74,8 @@ class Supply:
     lead_time: FloatArray
     lead_time_sd: FloatArray
     review: FloatArray
+    review_spacing: FloatArray
+    order_weekdays: BoolArray
     moq: FloatArray
     order_multiple: FloatArray
     supplier: IntArray
@@ -128,6 +137,9 @@ class Supply:
         zero_if_stock_known = np.where(np.isnan(on_hand), np.nan, 0.0)
         review = not_negative("review_days")
         usual_review = float(REVIEW_DAYS[grain] if policy.review_days is None else policy.review_days)
+        review = np.where(np.isnan(review), usual_review, review)
+        weekdays = order_weekdays(frame["order_weekdays"])
+        wait = longest_gap(weekdays)
         cost, price = not_negative("unit_cost"), not_negative("unit_price")
         margin = price - cost
         return cls(
@@ -137,7 +149,9 @@ class Supply:
             backorder=zero_if_stock_known + np.maximum(np.nan_to_num(values("backorder_qty")), 0.0),
             lead_time=not_negative("lead_time_days"),
             lead_time_sd=not_negative("lead_time_sd_days"),
-            review=np.where(np.isnan(review), usual_review, review),
+            review=np.maximum(review, np.where(wait > 1.0, wait, 0.0)),
+            review_spacing=np.where((wait > 1.0) & (review <= wait), 1.0, review),
+            order_weekdays=weekdays,
             moq=not_negative("moq_qty"),
             order_multiple=not_negative("order_multiple_qty"),
             supplier=_numbered(frame["supplier_id"]),

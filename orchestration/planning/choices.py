@@ -123,7 +123,7 @@ def judged(choice: Choice, line: Line) -> Choice:
         return _snoozed(choice, line)
     if choice.until is not None:
         raise DecisionError("Only a line that is snoozed has a day until which; leave out until.")
-    if choice.decision == "approve" and line.action != Action.EXPEDITE:
+    if choice.decision == "approve" and Action(line.action).is_order:
         return _ordered(choice, line)
     if choice.decision not in ("approve", "reject"):
         raise DecisionError("Decide to approve, reject or snooze the line.")

@@ -11,15 +11,12 @@ from datetime import date, datetime, timedelta
 import polars as pl
 
 from forecasting_lib.grain import Grain
-from forecasting_lib.inventory import LeadTimeSource
+from forecasting_lib.inventory.lead_times import order_ages, with_lead_times
+from forecasting_lib.inventory.supplier_performance import supplier_lead_times
 from orchestration.clients import Client
 from orchestration.reading.histories import SERIES_COLUMNS
 from orchestration.warehouse.bulk import read_frame, render
 from orchestration.warehouse.server import Warehouse
-
-MIN_RECEIPTS = 5
-"""Fewer receipts than this do not make a lead-time distribution."""
-
 
 JUST_NOW = timedelta(minutes=1)
 """A decision is written for less than this before it can be read."""
@@ -47,11 +44,13 @@ class Supply:
         receipts: one row per open purchase order line and per approved order that no purchase order has
             come back for: ``series_id, po_id, supplier_id, order_date, expected_date, open_qty``.
         decisions: which approvals are among the receipts.
+        supplier_lead_times: one row per supplier: its word against its receipts.
     """
 
     positions: pl.DataFrame
     receipts: pl.DataFrame
     decisions: DecisionsRead
+    supplier_lead_times: pl.DataFrame
 
 
 def read_supply(
@@ -73,17 +72,18 @@ def read_supply(
     approved, decisions = _approved_orders(warehouse, client.client_id, as_of_date)
     if approved.height:
         receipts = pl.concat([receipts, approved])
-    lead_times = read_frame(warehouse, render(LEAD_TIMES, c=client.client_id, as_of=as_of_date))
-    positions = (
-        keys.join(stock, on=SERIES_COLUMNS, how="left", maintain_order="left")
-        .join(item, on="item_id", how="left", maintain_order="left")
-        .join(_measured(lead_times, "item_id"), on="item_id", how="left", maintain_order="left")
-        .join(_measured(lead_times, "supplier_id"), on="supplier_id", how="left", maintain_order="left")
+    placed = read_frame(warehouse, render(LEAD_TIMES, c=client.client_id, as_of=as_of_date))
+    words = read_frame(warehouse, render(_WORDS, c=client.client_id))
+    ages = order_ages(placed.drop("file_id"), as_of_date)
+    positions = keys.join(stock, on=SERIES_COLUMNS, how="left", maintain_order="left").join(
+        item, on="item_id", how="left", maintain_order="left"
     )
+    default_days = client.default_lead_time_days
     return Supply(
-        positions=with_lead_times(positions, client.default_lead_time_days).drop(SERIES_COLUMNS),
+        positions=with_lead_times(positions, ages, default_days),
         receipts=receipts.join(keys, on=SERIES_COLUMNS).drop(SERIES_COLUMNS),
         decisions=decisions,
+        supplier_lead_times=supplier_lead_times(words, ages, as_of_date),
     )
 
 
@@ -101,53 +101,6 @@ def _approved_orders(
     )
 
 
-def with_lead_times(positions: pl.DataFrame, default_days: int | None) -> pl.DataFrame:
-    """Choose each series' lead time: the item's receipts, the supplier's word or receipts, the default.
-
-    Args:
-        positions: columns ``item_id_mean, item_id_sd, supplier_id_mean, supplier_id_sd`` (days, measured on
-            receipts) and ``stated_mean, stated_sd`` (days, the supplier's own), each nullable.
-        default_days: the client's default lead time; None where it has none.
-
-    Returns:
-        The frame with ``lead_time_days, lead_time_sd_days, lead_time_source`` instead of those columns.
-    """
-    rungs = [
-        ("item_id_mean", "item_id_sd", LeadTimeSource.RECEIPTS),
-        ("stated_mean", "stated_sd", LeadTimeSource.SUPPLIER),
-        ("supplier_id_mean", "supplier_id_sd", LeadTimeSource.SUPPLIER),
-    ]
-    default = pl.lit(default_days, dtype=pl.Float64)
-    days, sd, source = default, pl.lit(None, pl.Float64), _default_source(default_days)
-    for mean_column, sd_column, name in reversed(rungs):
-        known = pl.col(mean_column).is_not_null()
-        days = pl.when(known).then(pl.col(mean_column)).otherwise(days)
-        sd = pl.when(known).then(pl.coalesce(sd_column, "supplier_id_sd")).otherwise(sd)
-        source = pl.when(known).then(pl.lit(str(name))).otherwise(source)
-    return positions.with_columns(
-        days.alias("lead_time_days"), sd.alias("lead_time_sd_days"), source.alias("lead_time_source")
-    ).drop([column for rung in rungs for column in rung[:2]])
-
-
-def _default_source(default_days: int | None) -> pl.Expr:
-    return pl.lit(None if default_days is None else str(LeadTimeSource.CLIENT_DEFAULT), dtype=pl.String)
-
-
-def _measured(lead_times: pl.DataFrame, by: str) -> pl.DataFrame:
-    """Mean and standard deviation of the observed lead times per item or supplier, where there are enough."""
-    return (
-        lead_times.filter(pl.col(by).is_not_null())
-        .group_by(by)
-        .agg(
-            pl.col("days").mean().alias(f"{by}_mean"),
-            pl.col("days").std(ddof=1).alias(f"{by}_sd"),
-            pl.len().alias("receipts"),
-        )
-        .filter(pl.col("receipts") >= MIN_RECEIPTS)
-        .drop("receipts")
-    )
-
-
 _ITEMS = """
     select
         item.item_id,
@@ -159,8 +112,9 @@ _ITEMS = """
         item.shelf_life_days::float8 as shelf_life_days,
         supplier.min_order_value::float8 as min_order_value,
         supplier.review_days::float8 as review_days,
-        supplier.lead_time_days::float8 as stated_mean,
-        supplier.lead_time_sd_days::float8 as stated_sd
+        supplier.order_weekdays,
+        supplier.lead_time_days::float8 as stated_days,
+        supplier.lead_time_sd_days::float8 as stated_sd_days
     from analytics.dim_item as item
     left join staging.suppliers as supplier
         on supplier.client_id = item.client_id and supplier.supplier_id = item.supplier_id
@@ -251,9 +205,34 @@ APPROVED = """
     order by decision.decided_at, decision.decision_id
 """
 
-LEAD_TIMES = """
-    select item_id, supplier_id, (received_date - order_date)::float8 as days, file_id
-    from staging.purchase_orders
-    where client_id = {c} and received_date <= {as_of}::date and received_date >= order_date
-    order by item_id collate "C", po_id collate "C", location_id collate "C"
+_WORDS = """
+    select supplier_id, lead_time_days::float8 as stated_days, lead_time_sd_days::float8 as stated_sd_days
+    from staging.suppliers
+    where client_id = {c}
+    order by supplier_id collate "C"
+"""
+
+LEAD_TIME_DAYS = 1095
+"""Orders of three years tell a lead time; older ones say little of the next."""
+
+LEAD_TIMES = f"""
+    select
+        placed.item_id,
+        placed.location_id,
+        coalesce(placed.supplier_id, item.supplier_id) as supplier_id,
+        placed.order_date,
+        placed.expected_date,
+        case when placed.received_date <= {{as_of}}::date then placed.received_date end as received_date,
+        placed.file_id
+    from staging.purchase_orders as placed
+    left join analytics.dim_item as item using (client_id, item_id)
+    where placed.client_id = {{c}}
+        and placed.order_date <= {{as_of}}::date
+        and placed.order_date > {{as_of}}::date - {LEAD_TIME_DAYS}
+        and (
+            placed.received_date <= {{as_of}}::date
+            or coalesce(lower(placed.status), 'open') not in
+            ('cancelled', 'canceled', 'closed', 'received', 'delivered', 'completed')
+        )
+    order by placed.item_id collate "C", placed.po_id collate "C", placed.location_id collate "C"
 """

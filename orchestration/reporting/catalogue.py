@@ -21,11 +21,13 @@ _LATEST_FORECAST: LiteralString = f"""(
     where runs.client_id = {{client}} and runs.run_id = ({latest_run("{client}")})
 )"""
 
-_LATEST_LEAD_TIME_DEMAND: LiteralString = f"""(
-    select demand.*, runs.as_of_date
-    from ({latest_plan("{client}")}) as runs
-    inner join analytics.lead_time_demand as demand using (client_id, run_id)
-)"""
+
+def _of_latest_plan(table: LiteralString) -> LiteralString:
+    return f"""(
+        select listed.*, runs.as_of_date from ({latest_plan("{client}")}) as runs
+        inner join analytics.{table} as listed using (client_id, run_id)
+    )"""
+
 
 _ITEM_QUALITY: LiteralString = """(
     select quality.*, runs.grain as period
@@ -79,14 +81,15 @@ INVENTORY = Listing(
         "item_id item_name category location_id location_name as_of_date:day snapshot_date:day "
         "on_hand_qty:number reserved_qty:number backorder_qty:number on_order_qty:number "
         "overdue_on_order_qty:number net_stock_qty:number inventory_position_qty:number supplier_id "
-        "lead_time_days:number lead_time_sd_days:number lead_time_source review_days:whole "
+        "lead_time_days:number lead_time_sd_days:number lead_time_source "
+        "lead_time_receipts:whole review_days:whole "
         "ltd_mean_qty:number ltd_sd_qty:number ltd_method service_metric service_target:number "
         "service_nominal:number service_predicted:number safety_stock_qty:number "
         "reorder_point_qty:number order_up_to_qty:number dir_days:number dir_days_p10:number "
         "dir_days_incl_on_order:number dir_censored:truth dir_lower_bound_days:number stockout_date:day "
         "stockout_date_p10:day stockout_prob_lt:number min_projected_qty:number min_projected_date:day "
-        "excess_qty:number excess_value:number shortage_qty:number abc_class xyz_class demand_class "
-        "adi:number cv2:number unit_cost:number stock_value:number flags:texts run_id:uuid"
+        "excess_qty:number excess_value:number excess_advice shortage_qty:number abc_class xyz_class "
+        "demand_class adi:number cv2:number unit_cost:number stock_value:number flags:texts run_id:uuid"
     ),
     key=_OF_SERIES,
     filters=(*_OF_SERIES, "category", "supplier_id", "abc_class", "xyz_class", "demand_class"),
@@ -113,7 +116,7 @@ PROJECTION = Listing(
 LEAD_TIME_DEMAND = Listing(
     name="lead-time-demand",
     sentence="One item at one location: the distribution of demand over lead time and review period.",
-    relation=_LATEST_LEAD_TIME_DEMAND,
+    relation=_of_latest_plan("lead_time_demand"),
     fields=fields(
         "item_id location_id protection_days:number ltd_mean_qty:number ltd_sd_qty:number ltd_method "
         "q50_qty:number q80_qty:number q90_qty:number q95_qty:number q98_qty:number q99_qty:number "
@@ -122,6 +125,34 @@ LEAD_TIME_DEMAND = Listing(
     key=_OF_SERIES,
     filters=_OF_SERIES,
     concerns=("deliveries", "forecast", "orders"),
+)
+
+PURCHASES = Listing(
+    name="purchases",
+    sentence="One lot of one item at one location to buy where money is short, the best first.",
+    relation=_of_latest_plan("purchase_priorities"),
+    fields=fields(
+        "priority_rank:whole item_id location_id supplier_id lot_no:whole order_qty:number "
+        "order_value:number benefit_value:number benefit_per_money:number spent_value:number "
+        "as_of_date:day run_id:uuid"
+    ),
+    key=("priority_rank",),
+    filters=(*_OF_SERIES, "supplier_id"),
+    concerns=("deliveries", "forecast", "orders"),
+)
+
+SUPPLIERS = Listing(
+    name="suppliers",
+    sentence="One supplier: its stated lead time against its receipts, lateness and overdue orders.",
+    relation=_of_latest_plan("supplier_lead_times"),
+    fields=fields(
+        "supplier_id stated_days:number stated_sd_days:number n_receipts:whole mean_days:number "
+        "median_days:number sd_days:number n_promised:whole late_share:number mean_days_late:number "
+        "n_open:whole n_overdue:whole longest_overdue_days:whole n_faulty:whole n_forgotten:whole "
+        "expected_days:number expected_sd_days:number as_of_date:day run_id:uuid"
+    ),
+    key=("supplier_id",),
+    concerns=("deliveries", "orders"),
 )
 
 DEMAND = Listing(
@@ -300,6 +331,8 @@ CATALOGUE = (
     INVENTORY,
     PROJECTION,
     LEAD_TIME_DEMAND,
+    PURCHASES,
+    SUPPLIERS,
     DEMAND,
     ITEMS,
     LOCATIONS,

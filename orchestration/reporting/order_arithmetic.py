@@ -26,8 +26,10 @@ Row = Mapping[str, Any]
 """A row of the plan, by the names of its columns."""
 
 _LEAD_TIME_SOURCES: Mapping[str, str] = {
-    LeadTimeSource.RECEIPTS: "mean of the item's received purchase orders",
-    LeadTimeSource.SUPPLIER: "the supplier's own word, else the mean of its receipts",
+    LeadTimeSource.RECEIPTS: "mostly from {receipts} of the item from its supplier",
+    LeadTimeSource.SUPPLIER_RECEIPTS: "mostly from {receipts} of the supplier",
+    LeadTimeSource.SUPPLIER: "mostly the supplier's own word",
+    LeadTimeSource.LOCATION: "mostly from {receipts} at the location, for want of the supplier's",
     LeadTimeSource.CLIENT_DEFAULT: "the client's default, for want of a better one",
 }
 
@@ -77,7 +79,9 @@ def lead_time_sum(plan: Row) -> Sum:
         remedy = f"Unknown. {GAP_MEANINGS[Gap.NO_LEAD_TIME].remedy}"
         unknown = Term("=", result, None, "Unknown while the lead time is.", "days")
         return checked(title, Term("", "lead time (L)", None, remedy, "days"), review, unknown)
-    source = _LEAD_TIME_SOURCES.get(plan["lead_time_source"], "its source was not recorded")
+    source = _LEAD_TIME_SOURCES.get(plan["lead_time_source"], "its source was not recorded").format(
+        receipts=_receipts(plan["lead_time_receipts"])
+    )
     if plan["lead_time_sd_days"] is None:
         source += (
             "; how much it varies is unknown and taken as nothing, so the safety stock is a minimum. "
@@ -96,6 +100,12 @@ def lead_time_sum(plan: Row) -> Sum:
         )
     lasts = "an order that is placed today must last until the goods of the next review are there"
     return checked(title, lead_time, review, Term("=", result, plan["protection_days"], lasts, "days"))
+
+
+def _receipts(count: int | None) -> str:
+    if count is None:
+        return "the receipts"
+    return "one receipt" if count == 1 else f"{count} receipts"
 
 
 def safety_stock_sum(plan: Row) -> Sum | None:

@@ -71,6 +71,9 @@ def order_sum(line: Row, lines: Sequence[Row], plan: Row, projection: pl.DataFra
         for other in lines
         if other["action"] == Action.ORDER and other["order_date"] < line["order_date"]
     )
+    moved = sum(float(other["order_qty"]) for other in lines if other["action"] == Action.TRANSFER)
+    if moved:
+        terms.append(Term("-", "moved here before", moved, "transfers of this plan"))
     if ordered:
         terms.append(Term("-", "orders proposed before", ordered, "earlier lines of this plan"))
     found = total(terms)

@@ -161,8 +161,13 @@ def chosen_series(place: Place, client_id: str) -> pl.DataFrame:
         render(
             """
             with lines as (
-                select item_id, location_id, min(priority_rank) as priority_rank, sum(order_qty) as order_qty
+                select
+                    item_id, location_id, min(priority_rank) as priority_rank,
+                    sum(order_qty) filter (where is_due) as order_qty,
+                    sum(order_qty) filter (where not is_due) as later_qty
                 from analytics.replenishment_plan_current
+                left join lateral (
+                    select order_date <= as_of_date + 1 as is_due where action = 'order') as dated on true
                 where client_id = {c}
                 group by item_id, location_id
             )
@@ -175,6 +180,7 @@ def chosen_series(place: Place, client_id: str) -> pl.DataFrame:
                 coalesce(series.mean_demand_qty, 0) as mean_demand_qty,
                 lines.priority_rank,
                 lines.order_qty::float8 as order_qty,
+                lines.later_qty::float8 as later_qty,
                 metrics.on_hand_qty::float8 as on_hand_qty,
                 metrics.on_order_qty::float8 as on_order_qty,
                 metrics.safety_stock_qty,

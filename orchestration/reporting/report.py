@@ -158,7 +158,7 @@ def _stockout(row: dict[str, Any]) -> str:
 
 
 def _order(row: dict[str, Any], units: str) -> str:
-    """The units of all lines; without a line, whether none is due or none can be known."""
+    """The units to order now; without any, whether none is due or none can be known."""
     if row["on_hand_qty"] is None:
         return "unknown: no stock"
     if row["lead_time_days"] is None:
@@ -184,6 +184,7 @@ def _facts(row: dict[str, Any]) -> list[tuple[str, str]]:
         ("Lead time", lead_time),
         ("Cover", cover),
         ("Stock-out", _stockout(row)),
-        ("Order", _order(row, units(row["order_qty"]))),
+        ("Order now", _order(row, units(row["order_qty"]))),
+        ("Planned later", units(row["later_qty"])),
         ("Class", " ".join(filter(None, (row["abc_class"], row["xyz_class"]))) or "-"),
     ]

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from forecasting_lib.grain import Grain
+from forecasting_lib.inventory.replenishment import Action
 from orchestration.clients import Client
 from orchestration.foreign_text import escape
 from orchestration.reading.accuracy import latest_accuracy
@@ -129,9 +130,9 @@ def _urgent_text(lines: pl.DataFrame, state: PlanningState) -> str:
     for row in lines.to_dicts():
         name = "" if row["name"] == row["item_id"] else f" {row['name']}"
         units = "" if row["order_qty"] is None else f"{row['order_qty']:,.0f}"
-        deed = {"expedite": f"expedite {units}", "decide": "decide"}.get(
-            row["action"], f"order {units} by {row['order_date']}"
-        )
+        deed = f"{row['action']} {units}".rstrip()
+        if row["action"] == Action.ORDER:
+            deed += f" by {row['order_date']}"
         arrival = f", arrives {row['receipt_date']}" if row["receipt_date"] else ""
         text += (
             f"\n{row['priority_rank']}. [bold]{escape(row['item_id'])}[/]{escape(name)}, "

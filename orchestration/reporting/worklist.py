@@ -43,7 +43,7 @@ _JUDGED: LiteralString = """
                 when is_new is not null and order_qty is distinct from earlier_order_qty then 'quantity'
             end as change,
             is_new is not null as is_compared,
-            action <> 'expedite' as is_order,
+            action in ('order', 'decide') as is_order,
             coalesce(decided_qty, order_qty) as line_qty,
             coalesce(decided_qty * unit_cost, order_value) as line_value,
             value_at_risk,

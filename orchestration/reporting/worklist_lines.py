@@ -105,7 +105,7 @@ class Line:
     @property
     def is_ordered(self) -> bool:
         """Whether an approval of it is an order with a quantity and dates."""
-        return self.action != Action.EXPEDITE
+        return Action(self.action).is_order
 
 
 @dataclass(frozen=True)

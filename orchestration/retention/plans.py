@@ -35,6 +35,7 @@ _PLAN = (
     Part(analytics.replenishment_plan, _OF_PLAN, _DECIDED),
     Part(analytics.lead_time_demand, _OF_PLAN, _DECIDED),
     Part(analytics.inventory_metrics, _OF_PLAN, _DECIDED),
+    Part(analytics.purchase_priorities, _OF_PLAN, _DECIDED),
     Part(analytics.plan_inputs, _OF_PLAN, _DECIDED),
 )
 

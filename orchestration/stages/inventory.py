@@ -37,6 +37,8 @@ TABLES = (
     analytics.inventory_metrics,
     analytics.replenishment_plan,
     analytics.stock_projection,
+    analytics.purchase_priorities,
+    analytics.supplier_lead_times,
     analytics.plan_inputs,
     analytics.plan_stability,
 )
@@ -148,6 +150,8 @@ def _report(
             "lines_by_urgency": dict(sorted(summary.lines_by_urgency.items())),
         },
         "stock_projection": {"dagster/row_count": summary.projection_rows},
+        "purchase_priorities": {"dagster/row_count": summary.priority_rows},
+        "supplier_lead_times": {"dagster/row_count": summary.supplier_rows},
         "plan_inputs": {"dagster/row_count": summary.input_rows},
         "plan_stability": _stability_metadata(summary),
     }

@@ -46,6 +46,7 @@ def policy_of(client: Client) -> InventoryPolicy:
         review_days=client.review_days,
         negative_stock=client.negative_stock,
         unmet_demand=client.unmet_demand,
+        transfer_days=client.transfer_days,
     )
 
 
@@ -59,6 +60,7 @@ class InventoryInputs:
         positions: one row per series: stock, supplier, lead time, constraints and demand statistics.
         receipts: one row per open purchase order line and approved order.
         decisions: which approvals are among them.
+        supplier_lead_times: one row per supplier: its word against its receipts.
         policy: the client's choices.
         calibration: what a backtest measured of the models behind the forecast; None: nothing did.
         keys: ``series_id, item_id, location_id`` of the forecast's series.
@@ -70,6 +72,7 @@ class InventoryInputs:
     positions: pl.DataFrame
     receipts: pl.DataFrame
     decisions: DecisionsRead
+    supplier_lead_times: pl.DataFrame
     policy: InventoryPolicy
     calibration: ForecastCalibration | None
     keys: pl.DataFrame
@@ -86,6 +89,7 @@ class InventoryInputs:
         digest.update(self.positions.write_csv().encode())
         receipts = self.receipts.sort("series_id", "po_id", maintain_order=True)
         digest.update(receipts.write_csv().encode())
+        digest.update(self.supplier_lead_times.write_csv().encode())
         return digest.hexdigest()
 
 
@@ -120,6 +124,7 @@ def read_inputs(warehouse: Warehouse, client: Client, champion: tuple[str, str])
         positions,
         supply.receipts,
         supply.decisions,
+        supply.supplier_lead_times,
         policy_of(client),
         calibration,
         keys,
@@ -133,7 +138,7 @@ class InventoryRun:
 
     Attributes:
         client: whose plan it is.
-        plan: the engine's four tables.
+        plan: the engine's tables.
         inputs: what it was computed from.
         input_digest: their digest.
         dagster_run_id: the run in the Dagster UI.
@@ -209,6 +214,11 @@ def _insert_run(connection: psycopg.Connection[Any], run: InventoryRun) -> int:
     lines = compared(run.keyed(plan.replenishment), None if before is None else before.lines)
     insert_frame(connection, "analytics.replenishment_plan", lines)
     insert_frame(connection, "analytics.stock_projection", run.keyed(plan.projection))
+    insert_frame(connection, "analytics.purchase_priorities", run.keyed(plan.priorities))
+    suppliers = run.inputs.supplier_lead_times.with_columns(
+        pl.lit(run.client.client_id).alias("client_id"), pl.lit(run.run_id).alias("run_id")
+    )
+    insert_frame(connection, "analytics.supplier_lead_times", suppliers)
     insert_plan_inputs(connection, run.client.client_id, run.run_id, as_of_date, run.inputs.forecast.grain)
     if before is not None:
         key = {"client_id": run.client.client_id, "run_id": run.run_id}
@@ -232,6 +242,8 @@ class PlanSummary:
         lines_by_urgency: of these, how many are how urgent.
         lead_time_rows: rows of ``lead_time_demand``.
         projection_rows: rows of ``stock_projection``.
+        priority_rows: rows of ``purchase_priorities``.
+        supplier_rows: rows of ``supplier_lead_times``.
         input_rows: rows of ``plan_inputs``.
         earlier_as_of_date: of the plan before; None where there was none.
         forecast_churn: units by which the forecast moved since, as a share of what it was.
@@ -249,6 +261,8 @@ class PlanSummary:
     lines_by_urgency: dict[str, int]
     lead_time_rows: int
     projection_rows: int
+    priority_rows: int
+    supplier_rows: int
     input_rows: int
     earlier_as_of_date: date | None
     forecast_churn: float | None
@@ -299,6 +313,14 @@ def read_summary(warehouse: Warehouse, client_id: str, run_id: str) -> PlanSumma
                     select count(*) from analytics.stock_projection
                     where client_id = %(client)s and run_id = %(run)s
                 ) as projection_rows,
+                (
+                    select count(*) from analytics.purchase_priorities
+                    where client_id = %(client)s and run_id = %(run)s
+                ) as priority_rows,
+                (
+                    select count(*) from analytics.supplier_lead_times
+                    where client_id = %(client)s and run_id = %(run)s
+                ) as supplier_rows,
                 (
                     select count(*) from analytics.plan_inputs
                     where client_id = %(client)s and run_id = %(run)s

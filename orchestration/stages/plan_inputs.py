@@ -44,7 +44,9 @@ def insert_plan_inputs(
             as_of=as_of_date,
             days=SALES_DAYS[grain],
             receipts=str(LeadTimeSource.RECEIPTS),
-            supplier=str(LeadTimeSource.SUPPLIER),
+            of_supplier=str(LeadTimeSource.SUPPLIER_RECEIPTS),
+            word=str(LeadTimeSource.SUPPLIER),
+            location=str(LeadTimeSource.LOCATION),
         ).encode()
     )
 
@@ -126,7 +128,7 @@ _INSERT = f"""
     ),
 
     measured as (
-        select item_id, supplier_id, file_id from ({LEAD_TIMES}) as received
+        select item_id, location_id, supplier_id, file_id from ({LEAD_TIMES}) as placed
     ),
 
     by_item as (
@@ -139,6 +141,12 @@ _INSERT = f"""
         select supplier_id, array_agg(distinct file_id order by file_id) as file_ids
         from measured
         group by supplier_id
+    ),
+
+    by_location as (
+        select location_id, array_agg(distinct file_id order by file_id) as file_ids
+        from measured
+        group by location_id
     )
 
     select
@@ -166,9 +174,9 @@ _INSERT = f"""
         supplier.file_id,
         case
             when planned.lead_time_source = {{receipts}} then coalesce(by_item.file_ids, '{{{{}}}}')
-            when planned.lead_time_source = {{supplier}} and supplier.lead_time_days is not null
-                then array[supplier.file_id]
-            when planned.lead_time_source = {{supplier}} then coalesce(by_supplier.file_ids, '{{{{}}}}')
+            when planned.lead_time_source = {{of_supplier}} then coalesce(by_supplier.file_ids, '{{{{}}}}')
+            when planned.lead_time_source = {{word}} then array[supplier.file_id]
+            when planned.lead_time_source = {{location}} then coalesce(by_location.file_ids, '{{{{}}}}')
             else '{{{{}}}}'
         end,
         coalesce(orders.listed, '[]')
@@ -183,4 +191,5 @@ _INSERT = f"""
         on supplier.client_id = {{c}} and supplier.supplier_id = planned.supplier_id
     left join by_item on by_item.item_id = planned.item_id
     left join by_supplier on by_supplier.supplier_id = planned.supplier_id
+    left join by_location on by_location.location_id = planned.location_id
 """

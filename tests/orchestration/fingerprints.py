@@ -56,7 +56,7 @@ _RUNS_OF = {
     **dict.fromkeys(
         (
             *("inventory_metrics", "lead_time_demand", "replenishment_plan", "stock_projection"),
-            "plan_stability",
+            *("plan_stability", "supplier_lead_times", "purchase_priorities"),
         ),
         "inventory_runs",
     ),

@@ -62,7 +62,7 @@ def test_every_command_of_the_readme_exists() -> None:
     assert {command[0] for command in ALL_COMMANDS} == {
         *("setup", "demo", "migrate", "client", "ingest", "run", "status", "report", "sql", "up", "down"),
         *("model", "feed", "source", "delivery", "doctor", "backup", "restore", "user", "key", "api", "exec"),
-        *("generate", "retain", "backtest", "explain"),
+        *("generate", "retain", "backtest", "explain", "budget"),
     }
     assert {command[1] for command in ALL_COMMANDS if command[0] == "client"} == {
         *("add", "list", "show", "update", "remove", "password", "check", "guess", "dismiss")
@@ -156,6 +156,7 @@ EVERY_FIELD = {
     "supplier_minimum": ("--supplier-minimum", "fill", "fill"),
     "review_days": ("--review-days", "7", 7),
     "default_lead_time_days": ("--default-lead-time-days", "12", 12),
+    "transfer_days": ("--transfer-days", "2", 2),
     "country": ("--country", "IE", "IE"),
     "currency": ("--currency", "EUR", "EUR"),
     "models": ("--model", "ma7", ["ma7"]),

@@ -103,8 +103,8 @@ left join lateral (
             -- an open order that was accepted as it is
             or (
                 decisions.decision = 'approve'
-                and decisions.action = 'expedite'
-                and lines.action = 'expedite'
+                and decisions.action = lines.action
+                and lines.action not in ('order', 'decide')
                 and decisions.po_ref = lines.po_ref
             )
             -- an order that was approved with this day of arrival

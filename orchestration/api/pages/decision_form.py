@@ -110,7 +110,7 @@ def choices_from(form: FormData, deed: Deed, proposed: Mapping[int, Proposed]) -
         line = proposed.get(rank)
         if line is None:
             raise FormError("Load the list again; the plan has no such line any more.", rank)
-        is_order = deed.name == "approve" and line.action != Action.EXPEDITE
+        is_order = deed.name == "approve" and Action(line.action).is_order
         choices.append(
             Choice(
                 *(deed.run_id, line.item_id, line.location_id, line.line_no),

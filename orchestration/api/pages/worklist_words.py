@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from decimal import Decimal
 
 from forecasting_lib.inventory.flags import FLAG_VOCABULARY, Severity
+from forecasting_lib.inventory.replenishment import Action
 from orchestration.reading.gaps import PlanningState
 from orchestration.reporting.worklist_lines import Choices, Line, Proposed, Wanted
 
@@ -30,7 +31,7 @@ STATES: Mapping[str, str] = {
     "all": "All",
 }
 
-_ACTIONS: Mapping[str, str] = {"order": "Order", "expedite": "Expedite", "decide": "Decide"}
+_ACTIONS: Mapping[str, str] = {action.value: action.value.capitalize() for action in Action}
 
 
 def status(line: Line) -> str:
@@ -74,7 +75,7 @@ def done(deed: str, lines: Collection[Proposed]) -> str:
     """What was done with lines."""
     count = counted(len(lines), "line")
     if deed == "approve":
-        if all(line.action == "expedite" for line in lines):
+        if not any(Action(line.action).is_order for line in lines):
             return f"{count} accepted."
         return f"{count} approved; the orders wait on the page Orders to be sent."
     return f"{count} rejected." if deed == "reject" else f"{count} snoozed."

@@ -1,4 +1,4 @@
-"""Which lead time is believed, and what counts as stock and as on order on a date."""
+"""What counts as stock, as on order and as a lead time on a date."""
 
 from __future__ import annotations
 
@@ -10,34 +10,10 @@ import pytest
 
 from forecasting_lib.grain import Grain
 from orchestration.clients import Client
-from orchestration.reading.supply import read_supply, with_lead_times
+from orchestration.reading.supply import read_supply
 from orchestration.warehouse.bulk import insert_frame
 from orchestration.warehouse.server import Warehouse
 from tests.sales_partition import make_room_for_sales
-
-RUNGS = ("item_id_mean", "item_id_sd", "supplier_id_mean", "supplier_id_sd", "stated_mean", "stated_sd")
-
-
-def positions(**known: float) -> pl.DataFrame:
-    return pl.DataFrame({name: [known.get(name)] for name in RUNGS}, schema=dict.fromkeys(RUNGS, pl.Float64))
-
-
-@pytest.mark.parametrize(
-    ("known", "default", "expected"),
-    [
-        ({"item_id_mean": 6.0, "item_id_sd": 1.5, "stated_mean": 9.0}, 14, (6.0, 1.5, "receipts")),
-        ({"stated_mean": 9.0, "stated_sd": 2.0, "supplier_id_mean": 8.0}, 14, (9.0, 2.0, "supplier")),
-        ({"stated_mean": 9.0, "supplier_id_mean": 8.0, "supplier_id_sd": 3.0}, 14, (9.0, 3.0, "supplier")),
-        ({"supplier_id_mean": 8.0, "supplier_id_sd": 3.0}, 14, (8.0, 3.0, "supplier")),
-        ({}, 14, (14.0, None, "client_default")),
-        ({}, None, (None, None, None)),
-        ({"stated_mean": 0.0}, 14, (0.0, None, "supplier")),
-    ],
-)
-def test_the_best_known_lead_time_is_taken(
-    known: dict[str, float], default: int | None, expected: tuple[object, ...]
-) -> None:
-    assert with_lead_times(positions(**known), default).row(0) == expected
 
 
 def test_supply_is_read_as_of_the_date(warehouse: Warehouse, new_client: Callable[..., Client]) -> None:
@@ -79,8 +55,11 @@ def test_supply_is_read_as_of_the_date(warehouse: Warehouse, new_client: Callabl
     supply = read_supply(warehouse, client, keys, date(2026, 3, 3), Grain.DAY)
     assert supply.positions["on_hand_qty"].to_list() == [40.0]
     assert supply.positions["snapshot_date"].to_list() == [date(2026, 3, 1)]
-    assert supply.positions["lead_time_source"].to_list() == ["client_default"]
     assert supply.positions.select("shelf_life_days", "min_order_value").row(0) == (90.0, 250.0)
+    # one order arrived after 8 days, one partly after 19, one still runs after 30; the default says 12
+    assert supply.positions["lead_time_source"].to_list() == ["location"]
+    assert supply.positions["lead_time_receipts"].to_list() == [2]
+    assert supply.positions["lead_time_days"].item() > (8 + 19 + 12) / 3
     assert dict(zip(supply.receipts["po_id"], supply.receipts["open_qty"], strict=True)) == {
         "received_after": 20.0,
         "partly": 5.0,

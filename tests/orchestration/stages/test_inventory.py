@@ -109,6 +109,7 @@ def test_the_summary_of_a_plan_is_that_of_its_rows(warehouse: Warehouse, replann
     assert summary.order_value == pytest.approx(lines["order_value"].sum())
     assert summary.projection_rows == rows("stock_projection").height
     assert summary.lead_time_rows == rows("lead_time_demand").height
+    assert summary.supplier_rows == rows("supplier_lead_times", "supplier_id").height > 0
 
 
 def test_a_plan_after_its_forecast_in_one_run_is_the_same_without_reading_the_history_again(

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 import yaml
 from psycopg import sql
@@ -17,10 +16,8 @@ from psycopg import sql
 from forecasting_lib.inventory.classification import ADI_CUT, CV2_CUT, demand_class
 from orchestration.clients import Client
 from orchestration.fields import choices
-from orchestration.reading.supply import with_lead_times
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import metadata
-from orchestration.warehouse.tables.analytics.inventory import LEAD_TIME_SOURCES
 from orchestration.warehouse.tables.columns import VOCABULARY
 from orchestration.warehouse.tables.vocabulary import (
     AuditAction,
@@ -194,14 +191,6 @@ def test_every_word_of_a_log_is_written_somewhere(words: set[str]) -> None:
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
     assert words - written == set()
-
-
-def test_lead_times_come_from_the_sources_that_are_listed() -> None:
-    known: list[tuple[float | None, ...]] = list(itertools.product([None, 3.0], repeat=6))
-    columns = [f"{of}_{what}" for of in ("item_id", "supplier_id", "stated") for what in ("mean", "sd")]
-    positions = pl.DataFrame(known, schema=dict.fromkeys(columns, pl.Float64), orient="row")
-    frames = [with_lead_times(positions, default)["lead_time_source"] for default in (None, 7)]
-    assert set(pl.concat(frames).drop_nulls()) == {str(source) for source in LEAD_TIME_SOURCES}
 
 
 @pytest.mark.parametrize(("adi", "cv2"), [(None, None), (1.0, None)])

@@ -39,11 +39,13 @@ from orchestration.warehouse.tables.analytics.inventory import (
     inventory_runs,
     lead_time_demand,
     plan_stability,
+    purchase_priorities,
     replenishment_plan,
     stock_projection,
 )
 from orchestration.warehouse.tables.analytics.provenance import delivered_files, demand_runs, plan_inputs
 from orchestration.warehouse.tables.analytics.quality import score_sums, score_totals, scorings
+from orchestration.warehouse.tables.analytics.suppliers import supplier_lead_times
 
 PARTITIONED = (
     *(ts_demand_daily, forecast_results, score_sums, stock_projection),
@@ -86,11 +88,13 @@ __all__ = [
     "plan_inputs",
     "plan_stability",
     "promoted_days",
+    "purchase_priorities",
     "replenishment_plan",
     "score_sums",
     "score_totals",
     "scorings",
     "stock_projection",
+    "supplier_lead_times",
     "ts_demand_daily",
     "ts_demand_periods",
 ]

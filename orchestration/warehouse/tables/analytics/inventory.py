@@ -36,8 +36,6 @@ from orchestration.warehouse.tables.vocabulary import (
 )
 
 LAWS = (COUNTS, QUANTITIES, NormalDemand.method)
-LEAD_TIME_SOURCES = (LeadTimeSource.RECEIPTS, LeadTimeSource.SUPPLIER, LeadTimeSource.CLIENT_DEFAULT)
-"""Those of the engine's sources that the pipeline reads."""
 
 inventory_runs = Table(
     "inventory_runs",
@@ -142,7 +140,8 @@ inventory_metrics = Table(
     words("supplier_id", "Supplier assumed."),
     model("lead_time_days", "Lead time used."),
     model("lead_time_sd_days", "Its standard deviation."),
-    one_of("lead_time_source", LEAD_TIME_SOURCES, "{}; NULL where none is known."),
+    one_of("lead_time_source", LeadTimeSource, "{}: what weighs most in it; NULL where none is known."),
+    whole("lead_time_receipts", "Receipts of that source; NULL of runs that did not count them."),
     whole("review_days", "Review period used."),
     model("ltd_mean_qty", "Expected demand over the protection interval."),
     model("ltd_sd_qty", "Standard deviation of it and of the undershoot."),
@@ -185,6 +184,7 @@ inventory_metrics = Table(
     day("min_projected_date", "Its day."),
     model("excess_qty", "Stock and orders beyond what the excess horizon needs."),
     model("excess_value", "The same at unit cost."),
+    words("excess_advice", "What to do about excess or dead stock, as a sentence; NULL where there is none."),
     model("shortage_qty", "How far the inventory position is below the reorder point."),
     words("abc_class", "By annual forecast value: A 80 %, B next 15 %, C."),
     words("xyz_class", "By variability of weekly demand: X <= 0.5, Y <= 1.0, Z."),
@@ -212,13 +212,17 @@ replenishment_plan = Table(
     words("supplier_id", "Supplier to order from."),
     words("source_location_id", "Location to transfer from; NULL for a purchase."),
     words("po_ref", "Purchase order the action concerns."),
-    day("need_date", "Day the goods are needed."),
+    day("need_date", "Day the goods are needed; NULL of an order that is not needed at all."),
     day("order_date", "Day to place the order.", nullable=False),
     day("receipt_date", "Day the order arrives."),
     book("net_need_qty", "Units missing to the order-up-to level."),
     book("moq_qty", "Minimum order quantity applied."),
     book("order_multiple_qty", "Order multiple applied."),
-    book("order_qty", "Units to order; NULL where they cannot be proposed and a person has to decide."),
+    book(
+        "order_qty",
+        "Units to order, or of an open order those the action concerns: to cancel or reduce by, expedite or "
+        "postpone; NULL where they cannot be proposed and a person has to decide.",
+    ),
     Column(
         "rounding_qty",
         BOOK_QUANTITY,
@@ -262,7 +266,9 @@ stock_projection = Table(
     key("date", "Day projected, or first day of the week or month.", Date),
     whole("lag_days", "Days from the as-of date to the last day of the period.", nullable=False),
     model("confirmed_receipts_qty", "Receipts of open purchase orders.", nullable=False),
-    model("planned_receipts_qty", "Receipts of proposed orders.", nullable=False),
+    model(
+        "planned_receipts_qty", "Receipts of proposed orders and transfers, less what leaves.", nullable=False
+    ),
     model("demand_mean_qty", "Expected demand.", nullable=False),
     model("projected_qty", "End-of-day balance with confirmed receipts only."),
     model("with_plan_qty", "End-of-day balance with the plan."),
@@ -274,6 +280,26 @@ stock_projection = Table(
     schema="analytics",
     postgresql_partition_by=BY_CLIENT,
     comment="One row per inventory run, series and day of the horizon.",
+)
+
+purchase_priorities = Table(
+    "purchase_priorities",
+    metadata,
+    client_key(),
+    run_key("Inventory run."),
+    *series_key(),
+    key("lot_no", "Lot of the series, 1 the first to buy.", whole("lot_no", "").type),
+    words("supplier_id", "Supplier to buy from."),
+    whole("priority_rank", "1 saves most for what it costs.", nullable=False),
+    book("order_qty", "Units of the lot, as the supplier sells them.", nullable=False),
+    book("order_value", "At unit cost, client currency.", nullable=False),
+    model("benefit_value", "Margin, else price, of the units that it keeps from being lost.", nullable=False),
+    model("benefit_per_money", "The same over what the lot costs; never grows by rank.", nullable=False),
+    book("spent_value", "What all lots up to this rank cost.", nullable=False),
+    non_negative("benefit_value", "benefit_per_money"),
+    Index("ix_purchase_priorities_rank", "client_id", "run_id", "priority_rank"),
+    schema="analytics",
+    comment="One row per inventory run, series and lot: which units to buy first where money is short.",
 )
 
 plan_stability = Table(
