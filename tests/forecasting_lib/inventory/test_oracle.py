@@ -29,6 +29,15 @@ from forecasting_lib.inventory.policies import (
     economic_order_quantity,
 )
 from forecasting_lib.inventory.replenishment import round_to_order_quantity, suggested_order
+from forecasting_lib.inventory.simulation import (
+    FixedLots,
+    LeadTimeLaw,
+    OrderingRule,
+    OrderUpTo,
+    SimulatedService,
+    simulate,
+)
+from tests.forecasting_lib.inventory.demand_draws import Shape, drawn
 from tests.forecasting_lib.inventory.situations import AS_OF, STOCKED, metrics_of, plan_one
 
 with (Path(__file__).parent / "oracle.csv").open(newline="") as _lines:
@@ -52,9 +61,6 @@ NOT_COMPUTED = {
     "rQ_r_for_Q_normal": "no stock-out cost is known",
     "multi_location_pooling": "locations are planned independently",
     "multi_echelon_gsm": "locations are planned independently",
-    "SIM_validation_RS": "no simulator",
-    "SIM_validation_sQ_fill": "no simulator",
-    "SIM_validation_sS_lumpy": "no simulator",
 }
 
 Case = dict[str, str]
@@ -305,3 +311,41 @@ def test_overdue_purchase_order(case: Case) -> None:
 def test_short_history_is_flagged(case: Case) -> None:
     row = metrics_of(plan_one([1.0] * 7, {**STOCKED, "nonzero_days": int(number(case, "in_n_obs"))}))
     assert case["exp_flag"] in row["flags"]
+
+
+SIMULATED = Shape(items=2000, periods=700)
+
+
+def simulated(case: Case, rule: OrderingRule) -> SimulatedService:
+    """A rule through a million item-days of the case's demand, after a warm-up."""
+    rng = np.random.default_rng(int(number(case, "case")))
+    pmf = {int(d): p for d, p in json.loads(case["in_lead_time_pmf"] or "{}").items()}
+    lead_times = LeadTimeLaw.of(pmf or {int(number(case, "in_L")): 1.0}, SIMULATED.items)
+    return simulate(
+        drawn(case["in_daily_dist"], SIMULATED, rng),
+        rule,
+        lead_times.draw(SIMULATED.periods, rng),
+        review_periods=int(number(case, "in_R")),
+        warm_up=200,
+    )
+
+
+@pytest.mark.parametrize("case", cases("SIM_validation_RS"))
+def test_simulated_service_of_periodic_review(case: Case) -> None:
+    level = np.full(SIMULATED.items, number(case, "in_S"))
+    came = simulated(case, OrderUpTo(level, level))
+    assert 1.0 - came.short_reviews.sum() / came.reviews.sum() == near(case, "exp_csl_per")
+
+
+@pytest.mark.parametrize("case", cases("SIM_validation_sQ_fill"))
+def test_simulated_fill_rate_of_fixed_lots(case: Case) -> None:
+    point, lot = (np.full(SIMULATED.items, number(case, column)) for column in ("in_s", "in_Q"))
+    came = simulated(case, FixedLots(point, lot))
+    assert came.served.sum() / came.demand.sum() == near(case, "exp_achieved_fill")
+
+
+@pytest.mark.parametrize("case", cases("SIM_validation_sS_lumpy"))
+def test_simulated_cycle_service_of_lumpy_demand(case: Case) -> None:
+    point, up_to = (np.full(SIMULATED.items, number(case, column)) for column in ("in_s", "in_S"))
+    came = simulated(case, OrderUpTo(point, up_to))
+    assert 1.0 - came.short_cycles.sum() / came.cycles.sum() == near(case, "exp_achieved_csl")
