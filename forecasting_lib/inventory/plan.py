@@ -14,21 +14,16 @@ import polars as pl
 
 from forecasting_lib.inventory.classification import abc_classes, demand_class, xyz_classes
 from forecasting_lib.inventory.days import PeriodDays
-from forecasting_lib.inventory.flags import BoolArray, Flag, flag_lists
+from forecasting_lib.inventory.flags import Flag, flag_lists
 from forecasting_lib.inventory.lead_time_demand import (
     QTY_TOLERANCE,
     CumulativeDemand,
-    NormalDemand,
     forward_cover,
     protection_demand,
     two_point_lead_times,
 )
-from forecasting_lib.inventory.policies import (
-    InventoryPolicy,
-    admissible_economic_order_quantity,
-    order_up_to_level,
-    reorder_levels,
-)
+from forecasting_lib.inventory.levels import ReorderLevels, cumulative_demand, levels_of
+from forecasting_lib.inventory.policies import InventoryPolicy
 from forecasting_lib.inventory.projection import (
     ReceiptSchedule,
     StockProjection,
@@ -58,9 +53,6 @@ from forecasting_lib.inventory.tables import (
     to_table,
 )
 from forecasting_lib.panel import FloatArray, Forecast
-from forecasting_lib.quantile_grid import grid_variance
-
-DAYS_PER_YEAR = 365.0
 
 
 @dataclass(frozen=True)
@@ -78,20 +70,6 @@ class InventoryPlan:
     lead_time_demand: pl.DataFrame
     replenishment: pl.DataFrame
     projection: pl.DataFrame
-
-
-@dataclass(frozen=True)
-class _Levels:
-    """Reorder levels of n series with the law they come from; every array is (n,)."""
-
-    law: NormalDemand
-    no_demand: BoolArray
-    undershoot_mean: FloatArray
-    safety_stock: FloatArray
-    reorder_point: FloatArray
-    order_up_to: FloatArray
-    eoq: FloatArray
-    annual_demand: FloatArray
 
 
 def plan_inventory(
@@ -120,10 +98,8 @@ def plan_inventory(
     known = Supply.from_frame(supply, forecast.series_ids, policy, forecast.grain)
     periods = PeriodDays.of(forecast)
     mean = np.maximum(forecast.mean, 0.0)
-    demand = CumulativeDemand.from_daily(
-        periods.daily(mean), periods.daily(grid_variance(forecast.quantiles)), known.last_season_mean
-    )
-    levels = _levels(known, demand, policy)
+    demand = cumulative_demand(forecast, known)
+    levels = levels_of(known, demand, policy)
     schedule = ReceiptSchedule.from_frame(receipts, forecast.series_ids, forecast.as_of_date, known.lead_time)
     projection = project_stock(known.net_stock, schedule.by_day(demand.horizon), demand)
     metrics = _metrics(
@@ -157,7 +133,7 @@ def plan_inventory(
     planned = planned_receipts(lines, len(forecast.series_ids), demand.horizon)
     return InventoryPlan(
         metrics=metrics,
-        lead_time_demand=_lead_time_demand(forecast, known, levels.law),
+        lead_time_demand=_lead_time_demand(forecast, levels),
         replenishment=replenishment,
         projection=_projection(
             forecast, periods, mean, projection, planned, levels.safety_stock, policy.unmet_demand == "lost"
@@ -176,45 +152,12 @@ def _check_inputs(forecast: Forecast, supply: pl.DataFrame, receipts: pl.DataFra
         raise ValueError("the forecast holds NaN or infinity; guard it before planning")
 
 
-def _levels(supply: Supply, demand: CumulativeDemand, policy: InventoryPolicy) -> _Levels:
-    """The reorder levels; where nothing is forecast nothing is uncertain either, so all are zero."""
-    law = protection_demand(demand, supply.lead_time, supply.known_lead_time_sd, supply.review)
-    reach = np.maximum(np.nan_to_num(supply.lead_time + supply.review), demand.horizon)
-    no_demand = demand.mean_through(reach) <= QTY_TOLERANCE
-    nothing = no_demand & ~np.isnan(law.mean)
-    law = NormalDemand(np.where(nothing, 0.0, law.mean), np.where(nothing, 0.0, law.sd))
-    undershoot_mean = np.zeros_like(law.mean)
-    safety_stock, reorder_point = reorder_levels(law, policy.service_target, undershoot_mean)
-    annual_demand = demand.mean[:, -1] / demand.horizon * DAYS_PER_YEAR
-    eoq = np.full_like(law.mean, np.nan)
-    if policy.order_cost is not None and policy.holding_rate is not None:
-        eoq = admissible_economic_order_quantity(
-            policy.order_cost,
-            annual_demand,
-            policy.holding_rate * supply.unit_cost,
-            supply.moq,
-            supply.order_multiple,
-        )
-    review_demand = demand.mean_through(supply.review)
-    order_up_to = order_up_to_level(reorder_point, review_demand, eoq, supply.moq, supply.order_multiple)
-    return _Levels(
-        law=law,
-        no_demand=no_demand,
-        undershoot_mean=undershoot_mean,
-        safety_stock=safety_stock,
-        reorder_point=reorder_point,
-        order_up_to=np.where(no_demand, reorder_point, order_up_to),
-        eoq=eoq,
-        annual_demand=annual_demand,
-    )
-
-
 def _metrics(
     *,
     forecast: Forecast,
     supply: Supply,
     demand: CumulativeDemand,
-    levels: _Levels,
+    levels: ReorderLevels,
     schedule: ReceiptSchedule,
     projection: StockProjection,
     policy: InventoryPolicy,
@@ -266,8 +209,8 @@ def _metrics(
             "error_inflation": demand.error_inflation,
             "service_metric": [policy.service_metric] * n,
             "service_target": np.full(n, policy.service_target),
-            "service_nominal": np.full(n, policy.service_target),
-            "service_predicted": 1.0 - levels.law.exceedance(levels.reorder_point),
+            "service_nominal": levels.service_nominal,
+            "service_predicted": levels.service_predicted,
             "safety_stock_qty": levels.safety_stock,
             "reorder_point_qty": levels.reorder_point,
             "order_up_to_qty": levels.order_up_to,
@@ -300,16 +243,17 @@ def _metrics(
     )
 
 
-def _stockout_day(net_stock: FloatArray, balance: FloatArray, levels: _Levels) -> FloatArray:
+def _stockout_day(net_stock: FloatArray, balance: FloatArray, levels: ReorderLevels) -> FloatArray:
     """(n,) day of the stock-out that a planner sees: 0, today, where nothing is left of what is wanted."""
     is_out = (net_stock <= QTY_TOLERANCE) & ~levels.no_demand
     return np.where(is_out, 0.0, stockout_day(net_stock, balance))
 
 
-def _lead_time_demand(forecast: Forecast, supply: Supply, law: NormalDemand) -> pl.DataFrame:
+def _lead_time_demand(forecast: Forecast, levels: ReorderLevels) -> pl.DataFrame:
+    law = levels.law
     rows = {
         "series_id": forecast.series_ids,
-        "protection_days": supply.lead_time + supply.review,
+        "protection_days": levels.protection_days,
         "ltd_mean_qty": law.mean,
         "ltd_sd_qty": law.sd,
         "ltd_method": [law.method] * len(forecast.series_ids),
