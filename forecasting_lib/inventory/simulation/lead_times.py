@@ -119,7 +119,7 @@ class LeadTimeLaw:
     def sd(self) -> FloatArray:
         """(n,) periods."""
         second = (self._probability * self.periods.astype(np.float64) ** 2).sum(axis=1)
-        return np.sqrt(np.maximum(second - self.mean**2, 0.0))
+        return np.asarray(np.sqrt(np.maximum(second - self.mean**2, 0.0)))
 
     def draw(self, periods: int, rng: np.random.Generator) -> IntArray:
         """(n, periods) the lead time of an order placed in each period, whatever rule places it.

@@ -69,9 +69,7 @@ def pooled_service(
     for segment in [*sorted(set(of_item.tolist())), ALL]:
         at = np.flatnonzero((of_item == segment) | (segment == ALL))
         counts = _counts(service, at)
-        drawn = (
-            rng.multinomial(len(at), np.full(len(at), 1.0 / len(at)), size=replicates) if len(at) else None
-        )
+        drawn = rng.multinomial(len(at), np.full(len(at), 1.0 / len(at)), size=replicates)
         row: dict[str, object] = {
             "segment": segment,
             "n_items": len(at),

@@ -154,4 +154,4 @@ def admissible(need: FloatArray, moq: FloatArray | None, multiple: FloatArray | 
 
 
 def _of(level: FloatArray, period: int) -> FloatArray:
-    return level if level.ndim == 1 else level[:, period]
+    return level if level.ndim == 1 else np.asarray(level[:, period])
