@@ -1,7 +1,7 @@
 """Sales in M5's layout played back: which service a model's levels would have kept, and at what stock.
 
-Belongs here: the made-up supply side of data that have none, and the days. Does not belong here: the simulator
-and its judgement (``forecasting_lib.inventory.simulation``).
+Belongs here: the made-up supply side of data that have none, and the days. Does not belong here: the
+simulator and its judgement (``forecasting_lib.inventory.simulation``).
 
 Nothing is known of who supplies M5's stores. Each series gets a mean lead time of 7, 14 or 21 days in turn,
 spread by a fifth, a review every day, and a minimum order of two weeks of its demand before the first origin.

@@ -1,7 +1,7 @@
 """What policies achieved in a replay: at their own level, at a level fitted before, and at equal terms.
 
-Belongs here: which levels are played, the fit on the earlier days, and the rows that are told. Does not belong
-here: the run through the days (``run``), the levels (``rolled_levels``, ``baselines``).
+Belongs here: which levels are played, the fit on the earlier days, and the rows that are told. Does not
+belong here: the run through the days (``run``), the levels (``rolled_levels``, ``baselines``).
 """
 
 from __future__ import annotations
@@ -241,9 +241,7 @@ def _on_equal_terms(rows: pl.DataFrame, reference: str) -> pl.DataFrame:
 
 
 def _equal(points: pl.DataFrame, row: Mapping[str, object], policy: str) -> Iterator[dict[str, object]]:
-    achieved, stock = (
-        points[name].fill_null(np.nan).to_numpy() for name in ("achieved", "on_hand_qty")
-    )
+    achieved, stock = (points[name].fill_null(np.nan).to_numpy() for name in ("achieved", "on_hand_qty"))
     wanted, had = row["achieved"], row["on_hand_qty"]
     if not isinstance(wanted, float) or not isinstance(had, float):
         return

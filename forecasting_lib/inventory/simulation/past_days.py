@@ -1,7 +1,7 @@
 """The demand of past days as one table, pieced together from origins, its masked days filled in.
 
-Belongs here: days before the first origin and after each, side by side. Does not belong here: what is known at
-an origin (``forecasting_lib.origins``).
+Belongs here: days before the first origin and after each, side by side. Does not belong here: what is known
+at an origin (``forecasting_lib.origins``).
 """
 
 from __future__ import annotations

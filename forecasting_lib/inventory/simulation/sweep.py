@@ -27,7 +27,7 @@ class LevelSweep:
             normal quantile grows, or a factor, between whose points it is read in a straight line.
         levels: (k,) ascending, at least two.
         reorder_point: (k, n, days) units, not falling along the levels.
-        lot: (n, days) units from the reorder point to the order-up-to level; 0 where every review restores it.
+        lot: (n, days) units from the reorder point to the order-up-to level; 0 where each review restores it.
         predicted: (k, n) service that each level promises, averaged over the days; NaN: nothing is promised.
 
     Raises:

@@ -43,6 +43,7 @@ from orchestration.warehouse.tables.analytics.inventory import (
 )
 from orchestration.warehouse.tables.analytics.provenance import delivered_files, demand_runs, plan_inputs
 from orchestration.warehouse.tables.analytics.quality import score_sums, score_totals, scorings
+from orchestration.warehouse.tables.analytics.service import service_backtest, service_backtest_runs
 
 PARTITIONED = (
     *(ts_demand_daily, forecast_results, score_sums, stock_projection),
@@ -88,6 +89,8 @@ __all__ = [
     "score_sums",
     "score_totals",
     "scorings",
+    "service_backtest",
+    "service_backtest_runs",
     "stock_projection",
     "ts_demand_daily",
     "ts_demand_periods",
