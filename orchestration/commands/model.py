@@ -1,6 +1,6 @@
 """The commands for the model itself: ``forecaster model`` evaluate, train, card and finetune.
 
-``benchmark-m5`` and ``benchmark-service`` are in modules of their own.
+``benchmark-m5``, ``benchmark-service`` and ``benchmark-vn2`` are in modules of their own.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from rich.table import Table
 
 from orchestration.commands.benchmark_m5 import benchmark_m5
 from orchestration.commands.benchmark_service import benchmark_service
+from orchestration.commands.benchmark_vn2 import benchmark_vn2
 from orchestration.commands.terminal import ClientOption, counting, err, open_warehouse, out, waiting
 from orchestration.foreign_text import escape
 
@@ -38,6 +39,9 @@ app.command("benchmark-m5", epilog="Example: forecaster model benchmark-m5 --dat
 app.command(
     "benchmark-service", epilog="Example: forecaster model benchmark-service --data m5/ --max-series 300"
 )(benchmark_service)
+app.command("benchmark-vn2", epilog="Example: forecaster model benchmark-vn2 --data vn2/ --windows 10")(
+    benchmark_vn2
+)
 
 
 @app.command(epilog="Example: forecaster model evaluate --data m5/ --json figures.json")
