@@ -28,6 +28,7 @@ from forecasting_lib.inventory.simulation.judgement import Replay, judged
 from forecasting_lib.inventory.simulation.lead_times import LeadTimeLaw
 from forecasting_lib.inventory.simulation.past_days import PastDays
 from forecasting_lib.inventory.simulation.rolled_levels import moments_at, rolled_levels
+from forecasting_lib.inventory.simulation.sweep import SWEPT_FACTORS, SWEPT_LEVELS
 from forecasting_lib.inventory.supply import Supply
 from forecasting_lib.inventory.tables import SUPPLY_SCHEMA
 from forecasting_lib.models.interface import Forecaster
@@ -42,8 +43,6 @@ SPREAD = 0.2
 LOT_DAYS = 14
 LEAST_HISTORY = 112
 TARGETS = (0.95, 0.90, 0.98)
-SERVICE_LEVELS = np.array([0.5, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 0.9995])
-FACTORS = np.array([0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0])
 
 
 def replayed_service(
@@ -89,14 +88,14 @@ def replayed_service(
     policy = InventoryPolicy(
         service_target=TARGETS[0], unmet_demand="lost" if sales_are_lost else "backorder"
     )
-    forecast = rolled_levels(moments, supplies, policy, SERVICE_LEVELS, STRIDE)
+    forecast = rolled_levels(moments, supplies, policy, SWEPT_LEVELS, STRIDE)
     protection = Protection(lead, SPREAD * lead, np.ones(len(ids)))
     unknown = np.full(len(ids), np.nan)
     return judged(
         [
             forecast,
-            textbook_levels(past.demand, past.origins, protection, SERVICE_LEVELS, forecast.lot),
-            moving_average_levels(past.demand, past.origins, protection, FACTORS, forecast.lot),
+            textbook_levels(past.demand, past.origins, protection, SWEPT_LEVELS, forecast.lot),
+            moving_average_levels(past.demand, past.origins, protection, SWEPT_FACTORS, forecast.lot),
         ],
         Replay(
             demand=demand,

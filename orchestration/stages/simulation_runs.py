@@ -27,6 +27,7 @@ from forecasting_lib.inventory.simulation.baselines import (
 from forecasting_lib.inventory.simulation.judgement import Replay, judged
 from forecasting_lib.inventory.simulation.past_days import PastDays
 from forecasting_lib.inventory.simulation.rolled_levels import moments_at, rolled_levels
+from forecasting_lib.inventory.simulation.sweep import SWEPT_FACTORS, SWEPT_LEVELS
 from forecasting_lib.inventory.supply import Supply
 from forecasting_lib.origins import Origin
 from forecasting_lib.panel import FloatArray, IntArray
@@ -46,8 +47,6 @@ from orchestration.warehouse.locks import Purpose
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import analytics
 
-SERVICE_LEVELS = np.array([0.5, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999, 0.9999])
-FACTORS = np.array([0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0])
 TARGETS = (0.90, 0.95, 0.98)
 """Fitted and judged beside the client's own."""
 
@@ -165,7 +164,7 @@ def played(
         [
             forecast,
             textbook_levels(past.demand, past.origins, protection, forecast.levels, forecast.lot),
-            moving_average_levels(past.demand, past.origins, protection, FACTORS, forecast.lot),
+            moving_average_levels(past.demand, past.origins, protection, SWEPT_FACTORS, forecast.lot),
         ],
         Replay(
             demand=past.played(WARM_UP_DAYS),
@@ -185,7 +184,7 @@ def played(
 
 
 def _levels(target: float) -> FloatArray:
-    return np.unique([*SERVICE_LEVELS, target])
+    return np.unique([*SWEPT_LEVELS, target])
 
 
 def _supply(positions: pl.DataFrame, origin: Origin, horizon: int, policy: InventoryPolicy) -> Supply:

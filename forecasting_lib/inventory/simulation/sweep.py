@@ -14,6 +14,14 @@ from scipy.special import ndtri
 
 from forecasting_lib.panel import FloatArray
 
+SWEPT_LEVELS = np.array(
+    [0.5, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995, 0.999, 0.9999, 0.99999]
+)
+"""Nominal service levels, as far up as a law that is too narrow needs to keep 98 %."""
+
+SWEPT_FACTORS = np.array([0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0, 6.0])
+"""Times a moving average."""
+
 Scale = Literal["probability", "factor"]
 
 
