@@ -96,7 +96,7 @@ def write_report(warehouse: Warehouse, client: Client, path: Path) -> None:
         judged=model_comparison(warehouse, client.client_id),
         service=service,
         policy_names=POLICY_NAMES,
-        tradeoff_plot=tradeoff_plot(service.frontier, POLICY_NAMES, float(client.service_level)),
+        tradeoff_plot=tradeoff_plot(service.frontier, POLICY_NAMES, service.target or 0.0),
         accuracy_plot=accuracy_plot(accuracy) if accuracy.height else None,
         grain=grain,
         horizon=horizon,

@@ -64,11 +64,13 @@ class ServiceRecord:
         rows: the policies at their own level and, for the client's target, at one fitted before.
         frontier: ``policy, achieved, cover_days`` of the levels swept, all series together.
         sentence: what was kept beside what was promised.
+        target: service level of the client's policy then; None where nothing was replayed.
     """
 
     rows: Sequence[ReplayedService]
     frontier: pl.DataFrame
     sentence: str
+    target: float | None
 
 
 def service_record(place: Place, client_id: str) -> ServiceRecord:
@@ -87,7 +89,8 @@ def service_record(place: Place, client_id: str) -> ServiceRecord:
         equal = connection.execute(_EQUAL, {"client": client_id, "textbook": TEXTBOOK}).fetchone()
         frontier = read_frame(connection, render(_FRONTIER, c=client_id))
     extra = None if equal is None else equal[0]
-    return ServiceRecord(rows, frontier, service_sentence(replayed, rows, extra))
+    target = None if replayed is None else replayed.service_target
+    return ServiceRecord(rows, frontier, service_sentence(replayed, rows, extra), target)
 
 
 def service_sentence(

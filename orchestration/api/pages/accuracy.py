@@ -18,6 +18,7 @@ from forecasting_lib.grain import Grain
 from orchestration.api.pages import session
 from orchestration.api.pages.plots import Line, Plot
 from orchestration.api.pages.render import page
+from orchestration.api.pages.service_plot import tradeoff
 from orchestration.api.pages.visits import Reads
 from orchestration.reading.accuracy import latest_accuracy
 from orchestration.reading.gaps import about, find_gaps
@@ -67,6 +68,7 @@ def accuracy(request: Request, visit: Reads) -> Response:
         judged=judged,
         service=service,
         policy_names=POLICY_NAMES,
+        service_plot=tradeoff(service.frontier, POLICY_NAMES, service.target or 0.0),
         lead=lead,
         said=in_words(lead) if lead else [],
         better=better_models(scores, lead) if lead else [],

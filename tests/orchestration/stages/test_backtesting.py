@@ -10,6 +10,7 @@ import pytest
 
 from forecasting_lib.demo import RetailerConfig, generate_retailer
 from forecasting_lib.grain import Grain
+from orchestration.api.pages.service_plot import tradeoff
 from orchestration.clients import Client, update_client
 from orchestration.reading.backtests import current_backtest
 from orchestration.reporting.backtest_questions import ComparedModel, comparison_sentence, model_comparison
@@ -422,3 +423,17 @@ def test_days_are_judged_before_any_are_taken_to_fit_levels_on() -> None:
     assert len(few.dates) == 4
     with pytest.raises(TooLittleHistoryError, match="113 days of demand are too few"):
         replay_days(last - timedelta(days=112), last, None)
+
+
+def test_the_trade_off_is_drawn_between_the_levels_and_not_beyond(
+    warehouse: Warehouse, replayed: Client
+) -> None:
+    record = service_record(warehouse, replayed.client_id)
+    drawn = tradeoff(record.frontier, POLICY_NAMES, 0.95)
+    assert drawn is not None
+    assert [line.label for line in drawn.lines] == list(POLICY_NAMES.values())
+    own = record.frontier.filter(policy="forecast")["cover_days"]
+    for place, value in zip(drawn.x, drawn.lines[0].values, strict=True):
+        assert (value is not None) == bool(own.min() <= place <= own.max())  # type: ignore[operator]
+    drawn.json()
+    assert tradeoff(record.frontier.clear(), POLICY_NAMES, 0.95) is None
