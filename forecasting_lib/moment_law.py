@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammainc, gammaincinv
+from scipy.special import gammainc, gammaincc, gammaincinv
 from scipy.stats import nbinom
 
 from forecasting_lib.panel import FloatArray
@@ -55,16 +55,21 @@ class MomentLaw:
     variance: FloatArray
     counted: BoolArray
 
-    def quantile(self, level: float) -> FloatArray:
-        """(...) units that the total does not exceed with this probability, between 0 and 1."""
+    def quantile(self, level: float | FloatArray) -> FloatArray:
+        """(...) units that the total does not exceed with this probability, between 0 and 1.
+
+        Args:
+            level: of all totals, or (...) of each.
+        """
         found = self.mean.copy()
-        spread = self._has_spread()
+        levels = np.broadcast_to(np.asarray(level, dtype=np.float64), found.shape)
+        spread = self.has_spread
         binomial = spread & self._is_binomial()
         r, p = self._size_and_share(binomial)
-        found[binomial] = nbinom.ppf(level, r, p)
+        found[binomial] = nbinom.ppf(levels[binomial], r, p)
         gamma = spread & ~binomial
         shape, scale = self._shape_and_scale(gamma)
-        found[gamma] = gammaincinv(shape, level) * scale
+        found[gamma] = gammaincinv(shape, levels[gamma]) * scale
         return np.where(self.counted & ~binomial, np.rint(found), found)
 
     def quantiles(self, levels: Sequence[float]) -> FloatArray:
@@ -76,7 +81,7 @@ class MomentLaw:
         if levels[-1] > _HIGHEST:
             raise ValueError(f"levels end at {levels[-1]}; {_HIGHEST} is the highest that is looked for")
         found = np.stack([self.mean] * len(levels), axis=-1)
-        binomial = self._has_spread() & self._is_binomial()
+        binomial = self.has_spread & self._is_binomial()
         reach = np.ceil(self.mean + _REACH * np.sqrt(self.variance)) + 1.0
         counted_out = binomial & (reach <= _LONGEST_COUNT)
         r, p = self._size_and_share(counted_out)
@@ -89,7 +94,7 @@ class MomentLaw:
     def cdf(self, total: FloatArray) -> FloatArray:
         """(...) the probability of at most so many units; NaN where the total is."""
         probability = (total >= np.where(self.counted, np.rint(self.mean), self.mean)).astype(np.float64)
-        spread = self._has_spread()
+        spread = self.has_spread
         binomial = spread & self._is_binomial()
         r, p = self._size_and_share(binomial)
         probability[binomial] = nbinom.cdf(total[binomial], r, p)
@@ -104,11 +109,59 @@ class MomentLaw:
     def transform(self, total: FloatArray) -> tuple[FloatArray, FloatArray]:
         """F(y-) and F(y) of each total (...), as ``reliability.transform`` gives them for a grid."""
         high = self.cdf(total)
-        jumps = self.counted | ~self._has_spread()
+        jumps = self.counted | ~self.has_spread
         low = np.where(jumps, self.cdf(total - np.where(self.counted, 1.0, 1e-9)), high)
         return np.where(total <= 0.0, 0.0, low), high
 
-    def _has_spread(self) -> BoolArray:
+    def expected_excess(self, total: FloatArray) -> FloatArray:
+        """(...) E[(Y - total)+], units: of each total Y, what lies above so many units.
+
+        >>> law = MomentLaw(np.array([4.0]), np.array([8.0]), np.array([True]))
+        >>> law.expected_excess(np.array([9.0])).round(4)
+        array([0.1184])
+
+        A count's is linear between whole units. Source: the loss functions of ``docs/methods.md#shortage``.
+        """
+        excess = np.maximum(self.mean - total, 0.0)
+        above = self.has_spread & (total >= 0.0)
+        binomial = above & self._is_binomial()
+        r, p = self._size_and_share(binomial)
+        whole = np.floor(total[binomial])
+        odds = (1.0 - p) / p
+        beyond, at = nbinom.sf(whole, r, p), nbinom.pmf(whole, r, p)
+        loss = (whole + r) * odds * at - (whole - r * odds) * beyond
+        excess[binomial] = loss - (total[binomial] - whole) * beyond
+        gamma = above & ~binomial
+        shape, scale = self._shape_and_scale(gamma)
+        standard = total[gamma] / scale
+        excess[gamma] = self.mean[gamma] * gammaincc(shape + 1.0, standard) - total[gamma] * gammaincc(
+            shape, standard
+        )
+        return np.where(np.isnan(total), np.nan, np.maximum(excess, 0.0))
+
+    def log_probability(self, total: FloatArray, width: FloatArray) -> FloatArray:
+        """(...) logarithm of the probability of a count, or of a quantity within ``width`` either way.
+
+        Args:
+            total: (...) units.
+            width: (...) units, positive.
+        """
+        probability = np.zeros(self.mean.shape)
+        spread = self.has_spread
+        binomial = spread & self._is_binomial()
+        r, p = self._size_and_share(binomial)
+        probability[binomial] = nbinom.pmf(total[binomial], r, p)
+        gamma = spread & ~binomial
+        shape, scale = self._shape_and_scale(gamma)
+        half = np.where(self.counted[gamma], 0.5, width[gamma])
+        low = np.maximum(total[gamma] - half, 0.0)
+        probability[gamma] = gammainc(shape, (total[gamma] + half) / scale) - gammainc(shape, low / scale)
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(probability))
+
+    @property
+    def has_spread(self) -> BoolArray:
+        """(...) whether the total is not its mean with certainty."""
         return (self.mean > NO_DEMAND) & (self.variance > NO_DEMAND)
 
     def _is_binomial(self) -> BoolArray:

@@ -94,10 +94,22 @@ def levels_to_read(masses: FloatArray, independent: float) -> FloatArray:
     Returns:
         (21,) levels, increasing; the grid itself where there is no actual.
     """
+    return read_levels(masses, independent / (independent + PRIOR_ACTUALS))
+
+
+def read_levels(masses: FloatArray, weight: float) -> FloatArray:
+    """Where each level of the grid is to be read, with a weight of its own.
+
+    Args:
+        masses: (22,) as of :func:`levels_to_read`.
+        weight: how far the actuals are believed, 0 to 1; with 0 the grid stays.
+
+    Returns:
+        (21,) levels, increasing; the grid itself where there is no actual.
+    """
     below = share_below(masses)
     if np.isnan(below).any():
         return _LEVELS.copy()
-    weight = independent / (independent + PRIOR_ACTUALS)
     achieved = np.array([0.0, *(_LEVELS + weight * (below - _LEVELS)), 1.0])
     # equal shares at neighbouring levels: each a little above the one before, so that the map has an inverse
     achieved = np.maximum.accumulate(achieved + np.arange(len(achieved)) * 1e-9)

@@ -34,6 +34,7 @@ from forecasting_lib.backtesting.measures import DaySums, Totals
 from forecasting_lib.backtesting.reliability import share_below
 from forecasting_lib.backtesting.segments import demand_classes, segments
 from forecasting_lib.backtesting.stacking import drawn_towards, fitted_weights, sampled
+from forecasting_lib.history_variance import history_variance
 from forecasting_lib.models.counts import counted_series
 from forecasting_lib.origins import Origin
 from forecasting_lib.panel import QUANTILE_LEVELS, FloatArray, Forecast
@@ -257,6 +258,7 @@ class _Bench:
         self.classes = [demand_classes(origin.panel) for origin in origins]
         self.class_names = tuple(sorted({name for names in self.classes for name in names}))
         self.counted = [counted_series(origin.panel) for origin in origins]
+        self.history_variances = [history_variance(origin.panel) for origin in origins]
         grain = origins[0].panel.grain
         self.scales = [_scales(origin, lambda h: seasonal_scale(h, grain)) for origin in origins]
         self.rmsse_scales = [_scales(origin, rmsse_scale) for origin in origins]
@@ -343,7 +345,9 @@ class _Bench:
         return DaySums.of(forecast, self.origins[origin].actual)
 
     def _totals(self, forecast: Forecast, origin: int) -> Totals:
-        return Totals.of(forecast, self.origins[origin].actual, self.counted[origin])
+        return Totals.of(
+            forecast, self.origins[origin].actual, self.counted[origin], self.history_variances[origin]
+        )
 
     def _keep(self, name: str, origin: int, days: DaySums, totals: Totals, pinball: FloatArray) -> None:
         ids = self.origins[origin].panel.series_ids

@@ -4,19 +4,20 @@ Belongs here: kappa and its standard error from the totals of past origins. Does
 (``measures``), what inventory does with kappa.
 
 Daily distributions know nothing of each other, so the variance of a total, added up from them, is that of
-independent errors. Kappa is the factor that makes the total's upper quantiles hold what they name.
+independent errors. Kappa is the factor on it, blended with the history's (``history_variance``), that makes
+past totals likeliest; a factor that made their quantiles hold would take a bias of those windows for
+certainty.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import brentq
+from scipy.optimize import minimize_scalar
 
-from forecasting_lib.backtesting.calibration import levels_to_read
+from forecasting_lib.backtesting.calibration import read_levels
 from forecasting_lib.backtesting.reliability import cell_masses
 from forecasting_lib.moment_law import MomentLaw
 from forecasting_lib.panel import QUANTILE_LEVELS, FloatArray
@@ -24,17 +25,23 @@ from forecasting_lib.panel import QUANTILE_LEVELS, FloatArray
 HELD_LEVELS = (0.80, 0.90, 0.95, 0.98)
 """The levels that orders rest on."""
 
-SMALLEST, LARGEST = 0.25, 25.0
+SMALLEST, LARGEST = 0.25, 12.0
+"""Beyond these the forecast is wrong, and not its variance."""
 
 LARGEST_SAMPLE = 6_000
 """Totals that are looked at, evenly spaced: more make kappa no more certain than windows leave it."""
 
-_GRID = 15
-_FALLEN = 0.05
-"""Of what four levels hold in sum: so far below the value before, more variance holds less."""
-
 _PRECISION = 2e-3
 """Of the logarithm of kappa: far below its standard error."""
+
+_LEAST_LOG = -12.0
+"""Logarithm below which a total is an event that no factor should be stretched to."""
+
+_WIDTH = 0.05
+"""Of a quantity's standard deviation: how near counts as equal."""
+
+PRIOR_TOTALS = 100.0
+"""Totals that no shift of the levels weighs as much as."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,7 @@ class Inflation:
     """Kappa of one segment and interval, and where the levels of the inflated law are to be read.
 
     Attributes:
-        kappa: the variance of a total over the sum of its periods' variances.
+        kappa: the variance of a total over that of independent errors, blended with the history's.
         read_at: (21,) the level at which each level of the grid is read: the tails of totals are not the
             law's.
         standard_error: of kappa's logarithm, the errors of one series taken together; None with too few
@@ -58,7 +65,10 @@ class Inflation:
 
 @dataclass(frozen=True)
 class KnownTotals:
-    """Totals of one segment and interval whose actuals are known, (n,) each; units and units squared."""
+    """Totals of one segment and interval whose actuals are known, (n,) each; units and units squared.
+
+    The variance is that of independent errors, blended with the history's.
+    """
 
     actual: FloatArray
     mean: FloatArray
@@ -97,13 +107,21 @@ LEAST_TOTALS = 200
 
 
 def fitted(
-    totals: KnownTotals, series: npt.NDArray[np.int64], everybody: Inflation | None = None
+    totals: KnownTotals,
+    series: npt.NDArray[np.int64],
+    everybody: Inflation | None = None,
+    *,
+    origins: int = LEAST_TOTALS,
 ) -> Inflation:
-    """Kappa of totals: the one at which their quantiles hold what they name.
+    """Kappa of totals: the one at which they are likeliest.
+
+    Then the levels are read where past totals fell, the less the fewer origins they are of: all series of a
+    window share its weather, so that one window says nothing of the next one's level.
 
     Args:
         totals: of several origins.
         series: (n,) number of the series of each; those of one series are left out together.
+        origins: how many there are.
         everybody: stands where there are fewer than ``LEAST_TOTALS``; without it kappa is 1 there, and its
             error unknown.
     """
@@ -116,52 +134,42 @@ def fitted(
     if len(known) > LARGEST_SAMPLE:
         chosen = np.linspace(0, len(known) - 1, LARGEST_SAMPLE).astype(np.int64)
         known, of_known = known.part(chosen), of_known[chosen]
-    kappa = _solved(known)
+    kappa = _likeliest(known)
     masses = cell_masses(*known.transform(kappa)).sum(axis=0)
+    weight = len(known) / (len(known) + PRIOR_TOTALS) * (1.0 - 1.0 / origins)
     return Inflation(
         kappa,
-        levels_to_read(masses, len(known)),
+        read_levels(masses, weight),
         _standard_error(known, of_known, kappa),
         len(known),
     )
 
 
-def _solved(totals: KnownTotals) -> float:
-    """The kappa at which the levels hold, in sum, what they name; the closest where none does.
-
-    More variance holds more of the upper levels only up to a point: of a small mean it then moves probability
-    to zero faster than to the tail. So the least kappa is taken.
-    """
-    target = sum(HELD_LEVELS)
-
-    def excess(log_kappa: float) -> float:
-        return float(_held_levels(totals, log_kappa).mean()) - target
-
-    grid = np.linspace(np.log(SMALLEST), np.log(LARGEST), _GRID)
-    found: list[float] = []
-    for low, high in pairwise(grid):
-        found = found or [excess(low)]
-        found.append(excess(high))
-        if found[-2] < 0.0 <= found[-1]:
-            return float(np.exp(brentq(excess, low, high, xtol=_PRECISION)))
-        if found[-1] < found[-2] - _FALLEN:
-            break
-    return float(np.exp(grid[int(np.argmin(np.abs(found)))]))
+def _likeliest(totals: KnownTotals) -> float:
+    found = minimize_scalar(
+        lambda log_kappa: -float(_likelihoods(totals, log_kappa).mean()),
+        bounds=(np.log(SMALLEST), np.log(LARGEST)),
+        method="bounded",
+        options={"xatol": _PRECISION},
+    )
+    return float(np.exp(found.x))
 
 
 def _standard_error(totals: KnownTotals, series: npt.NDArray[np.int64], kappa: float) -> float | None:
-    """Of ln(kappa): that of what the levels hold, by series, over how fast kappa changes it."""
+    """Of ln(kappa): that of the likelihood's slope, by series, over its curvature (White 1982)."""
     step = 0.1
     at = float(np.log(kappa))
-    slope = float((_held_levels(totals, at + step) - _held_levels(totals, at - step)).mean()) / (2.0 * step)
-    if slope <= 0.0:
+    below, here, above = (_likelihoods(totals, at + shift) for shift in (-step, 0.0, step))
+    curvature = float((2.0 * here - below - above).sum()) / step**2
+    if curvature <= 0.0:
         return None
-    errors = _held_levels(totals, at) - sum(HELD_LEVELS)
-    by_series = np.bincount(np.unique(series, return_inverse=True)[1], weights=errors)
-    return float(np.sqrt(np.square(by_series).sum()) / len(errors) / slope)
+    slopes = (above - below) / (2.0 * step)
+    by_series = np.bincount(np.unique(series, return_inverse=True)[1], weights=slopes)
+    return float(np.sqrt(np.square(by_series).sum()) / curvature)
 
 
-def _held_levels(totals: KnownTotals, log_kappa: float) -> FloatArray:
-    """(n,) how many of ``HELD_LEVELS`` hold each actual; of one that equals a quantile, its share."""
-    low, high = totals.transform(float(np.exp(log_kappa)))
-    return np.asarray(np.sum([_share(low, high, level) for level in HELD_LEVELS], axis=0))
+def _likelihoods(totals: KnownTotals, log_kappa: float) -> FloatArray:
+    """(n,) logarithm of the likelihood of each total with its variance inflated."""
+    law = MomentLaw(totals.mean, np.exp(log_kappa) * totals.variance, totals.counted)
+    found = law.log_probability(totals.actual, _WIDTH * np.sqrt(totals.variance))
+    return np.maximum(found, _LEAST_LOG)

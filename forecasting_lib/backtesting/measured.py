@@ -109,7 +109,7 @@ class KnownOfClass:
             KnownTotals(
                 actual[rows],
                 self.totals.mean[rows, interval],
-                self.totals.variance[rows, interval],
+                self.totals.blended_variance[rows, interval],
                 self.totals.counted[rows],
             ),
             self.series[rows],
@@ -137,11 +137,11 @@ def inflations(origins: Sequence[KnownOfClass], classes: Sequence[str]) -> dict[
     """By class and periods of the interval, fitted on these origins."""
     found: dict[tuple[str, int], Inflation] = {}
     for interval, periods in enumerate(origins[0].totals.periods):
-        everybody = fitted(*joined_totals(origins, interval, None))
+        everybody = fitted(*joined_totals(origins, interval, None), origins=len(origins))
         for name in classes:
             totals, series = joined_totals(origins, interval, name)
             if len(totals):
-                found[name, periods] = fitted(totals, series, everybody)
+                found[name, periods] = fitted(totals, series, everybody, origins=len(origins))
     return found
 
 

@@ -21,6 +21,7 @@ from forecasting_lib.accuracy.lag_buckets import lag_bucket
 from forecasting_lib.accuracy.metrics import DECILES, pinball_loss, quantile_loss
 from forecasting_lib.backtesting.reliability import cell_masses, transform
 from forecasting_lib.grain import Grain
+from forecasting_lib.history_variance import blended
 from forecasting_lib.moment_law import MomentLaw
 from forecasting_lib.panel import QUANTILE_COLUMNS, QUANTILE_LEVELS, FloatArray, Forecast
 from forecasting_lib.quantile_grid import grid_variance
@@ -116,6 +117,7 @@ class Totals:
         actual: (k, t) units; NaN where a period of the interval is masked or not known.
         mean, variance: (k, t) of the forecast, in units and units squared.
         counted: (k,) whether the series' demand comes in whole units.
+        history_variance: (k,) units squared a period, of the history; NaN where unknown.
     """
 
     periods: tuple[int, ...]
@@ -123,15 +125,23 @@ class Totals:
     mean: FloatArray
     variance: FloatArray
     counted: npt.NDArray[np.bool_]
+    history_variance: FloatArray
 
     @classmethod
-    def of(cls, forecast: Forecast, actual: FloatArray, counted: npt.NDArray[np.bool_]) -> Totals:
+    def of(
+        cls,
+        forecast: Forecast,
+        actual: FloatArray,
+        counted: npt.NDArray[np.bool_],
+        history_variance: FloatArray | None = None,
+    ) -> Totals:
         """Add up a forecast and its actuals over the intervals of the grain that lie inside the horizon.
 
         Args:
             forecast: of k series over h periods.
             actual: (k, h) units; NaN is masked.
             counted: (k,) as the attribute.
+            history_variance: (k,) as the attribute; absent: unknown.
         """
         periods = tuple(length for length in TOTALS[forecast.grain] if length <= forecast.horizon)
         last = np.array(periods, dtype=np.int64) - 1
@@ -141,7 +151,13 @@ class Totals:
             np.cumsum(forecast.mean, axis=1)[:, last],
             np.cumsum(grid_variance(forecast.quantiles), axis=1)[:, last],
             counted,
+            np.full(len(actual), np.nan) if history_variance is None else history_variance,
         )
+
+    @property
+    def blended_variance(self) -> FloatArray:
+        """(k, t) units squared: the forecast's variance, blended with the history's."""
+        return blended(self.variance, self.history_variance[:, None] * np.array(self.periods))
 
     @property
     def law(self) -> MomentLaw:

@@ -56,6 +56,8 @@ def cell_masses(low: FloatArray, high: FloatArray) -> FloatArray:
     >>> masses = cell_masses(np.array([0.0]), np.array([0.10]))
     >>> [round(float(mass), 2) for mass in masses[0, :4]]
     [0.1, 0.4, 0.5, 0.0]
+    >>> cell_masses(np.array([0.03]), np.array([0.03]))[0, :3].tolist()
+    [0.0, 1.0, 0.0]
 
     Args:
         low: (...) F(y-).
@@ -67,6 +69,9 @@ def cell_masses(low: FloatArray, high: FloatArray) -> FloatArray:
     width = high - low
     overlap = np.minimum(high[..., None], EDGES[1:]) - np.maximum(low[..., None], EDGES[:-1])
     share = np.maximum(overlap, 0.0) / np.where(width > 0.0, width, 1.0)[..., None]
+    # of a continuous law a transform is a point, which lies in one cell
+    cell = np.clip(np.searchsorted(EDGES, high, side="left") - 1, 0, CELLS - 1)
+    share = np.where((width == 0.0)[..., None], cell[..., None] == np.arange(CELLS), share)
     return np.where(np.isnan(width)[..., None], 0.0, share)
 
 

@@ -13,6 +13,8 @@ import numpy as np
 import polars as pl
 
 from forecasting_lib.grain import Grain
+from forecasting_lib.history_variance import history_variance
+from forecasting_lib.models.counts import is_counted
 from forecasting_lib.panel import FloatArray, Panel
 
 ADI_CUT = 1.32
@@ -32,6 +34,8 @@ PROFILE_SCHEMA: dict[str, pl.DataType] = {
     "history_days": pl.Int64(),
     "nonzero_days": pl.Int64(),
     "last_season_mean_qty": pl.Float64(),
+    "history_variance": pl.Float64(),
+    "is_counted": pl.Boolean(),
 }
 
 
@@ -165,12 +169,13 @@ def demand_profile(panel: Panel, horizon: int) -> pl.DataFrame:
 
     Returns:
         ``series_id, adi, cv2, demand_class, weekly_cv, history_days, nonzero_days,
-        last_season_mean_qty``; null where history cannot say. ``history_days`` are the days of the
-        unmasked periods, ``nonzero_days`` the periods with demand.
+        last_season_mean_qty, history_variance, is_counted``; null where history cannot say.
+        ``history_days`` are the days of the unmasked periods, ``nonzero_days`` the periods with demand.
     """
     rows = []
     grain = panel.grain
-    for series_id, history in zip(panel.series_ids, panel.history, strict=True):
+    variances = history_variance(panel) / grain.days_per_period
+    for series_id, history, variance in zip(panel.series_ids, panel.history, variances, strict=True):
         adi, cv2 = adi_and_cv2(history) or (None, None)
         rows.append(
             (
@@ -182,6 +187,8 @@ def demand_profile(panel: Panel, horizon: int) -> pl.DataFrame:
                 round(int((~np.isnan(history)).sum()) * grain.days_per_period),
                 int((history > 0.0).sum()),
                 last_season_mean(history, horizon, grain),
+                None if np.isnan(variance) else float(variance),
+                is_counted(history),
             )
         )
     return pl.DataFrame(rows, schema=PROFILE_SCHEMA, orient="row")

@@ -46,6 +46,7 @@ class Flag(StrEnum):
     EXCESS = "EXCESS"
     DEAD_STOCK = "DEAD_STOCK"
     CALIBRATION_STALE = "CALIBRATION_STALE"
+    NOT_CALIBRATED = "NOT_CALIBRATED"
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,13 @@ FLAG_VOCABULARY: Mapping[Flag, FlagMeaning] = {
         Severity.WARNING, "There is stock, the forecast is zero, and last season's demand was zero as well."
     ),
     Flag.CALIBRATION_STALE: FlagMeaning(
-        Severity.WARNING, "The calibrated service level was fitted on a window too long ago."
+        Severity.WARNING,
+        "The backtest that the service level was calibrated on is of days too long ago; make a new one.",
+    ),
+    Flag.NOT_CALIBRATED: FlagMeaning(
+        Severity.INFO,
+        "No backtest has measured how errors of this forecast add up: a usual factor stands in, and the "
+        "service predicted is no measured one.",
     ),
 }
 """Code -> severity and meaning; every code of :class:`Flag` is there."""

@@ -9,12 +9,17 @@ Does not belong here: the moments of one day (``forecasting_lib.quantile_grid``)
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
+from forecasting_lib.history_variance import blended
+from forecasting_lib.inventory.demand_law import DemandLaw, MomentDemand
+from forecasting_lib.inventory.error_growth import ErrorGrowth
+from forecasting_lib.moment_law import BoolArray
 from forecasting_lib.panel import FloatArray
 
 IntArray = npt.NDArray[np.int64]
@@ -30,27 +35,43 @@ _INSTANT_DAYS = 1e-3
 class CumulativeDemand:
     """Mean and variance of the demand of days 1..t, for any t >= 0, also fractional or past the horizon.
 
-    Inside the horizon both grow linearly within a day. Past it, each day adds ``beyond_mean`` and
-    ``beyond_variance``.
+    Inside the horizon mean and variance of independent errors grow linearly within a day. Past it, each day
+    adds ``beyond_mean`` and ``beyond_variance``.
 
     Attributes:
         mean: (n, h+1) units; column t holds days 1..t, column 0 is zero.
-        variance: (n, h+1) units squared, likewise, error inflation included.
+        independent: (n, h+1) units squared, likewise: the variance were errors of different days independent.
         beyond_mean: (n,) units a day after the horizon.
-        beyond_variance: (n,) units squared a day after the horizon, error inflation included.
-        error_inflation: (n,) kappa, the variance of the cumulative forecast error over the sum of the
-            daily error variances; 1 where errors of different days are independent.
+        beyond_variance: (n,) units squared a day after the horizon, of independent errors.
+        history_variance: (n,) units squared a day, of the history's weeks; NaN where unknown.
+        growth: how far errors of different days go together; None: independent, and the history is not
+            asked.
+        counted: (n,) whether demand comes in whole units, read from the law matched by moments; None: demand
+            is normal.
     """
 
     mean: FloatArray
-    variance: FloatArray
+    independent: FloatArray
     beyond_mean: FloatArray
     beyond_variance: FloatArray
-    error_inflation: FloatArray
+    history_variance: FloatArray
+    growth: ErrorGrowth | None = None
+    counted: BoolArray | None = None
 
     @property
     def horizon(self) -> int:
         return int(self.mean.shape[1]) - 1
+
+    @cached_property
+    def variance(self) -> FloatArray:
+        """(n, h+1) units squared: of the total of days 1..t, error inflation included."""
+        if self.growth is None:
+            return self.independent
+        n, days = self.mean.shape
+        passed = np.tile(np.arange(days, dtype=np.float64), n)
+        return self._inflated(self.independent.ravel(), passed, np.repeat(np.arange(n), days)).reshape(
+            n, days
+        )
 
     @classmethod
     def from_daily(
@@ -58,7 +79,10 @@ class CumulativeDemand:
         mean: FloatArray,
         variance: FloatArray,
         last_season_mean: FloatArray | None = None,
-        error_inflation: FloatArray | None = None,
+        *,
+        history_variance: FloatArray | None = None,
+        growth: ErrorGrowth | None = None,
+        counted: BoolArray | None = None,
     ) -> CumulativeDemand:
         """Cumulate daily moments.
 
@@ -68,9 +92,8 @@ class CumulativeDemand:
             last_season_mean: (n,) units a day expected after the horizon; NaN or absent: the mean of the
                 forecast's last four weeks. Its variance keeps their variance-to-mean ratio, or is
                 Poisson's where they hold no demand.
-            error_inflation: (n,) kappa; absent: 1.
+            history_variance, growth, counted: as the attributes.
         """
-        kappa = np.ones(mean.shape[0]) if error_inflation is None else error_inflation
         tail_mean = mean[:, -_EXTENSION_DAYS:].mean(axis=1)
         tail_variance = variance[:, -_EXTENSION_DAYS:].mean(axis=1)
         dispersion = np.ones_like(tail_mean)
@@ -81,10 +104,12 @@ class CumulativeDemand:
         start = np.zeros((mean.shape[0], 1))
         return cls(
             mean=np.hstack([start, np.cumsum(mean, axis=1)]),
-            variance=kappa[:, None] * np.hstack([start, np.cumsum(variance, axis=1)]),
+            independent=np.hstack([start, np.cumsum(variance, axis=1)]),
             beyond_mean=beyond,
-            beyond_variance=kappa * beyond * dispersion,
-            error_inflation=kappa,
+            beyond_variance=beyond * dispersion,
+            history_variance=np.full(len(mean), np.nan) if history_variance is None else history_variance,
+            growth=growth,
+            counted=counted,
         )
 
     def mean_through(self, days: FloatArray, rows: IntArray | None = None) -> FloatArray:
@@ -98,7 +123,18 @@ class CumulativeDemand:
 
     def variance_through(self, days: FloatArray, rows: IntArray | None = None) -> FloatArray:
         """Variance of the same sum, units squared, (m,); arguments as in :meth:`mean_through`."""
-        return _at_day(self.variance, self.beyond_variance, days, rows)
+        at = np.arange(self.mean.shape[0]) if rows is None else rows
+        return self._inflated(self.independent_through(days, rows), days, at)
+
+    def independent_through(self, days: FloatArray, rows: IntArray | None = None) -> FloatArray:
+        """The variance were errors of different days independent, likewise."""
+        return _at_day(self.independent, self.beyond_variance, days, rows)
+
+    def _inflated(self, independent: FloatArray, days: FloatArray, rows: IntArray) -> FloatArray:
+        if self.growth is None:
+            return independent
+        both = blended(independent, self.history_variance[rows] * days)
+        return np.asarray(self.growth.kappa_at(days, rows) * both)
 
     def days_until(self, quantity: FloatArray, rows: IntArray | None = None) -> FloatArray:
         """Days after which ``quantity`` units are used up, (m,), past the horizon where need be.
@@ -163,7 +199,6 @@ def forward_cover(cumulative: FloatArray, stock: FloatArray) -> FloatArray:
 class NormalDemand:
     """The textbook law of demand over an interval: normal with given mean and standard deviation.
 
-    The seam for other laws: whatever replaces it offers the same methods and its own ``method`` name.
     A standard deviation of zero is legal: demand is then its mean with certainty.
 
     Attributes:
@@ -175,13 +210,18 @@ class NormalDemand:
     mean: FloatArray
     sd: FloatArray
 
-    def quantile(self, level: float) -> FloatArray:
+    @property
+    def methods(self) -> list[str]:
+        return [self.method] * len(self.mean)
+
+    def quantile(self, level: float | FloatArray) -> FloatArray:
         """Smallest quantity that covers demand with probability ``level``, (n,) units.
 
         Raises:
             ValueError: the level is not strictly between 0 and 1.
         """
-        return np.asarray(self.mean + safety_factor(level) * self.sd)
+        factor = safety_factor(level) if isinstance(level, float) else ndtri(level)
+        return np.asarray(self.mean + factor * self.sd)
 
     def exceedance(self, quantity: FloatArray) -> FloatArray:
         """P(demand > quantity), (n,); 0 or 1 where the standard deviation is zero."""
@@ -256,16 +296,38 @@ def two_point_lead_times(
     return lead_time_days - below, lead_time_days + above, longer_probability
 
 
+def protection_moments(
+    demand: CumulativeDemand,
+    lead_time_days: FloatArray,
+    lead_time_sd_days: FloatArray,
+    review_days: FloatArray,
+    rows: IntArray | None = None,
+) -> tuple[FloatArray, FloatArray]:
+    """Mean and variance of the demand over L + R when L varies, (m,) each.
+
+    ``E[X] = E_L[C(L+R)]`` and ``Var[X] = E_L[V(L+R)] + Var_L[C(L+R)]`` over the two-point lead time.
+
+    Arguments and source as of :func:`protection_demand`.
+    """
+    shorter, longer, p = two_point_lead_times(lead_time_days, lead_time_sd_days)
+    early, late = (demand.mean_through(days + review_days, rows) for days in (shorter, longer))
+    early_variance, late_variance = (
+        demand.variance_through(days + review_days, rows) for days in (shorter, longer)
+    )
+    mean = (1.0 - p) * early + p * late
+    variance = (1.0 - p) * early_variance + p * late_variance + p * (1.0 - p) * (late - early) ** 2
+    return mean, variance
+
+
 def protection_demand(
     demand: CumulativeDemand,
     lead_time_days: FloatArray,
     lead_time_sd_days: FloatArray,
     review_days: FloatArray,
     rows: IntArray | None = None,
-) -> NormalDemand:
-    """The law of demand over the protection interval L + R when L varies.
+) -> DemandLaw:
+    """The law of demand over the protection interval L + R when L varies, as the demand is to be read.
 
-    ``E[X] = E_L[C(L+R)]`` and ``Var[X] = E_L[V(L+R)] + Var_L[C(L+R)]`` over the two-point lead time.
     With a level forecast this is the textbook ``(L+R) sigma^2 + mu^2 sigma_L^2`` exactly.
 
     >>> demand = CumulativeDemand.from_daily(np.full((1, 28), 20.0), np.full((1, 28), 8.0**2))
@@ -282,11 +344,15 @@ def protection_demand(
 
     Source: ``docs/methods.md#protection-interval``.
     """
-    shorter, longer, p = two_point_lead_times(lead_time_days, lead_time_sd_days)
-    early, late = (demand.mean_through(days + review_days, rows) for days in (shorter, longer))
-    early_variance, late_variance = (
-        demand.variance_through(days + review_days, rows) for days in (shorter, longer)
-    )
-    mean = (1.0 - p) * early + p * late
-    variance = (1.0 - p) * early_variance + p * late_variance + p * (1.0 - p) * (late - early) ** 2
-    return NormalDemand(mean=mean, sd=np.sqrt(variance))
+    mean, variance = protection_moments(demand, lead_time_days, lead_time_sd_days, review_days, rows)
+    return law_of(demand, mean, variance, rows)
+
+
+def law_of(
+    demand: CumulativeDemand, mean: FloatArray, variance: FloatArray, rows: IntArray | None = None
+) -> DemandLaw:
+    """The law with these moments that a demand is to be read by; ``rows`` as of :func:`protection_demand`."""
+    sd = np.sqrt(variance)
+    if demand.counted is None:
+        return NormalDemand(mean=mean, sd=sd)
+    return MomentDemand(mean, sd, demand.counted if rows is None else demand.counted[rows])

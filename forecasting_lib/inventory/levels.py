@@ -12,20 +12,23 @@ import numpy as np
 
 from forecasting_lib.inventory.days import PeriodDays
 from forecasting_lib.inventory.demand_law import DemandLaw
-from forecasting_lib.inventory.flags import BoolArray
+from forecasting_lib.inventory.error_growth import ErrorGrowth
 from forecasting_lib.inventory.lead_time_demand import (
     QTY_TOLERANCE,
     CumulativeDemand,
-    NormalDemand,
-    protection_demand,
+    law_of,
+    protection_moments,
 )
 from forecasting_lib.inventory.policies import (
     InventoryPolicy,
     admissible_economic_order_quantity,
+    is_batched,
     order_up_to_level,
     reorder_levels,
 )
 from forecasting_lib.inventory.supply import Supply
+from forecasting_lib.inventory.undershoot import undershoot
+from forecasting_lib.moment_law import BoolArray
 from forecasting_lib.panel import FloatArray, Forecast
 from forecasting_lib.quantile_grid import grid_variance
 
@@ -36,22 +39,27 @@ DAYS_PER_YEAR = 365.0
 class ReorderLevels:
     """Reorder levels of n series with the law they come from; every array is (n,), NaN without lead time.
 
-    ``reorder_point = law.mean + undershoot_mean + safety_stock`` in every row.
+    ``reorder_point = interval_mean + undershoot_mean + safety_stock`` in every row. Of counts whose demand is
+    uncertain the reorder point is a whole number; nothing else is rounded.
 
     Attributes:
-        law: demand over the protection interval.
-        protection_days: its length with the mean lead time.
+        law: demand until the goods of an order are there: over the protection interval, and the undershoot.
+        protection_days: length of that interval with the mean lead time.
+        interval_mean: units expected over it.
         no_demand: nothing is forecast: every level is zero.
         undershoot_mean: units by which the position lies under the reorder point when an order is placed.
         safety_stock, reorder_point, order_up_to: units.
         eoq: admissible economic order quantity, units; NaN without costs.
         annual_demand: units.
+        error_inflation: variance of the demand over the interval, over that of independent daily errors.
         service_nominal: level at which the law was read.
-        service_predicted: probability that the reorder point is enough.
+        service_predicted: probability that the reorder point is enough, as far as a backtest has measured.
+        is_measured: whether one has.
     """
 
     law: DemandLaw
     protection_days: FloatArray
+    interval_mean: FloatArray
     no_demand: BoolArray
     undershoot_mean: FloatArray
     safety_stock: FloatArray
@@ -59,37 +67,52 @@ class ReorderLevels:
     order_up_to: FloatArray
     eoq: FloatArray
     annual_demand: FloatArray
+    error_inflation: FloatArray
     service_nominal: FloatArray
     service_predicted: FloatArray
+    is_measured: BoolArray
 
 
-def cumulative_demand(forecast: Forecast, supply: Supply) -> CumulativeDemand:
-    """Mean and variance of the demand of days 1..t of every series of a forecast."""
+def cumulative_demand(
+    forecast: Forecast, supply: Supply, policy: InventoryPolicy, growth: ErrorGrowth | None = None
+) -> CumulativeDemand:
+    """Mean and variance of the demand of days 1..t of every series of a forecast.
+
+    Args:
+        forecast: n series.
+        supply: of the same; what its history says of variance and whole units.
+        policy: which law demand is read from.
+        growth: what a backtest measured; None: what stands where none did.
+    """
     periods = PeriodDays.of(forecast)
+    mean = periods.daily(np.maximum(forecast.mean, 0.0))
+    variance = periods.daily(grid_variance(forecast.quantiles))
+    if policy.demand_law == "normal":
+        return CumulativeDemand.from_daily(mean, variance, supply.last_season_mean)
     return CumulativeDemand.from_daily(
-        periods.daily(np.maximum(forecast.mean, 0.0)),
-        periods.daily(grid_variance(forecast.quantiles)),
+        mean,
+        variance,
         supply.last_season_mean,
+        history_variance=supply.history_variance,
+        growth=growth or ErrorGrowth.unmeasured(supply.demand_classes, forecast.grain),
+        counted=supply.is_counted,
     )
 
 
 def levels_of(supply: Supply, demand: CumulativeDemand, policy: InventoryPolicy) -> ReorderLevels:
     """The reorder levels; where nothing is forecast nothing is uncertain either, so all are zero.
 
+    A position that is reviewed and lifted every R days must last L + R days, exactly. One that waits for its
+    reorder point must last L days, and what it has fallen below that point by
+    (``docs/methods.md#undershoot``); the textbook's method gives it L + R, too.
+
     Args:
         supply: lead times, review periods and order constraints of n series; its stock is not looked at.
         demand: of the same series, :func:`cumulative_demand` of a forecast.
         policy: the client's choices.
     """
-    law = protection_demand(demand, supply.lead_time, supply.known_lead_time_sd, supply.review)
-    reach = np.maximum(np.nan_to_num(supply.lead_time + supply.review), demand.horizon)
-    no_demand = demand.mean_through(reach) <= QTY_TOLERANCE
-    nothing = no_demand & ~np.isnan(law.mean)
-    law = NormalDemand(np.where(nothing, 0.0, law.mean), np.where(nothing, 0.0, law.sd))
-    undershoot_mean = np.zeros_like(law.mean)
-    safety_stock, reorder_point = reorder_levels(law, policy.service_target, undershoot_mean)
     annual_demand = demand.mean[:, -1] / demand.horizon * DAYS_PER_YEAR
-    eoq = np.full_like(law.mean, np.nan)
+    eoq = np.full_like(annual_demand, np.nan)
     if policy.order_cost is not None and policy.holding_rate is not None:
         eoq = admissible_economic_order_quantity(
             policy.order_cost,
@@ -98,18 +121,60 @@ def levels_of(supply: Supply, demand: CumulativeDemand, policy: InventoryPolicy)
             supply.moq,
             supply.order_multiple,
         )
-    review_demand = demand.mean_through(supply.review)
-    order_up_to = order_up_to_level(reorder_point, review_demand, eoq, supply.moq, supply.order_multiple)
+    reach = np.maximum(np.nan_to_num(supply.lead_time + supply.review), demand.horizon)
+    no_demand = demand.mean_through(reach) <= QTY_TOLERANCE
+    waits = is_batched(eoq, supply.moq, supply.order_multiple) & (demand.counted is not None)
+    interval = supply.lead_time + np.where(waits, 0.0, supply.review)
+    mean, variance = protection_moments(
+        demand, supply.lead_time, supply.known_lead_time_sd, np.where(waits, 0.0, supply.review)
+    )
+    inflation = _inflation(demand, interval)
+    passed, passed_variance = _undershoot(supply, demand, waits & ~no_demand)
+    mean, variance = (np.where(no_demand & ~np.isnan(mean), 0.0, moment) for moment in (mean, variance))
+    passed = np.where(np.isnan(mean), np.nan, passed)
+    law = law_of(demand, mean + passed, variance + passed_variance)
+    nominal = np.full_like(mean, policy.service_target)
+    growth = demand.growth
+    if growth is not None:
+        nominal = growth.level_to_read(policy.service_target, interval)
+    safety_stock, reorder_point = reorder_levels(law, nominal)
+    predicted = 1.0 - law.exceedance(reorder_point)
+    if growth is not None:
+        predicted = np.where(variance > 0.0, growth.held(predicted, interval), predicted)
+    order_up_to = order_up_to_level(
+        reorder_point, demand.mean_through(supply.review), eoq, supply.moq, supply.order_multiple
+    )
     return ReorderLevels(
         law=law,
-        protection_days=supply.lead_time + supply.review,
+        protection_days=interval,
+        interval_mean=mean,
         no_demand=no_demand,
-        undershoot_mean=undershoot_mean,
+        undershoot_mean=passed,
         safety_stock=safety_stock,
         reorder_point=reorder_point,
         order_up_to=np.where(no_demand, reorder_point, order_up_to),
         eoq=eoq,
         annual_demand=annual_demand,
-        service_nominal=np.full_like(law.mean, policy.service_target),
-        service_predicted=1.0 - law.exceedance(reorder_point),
+        error_inflation=inflation,
+        service_nominal=nominal,
+        service_predicted=predicted,
+        is_measured=np.zeros(len(mean), dtype=np.bool_) if growth is None else growth.is_measured,
     )
+
+
+def _inflation(demand: CumulativeDemand, interval: FloatArray) -> FloatArray:
+    """(n,) 1 where nothing is uncertain; NaN where the interval is unknown."""
+    independent = demand.independent_through(interval)
+    ratio = np.where(np.isnan(interval), np.nan, 1.0)
+    np.divide(demand.variance_through(interval), independent, out=ratio, where=independent > 0.0)
+    return ratio
+
+
+def _undershoot(supply: Supply, demand: CumulativeDemand, waits: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """Mean and variance of the undershoot of those that wait for their reorder point, zero of the others."""
+    if demand.counted is None or not waits.any():
+        return np.zeros(len(waits)), np.zeros(len(waits))
+    mean, variance = undershoot(
+        demand.mean_through(supply.review), demand.independent_through(supply.review), demand.counted
+    )
+    return np.where(waits, mean, 0.0), np.where(waits, variance, 0.0)

@@ -14,6 +14,7 @@ import polars as pl
 
 from forecasting_lib.inventory.classification import abc_classes, demand_class, xyz_classes
 from forecasting_lib.inventory.days import PeriodDays
+from forecasting_lib.inventory.error_growth import ErrorGrowth
 from forecasting_lib.inventory.flags import Flag, flag_lists
 from forecasting_lib.inventory.lead_time_demand import (
     QTY_TOLERANCE,
@@ -72,14 +73,31 @@ class InventoryPlan:
     projection: pl.DataFrame
 
 
+@dataclass(frozen=True)
+class Calibrated:
+    """What a backtest measured of the models behind a forecast.
+
+    Attributes:
+        growth: of the forecast's series.
+        is_stale: whether the days it was measured on are long past.
+    """
+
+    growth: ErrorGrowth
+    is_stale: bool = False
+
+
 def plan_inventory(
-    forecast: Forecast, supply: pl.DataFrame, receipts: pl.DataFrame, policy: InventoryPolicy
+    forecast: Forecast,
+    supply: pl.DataFrame,
+    receipts: pl.DataFrame,
+    policy: InventoryPolicy,
+    calibration: Calibrated | None = None,
 ) -> InventoryPlan:
     """Positions, reorder levels, cover, orders and stock curve of every series of a forecast.
 
-    The textbook method: normal demand over L + R with lead-time variability, no undershoot, forecast
-    errors of different periods independent. All times are days, whatever the forecast's grain: demand is
-    level within a period.
+    Demand until the goods are there is negative binomial or gamma, with lead-time variability, undershoot and
+    errors of different periods as far together as backtests have measured. All times are days, whatever the
+    forecast's grain: demand is level within a period.
 
     Args:
         forecast: n series over h periods; its mean and quantiles must be finite.
@@ -89,6 +107,7 @@ def plan_inventory(
         receipts: columns of ``RECEIPTS_SCHEMA``, one row per purchase order line open on the as-of date;
             the caller decides what was visible then.
         policy: the client's choices.
+        calibration: what a backtest measured of the models behind the forecast; None: nothing did.
 
     Raises:
         ValueError: a column is missing, a series repeats in ``supply``, a snapshot is dated after the
@@ -98,7 +117,7 @@ def plan_inventory(
     known = Supply.from_frame(supply, forecast.series_ids, policy, forecast.grain)
     periods = PeriodDays.of(forecast)
     mean = np.maximum(forecast.mean, 0.0)
-    demand = cumulative_demand(forecast, known)
+    demand = cumulative_demand(forecast, known, policy, calibration and calibration.growth)
     levels = levels_of(known, demand, policy)
     schedule = ReceiptSchedule.from_frame(receipts, forecast.series_ids, forecast.as_of_date, known.lead_time)
     projection = project_stock(known.net_stock, schedule.by_day(demand.horizon), demand)
@@ -110,6 +129,7 @@ def plan_inventory(
         schedule=schedule,
         projection=projection,
         policy=policy,
+        is_stale=calibration is not None and calibration.is_stale,
     )
 
     rule = OrderRule(
@@ -133,7 +153,7 @@ def plan_inventory(
     planned = planned_receipts(lines, len(forecast.series_ids), demand.horizon)
     return InventoryPlan(
         metrics=metrics,
-        lead_time_demand=_lead_time_demand(forecast, levels),
+        lead_time_demand=_lead_time_demand(forecast, levels, demand.growth),
         replenishment=replenishment,
         projection=_projection(
             forecast, periods, mean, projection, planned, levels.safety_stock, policy.unmet_demand == "lost"
@@ -161,6 +181,7 @@ def _metrics(
     schedule: ReceiptSchedule,
     projection: StockProjection,
     policy: InventoryPolicy,
+    is_stale: bool,
 ) -> pl.DataFrame:
     n, as_of = len(forecast.series_ids), forecast.as_of_date
     net_stock, on_order = supply.net_stock, schedule.total()
@@ -175,6 +196,7 @@ def _metrics(
     needed = demand.mean_through(covered_days) + levels.safety_stock
     excess = np.maximum(position - np.maximum(levels.order_up_to, needed), 0.0)
     latest_lead_time = two_point_lead_times(supply.lead_time, supply.known_lead_time_sd)[1]
+    promised = ~np.isnan(levels.reorder_point) & ~levels.no_demand & (demand.growth is not None)
     flags = {
         Flag.NO_DEMAND: levels.no_demand,
         **supply.flags(as_of),
@@ -183,7 +205,9 @@ def _metrics(
         Flag.UNDATED_PO: schedule.total_undated() > 0.0,
         Flag.DIR_CENSORED: censored,
         Flag.HORIZON_TOO_SHORT: latest_lead_time + supply.review > demand.horizon,
-        Flag.NEGATIVE_SAFETY_STOCK: levels.safety_stock < -QTY_TOLERANCE,
+        Flag.NEGATIVE_SAFETY_STOCK: (levels.safety_stock < -QTY_TOLERANCE) & (policy.service_target < 0.5),
+        Flag.NOT_CALIBRATED: promised & ~levels.is_measured,
+        Flag.CALIBRATION_STALE: promised & levels.is_measured & is_stale,
         Flag.EXCESS: excess > QTY_TOLERANCE,
         Flag.DEAD_STOCK: levels.no_demand & (net_stock > QTY_TOLERANCE) & (supply.last_season_mean == 0.0),
     }
@@ -202,11 +226,11 @@ def _metrics(
             "lead_time_sd_days": supply.lead_time_sd,
             "lead_time_source": supply.frame["lead_time_source"],
             "review_days": supply.review,
-            "ltd_mean_qty": levels.law.mean,
+            "ltd_mean_qty": levels.interval_mean,
             "ltd_sd_qty": levels.law.sd,
-            "ltd_method": [levels.law.method] * n,
+            "ltd_method": levels.law.methods,
             "undershoot_mean_qty": levels.undershoot_mean,
-            "error_inflation": demand.error_inflation,
+            "error_inflation": levels.error_inflation,
             "service_metric": [policy.service_metric] * n,
             "service_target": np.full(n, policy.service_target),
             "service_nominal": levels.service_nominal,
@@ -249,15 +273,18 @@ def _stockout_day(net_stock: FloatArray, balance: FloatArray, levels: ReorderLev
     return np.where(is_out, 0.0, stockout_day(net_stock, balance))
 
 
-def _lead_time_demand(forecast: Forecast, levels: ReorderLevels) -> pl.DataFrame:
-    law = levels.law
+def _lead_time_demand(forecast: Forecast, levels: ReorderLevels, growth: ErrorGrowth | None) -> pl.DataFrame:
+    def quantile(level: float) -> FloatArray:
+        read = level if growth is None else growth.level_to_read(level, levels.protection_days)
+        return np.maximum(levels.law.quantile(read), 0.0)
+
     rows = {
         "series_id": forecast.series_ids,
         "protection_days": levels.protection_days,
-        "ltd_mean_qty": law.mean,
-        "ltd_sd_qty": law.sd,
-        "ltd_method": [law.method] * len(forecast.series_ids),
-        **{f"q{round(level * 100)}_qty": np.maximum(law.quantile(level), 0.0) for level in LTD_LEVELS},
+        "ltd_mean_qty": levels.law.mean,
+        "ltd_sd_qty": levels.law.sd,
+        "ltd_method": levels.law.methods,
+        **{f"q{round(level * 100)}_qty": quantile(level) for level in LTD_LEVELS},
     }
     return to_table(LTD_SCHEMA, rows).filter(pl.col("protection_days").is_not_null())
 

@@ -11,10 +11,13 @@ from typing import Literal
 
 import numpy as np
 
-from forecasting_lib.inventory.lead_time_demand import QTY_TOLERANCE, NormalDemand, safety_factor
+from forecasting_lib.inventory.demand_law import DemandLaw
+from forecasting_lib.inventory.lead_time_demand import QTY_TOLERANCE, safety_factor
+from forecasting_lib.moment_law import BoolArray
 from forecasting_lib.panel import FloatArray
 
 ServiceMetric = Literal["csl_cycle"]
+LawName = Literal["moments", "normal"]
 
 NEGLIGIBLE_COST = 1e-9
 """Yearly holding money per unit below which no lot is economic: the formula would run off to infinity."""
@@ -36,6 +39,8 @@ class InventoryPolicy:
             booking error.
         unmet_demand: ``backorder`` where customers wait for goods, ``lost`` where they go elsewhere and what
             a stock-out before the order's arrival turns away is not ordered again.
+        demand_law: ``moments`` reads demand over the protection interval from a negative binomial or gamma
+            law with inflated errors and the undershoot; ``normal`` is the textbook's method.
 
     Raises:
         ValueError: a value lies outside its range.
@@ -49,6 +54,7 @@ class InventoryPolicy:
     excess_horizon_days: int = 90
     negative_stock: Literal["backorder", "zero"] = "backorder"
     unmet_demand: Literal["backorder", "lost"] = "backorder"
+    demand_law: LawName = "moments"
 
     def __post_init__(self) -> None:
         safety_factor(self.service_target)
@@ -65,24 +71,25 @@ class InventoryPolicy:
             raise ValueError(f"negative_stock {self.negative_stock!r} must be 'backorder' or 'zero'")
         if self.unmet_demand not in ("backorder", "lost"):
             raise ValueError(f"unmet_demand {self.unmet_demand!r} must be 'backorder' or 'lost'")
+        if self.demand_law not in ("moments", "normal"):
+            raise ValueError(f"demand_law {self.demand_law!r} must be 'moments' or 'normal'")
 
 
-def reorder_levels(
-    demand: NormalDemand, service_level: float, undershoot_mean: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Reorder point for a cycle service level: the quantile of demand over the protection interval.
+def reorder_levels(demand: DemandLaw, service_level: float | FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Reorder point for a cycle service level: the quantile of demand until the goods are there.
 
-    ``s = E[X] + z sd[X]``, ``SS = s - E[X] - E[U]`` with U the undershoot, zero in the textbook method.
+    ``s`` is the quantile of X = D + U, demand over the protection interval and undershoot, and
+    ``SS = s - E[D] - E[U]``. In the textbook method ``U = 0`` and ``s = E[X] + z sd[X]``.
 
+    >>> from forecasting_lib.inventory.lead_time_demand import NormalDemand
     >>> week = NormalDemand(mean=np.array([140.0]), sd=np.array([7.0]) ** 0.5 * 8.0)
-    >>> safety_stock, reorder_point = reorder_levels(week, 0.90, np.zeros(1))
+    >>> safety_stock, reorder_point = reorder_levels(week, 0.90)
     >>> round(float(safety_stock[0]), 2), round(float(reorder_point[0]), 2)
     (27.13, 167.13)
 
     Args:
-        demand: law of X over L + R, forecast-error standard deviation, lead-time variability included.
-        service_level: probability of no stock-out in a cycle; below 0.5 the safety stock is negative.
-        undershoot_mean: (n,) units by which the position lies under s when the order is placed.
+        demand: law of X, lead-time variability included.
+        service_level: probability of no stock-out in a cycle, of all or (n,) of each.
 
     Returns:
         Safety stock (n,) and reorder point (n,), units; NaN where demand is.
@@ -92,8 +99,8 @@ def reorder_levels(
 
     Source: ``docs/methods.md#reorder-point``.
     """
-    safety_stock = demand.quantile(service_level) - demand.mean
-    return safety_stock, demand.mean + undershoot_mean + safety_stock
+    reorder_point = demand.quantile(service_level)
+    return reorder_point - demand.mean, reorder_point
 
 
 def economic_order_quantity(
@@ -187,7 +194,7 @@ def order_up_to_level(
     array([74.])
 
     Args:
-        reorder_point: (n,) units, computed over L + R.
+        reorder_point: (n,) units.
         review_demand: (n,) E[D_R], mean demand of one review period, units.
         eoq: (n,) admissible economic order quantity; NaN: unknown.
         moq: (n,) units; NaN: none.
@@ -195,10 +202,16 @@ def order_up_to_level(
 
     Source: ``docs/methods.md#order-up-to-level``.
     """
-    minimum = np.nan_to_num(moq)
-    batched = (np.nan_to_num(eoq) > 0.0) | (minimum > usable_multiple(order_multiple))
-    lot = np.maximum(np.maximum(np.nan_to_num(eoq), minimum), review_demand)
-    return reorder_point + np.where(batched, lot, 0.0)
+    lot = np.maximum(np.maximum(np.nan_to_num(eoq), np.nan_to_num(moq)), review_demand)
+    return reorder_point + np.where(is_batched(eoq, moq, order_multiple), lot, 0.0)
+
+
+def is_batched(eoq: FloatArray, moq: FloatArray, order_multiple: FloatArray) -> BoolArray:
+    """(n,) whether there is a reason to order less often than at every review.
+
+    An economic lot, or a minimum above one multiple: the policy is then (R,s,S), else (R,S).
+    """
+    return np.asarray((np.nan_to_num(eoq) > 0.0) | (np.nan_to_num(moq) > usable_multiple(order_multiple)))
 
 
 def usable_multiple(order_multiple: FloatArray) -> FloatArray:

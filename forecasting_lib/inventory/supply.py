@@ -16,6 +16,7 @@ import polars as pl
 
 from forecasting_lib.grain import Grain
 from forecasting_lib.inventory.days import REVIEW_DAYS
+from forecasting_lib.inventory.error_growth import NO_DEMAND
 from forecasting_lib.inventory.flags import BoolArray, Flag
 from forecasting_lib.inventory.policies import InventoryPolicy
 from forecasting_lib.inventory.tables import SUPPLY_SCHEMA, float_columns
@@ -49,6 +50,9 @@ class Supply:
         review: review period, the policy's where the row has none, else the grain's.
         last_season_mean: units a day expected after the forecast's horizon.
         unit_value: what a unit is worth in sales: its price, else its cost.
+        history_variance: units squared a day, of the history's weeks.
+        is_counted: whether demand comes in whole units; where unknown it does not.
+        demand_classes: names, ``none`` where there is no demand.
         unit_risk_value: what one unserved unit loses: its margin where positive, else its price.
     """
 
@@ -65,6 +69,9 @@ class Supply:
     unit_value: FloatArray
     unit_risk_value: FloatArray
     last_season_mean: FloatArray
+    history_variance: FloatArray
+    is_counted: BoolArray
+    demand_classes: tuple[str, ...]
 
     @classmethod
     def from_frame(
@@ -130,6 +137,9 @@ class Supply:
             unit_value=np.where(np.isnan(price), cost, price),
             unit_risk_value=np.where(margin > 0.0, margin, price),
             last_season_mean=not_negative("last_season_mean_qty"),
+            history_variance=not_negative("history_variance"),
+            is_counted=frame["is_counted"].fill_null(False).to_numpy(),
+            demand_classes=tuple(frame["demand_class"].fill_null(NO_DEMAND)),
         )
 
     @property

@@ -34,6 +34,8 @@ SUPPLY_SCHEMA: dict[str, pl.DataType] = {
     "weekly_cv": pl.Float64(),
     "history_days": pl.Int64(),
     "nonzero_days": pl.Int64(),
+    "history_variance": pl.Float64(),
+    "is_counted": pl.Boolean(),
 }
 """Input: one row per series; every column but ``series_id`` may be null."""
 

@@ -15,7 +15,8 @@ from typing import Any
 import polars as pl
 
 from forecasting_lib.inventory import Flag, LeadTimeSource
-from forecasting_lib.inventory.lead_time_demand import QTY_TOLERANCE, safety_factor
+from forecasting_lib.inventory.demand_law import COUNTS
+from forecasting_lib.inventory.lead_time_demand import QTY_TOLERANCE, NormalDemand, safety_factor
 from orchestration.reporting.numbers import percent, plain
 from orchestration.reporting.sums import Sum, Term, checked
 from orchestration.warehouse.gap_meanings import GAP_MEANINGS
@@ -84,26 +85,31 @@ def lead_time_sum(plan: Row) -> Sum:
         )
     else:
         source += f"; its standard deviation is {plain(plan['lead_time_sd_days'])} days"
+    lead_time = Term("", "lead time (L)", plan["lead_time_days"], source, "days")
+    if plan["review_days"] and plan["protection_days"] == plan["lead_time_days"]:
+        waits = (
+            "orders come in lots, so that an order waits for the reorder point: from then on only the lead "
+            "time has to be covered, and what the position has fallen below that point by"
+        )
+        return checked(
+            title, lead_time, Term("=", "days to cover (L)", plan["protection_days"], waits, "days")
+        )
     lasts = "an order that is placed today must last until the goods of the next review are there"
-    return checked(
-        title,
-        Term("", "lead time (L)", plan["lead_time_days"], source, "days"),
-        review,
-        Term("=", result, plan["protection_days"], lasts, "days"),
-    )
+    return checked(title, lead_time, review, Term("=", result, plan["protection_days"], lasts, "days"))
 
 
 def safety_stock_sum(plan: Row) -> Sum | None:
-    """The safety factor of the service level times the spread of demand; None where it is unknown."""
+    """What covers demand at the service level, less what is expected; None where it is unknown."""
     level = plan["service_nominal"]
     if plan["safety_stock_qty"] is None or level is None:
         return None
     whose = "the client's service target"
     if level != plan["service_target"]:
         whose = f"after calibration of the client's target, {percent(plan['service_target'])}"
-    return checked(
-        "Safety stock",
-        *(
+    kept = Term("=", "safety stock", plan["safety_stock_qty"], "kept for demand above the expected")
+    if plan["ltd_method"] == NormalDemand.method:
+        return checked(
+            "Safety stock",
             Term(
                 *("", "safety factor (z)", safety_factor(level)),
                 f"of {percent(level)} of cycles without a stock-out, {whose}",
@@ -114,9 +120,26 @@ def safety_stock_sum(plan: Row) -> Sum | None:
                 "over the days to cover: the forecast's error, and the lead time's where it is known",
                 digits=4,
             ),
+            kept,
+        )
+    law = "negative binomial" if plan["ltd_method"] == COUNTS else "gamma"
+    return checked(
+        "Safety stock",
+        Term(
+            *("", "demand that is covered", plan["reorder_point_qty"]),
+            f"the {law} law with standard deviation {plain(plan['ltd_sd_qty'])}, read at {percent(level)} of "
+            f"cycles without a stock-out, {whose}",
         ),
-        Term("=", "safety stock", plan["safety_stock_qty"], "kept for demand above the expected"),
+        Term("-", "demand expected", plan["ltd_mean_qty"], "over the days to cover"),
+        *_undershoot(plan, "-"),
+        kept,
     )
+
+
+def _undershoot(plan: Row, sign: str) -> tuple[Term, ...]:
+    passed = plan["undershoot_mean_qty"] or 0.0
+    source = "by which an order is expected to come after the point was passed"
+    return (Term(sign, "undershoot", passed, source),) if passed else ()
 
 
 def reorder_point_sum(plan: Row) -> Sum:
@@ -129,15 +152,15 @@ def reorder_point_sum(plan: Row) -> Sum:
     source = f"mean forecast of the {plain(plan['protection_days'])} days after {plan['as_of_date']}"
     if Flag.HORIZON_TOO_SHORT in plan["flags"]:
         source += "; beyond the forecast, last season's mean"
-    passed = plan["undershoot_mean_qty"] or 0.0
-    undershoot = Term("+", "undershoot", passed, "by which an order comes after the point was passed")
     covers = "order at or below it"
     if plan["service_predicted"] is not None:
         covers += f"; it covers that demand with a probability of {percent(plan['service_predicted'])}"
+        if Flag.NOT_CALIBRATED in plan["flags"]:
+            covers += ", which no backtest has measured"
     return checked(
         title,
         Term("", demand, plan["ltd_mean_qty"], source),
-        *((undershoot,) if passed else ()),
+        *_undershoot(plan, "+"),
         Term("+", "safety stock", plan["safety_stock_qty"], "worked out below"),
         Term("=", result, plan["reorder_point_qty"], covers),
     )

@@ -83,6 +83,7 @@ def series_plan(place: Place, series: Series) -> dict[str, Any] | None:
                 metrics.review_days,
                 metrics.ltd_mean_qty,
                 metrics.ltd_sd_qty,
+                metrics.ltd_method,
                 metrics.undershoot_mean_qty,
                 metrics.service_target,
                 metrics.service_nominal,

@@ -92,7 +92,14 @@ def inventory(
     digest = inputs.digest()
     run_id = standing_run(warehouse, analytics.inventory_runs, client.client_id, as_of_date, digest)
     if run_id is None:
-        plan = plan_inventory(inputs.forecast, inputs.positions, inputs.receipts, inputs.policy)
+        calibration = inputs.calibration
+        plan = plan_inventory(
+            inputs.forecast,
+            inputs.positions,
+            inputs.receipts,
+            inputs.policy,
+            calibration and calibration.calibrated,
+        )
         run = InventoryRun(client, plan, inputs, digest, context.run.run_id)
         publish(warehouse, run)
         run_id = run.run_id

@@ -20,6 +20,7 @@ from psycopg.types.json import Jsonb
 from forecasting_lib.inventory import Flag, InventoryPlan, InventoryPolicy, demand_profile
 from forecasting_lib.panel import Forecast
 from orchestration.clients import Client
+from orchestration.reading.calibration import ForecastCalibration, read_calibration
 from orchestration.reading.handed_on import taken_over
 from orchestration.reading.histories import SERIES_COLUMNS, read_forecast, read_history
 from orchestration.reading.supply import DecisionsRead, read_supply
@@ -54,6 +55,7 @@ class InventoryInputs:
         receipts: one row per open purchase order line and approved order.
         decisions: which approvals are among them.
         policy: the client's choices.
+        calibration: what a backtest measured of the models behind the forecast; None: nothing did.
         keys: ``series_id, item_id, location_id`` of the forecast's series.
         input_watermark: highest file_id whose rows were visible.
     """
@@ -64,12 +66,17 @@ class InventoryInputs:
     receipts: pl.DataFrame
     decisions: DecisionsRead
     policy: InventoryPolicy
+    calibration: ForecastCalibration | None
     keys: pl.DataFrame
     input_watermark: int | None
 
     def digest(self) -> str:
         """SHA-256 of the inputs and the code; the same inputs are not planned again."""
-        choices = [*self.champion, asdict(self.policy), code_version()]
+        backtest = self.calibration and [
+            self.calibration.backtest_run_id,
+            self.calibration.calibrated.is_stale,
+        ]
+        choices = [*self.champion, asdict(self.policy), backtest, code_version()]
         digest = hashlib.sha256(json.dumps(choices).encode())
         digest.update(self.positions.write_csv().encode())
         receipts = self.receipts.sort("series_id", "po_id", maintain_order=True)
@@ -95,6 +102,13 @@ def read_inputs(warehouse: Warehouse, client: Client, champion: tuple[str, str])
         .drop(SERIES_COLUMNS)
     )
     positions = supply.positions.join(profile, on="series_id", how="left", maintain_order="left")
+    calibration = read_calibration(
+        warehouse,
+        client.client_id,
+        champion,
+        positions.select("series_id", "demand_class").join(keys, on="series_id", maintain_order="left"),
+        forecast.grain,
+    )
     return InventoryInputs(
         champion,
         forecast,
@@ -102,6 +116,7 @@ def read_inputs(warehouse: Warehouse, client: Client, champion: tuple[str, str])
         supply.receipts,
         supply.decisions,
         policy_of(client),
+        calibration,
         keys,
         history.input_watermark,
     )
@@ -168,6 +183,7 @@ def _insert_run(connection: psycopg.Connection[Any], run: InventoryRun) -> int:
             "as_of_date": as_of_date,
             "forecast_run_id": forecast_run_id,
             "forecast_model": forecast_model,
+            "backtest_run_id": run.inputs.calibration and run.inputs.calibration.backtest_run_id,
             "code_version": code_version(),
             "input_digest": run.input_digest,
             "config": Jsonb(asdict(run.inputs.policy)),

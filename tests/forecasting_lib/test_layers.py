@@ -17,19 +17,21 @@ MAY_IMPORT = {
     "covariates": {"grain", "ragged", "panel"},
     "accuracy": {"grain", "panel"},
     "moment_law": {"panel"},
+    "history_variance": {"grain", "panel"},
     "drift": {"panel"},
     "models": {"grain", "ragged", "panel", "quantile_grid"},
-    "inventory": {"grain", "panel", "quantile_grid"},
+    "inventory": {"grain", "panel", "quantile_grid", "moment_law", "history_variance", "models"},
     "origins": {"grain", "ragged", "panel", "covariates", "models"},
     "backtesting": {
-        "grain", "panel", "quantile_grid", "moment_law", "accuracy", "models", "inventory", "origins",
+        "grain", "panel", "quantile_grid", "moment_law", "history_variance", "accuracy", "models",
+        "inventory", "origins",
     },
     "finetuning": {"grain", "panel", "accuracy", "models", "origins"},
     "pretraining": {"panel", "accuracy"},
     "demo": set[str](),
     "benchmark": {
         "grain", "panel", "quantile_grid", "covariates", "accuracy", "moment_law", "models", "origins",
-        "pretraining", "demo",
+        "pretraining", "demo", "history_variance", "inventory", "backtesting",
     },
 }  # fmt: skip
 """Part -> the parts it may import, each of which stands before it."""

@@ -16,7 +16,6 @@ import numpy as np
 import polars as pl
 
 from forecasting_lib.grain import Grain
-from forecasting_lib.inventory.lead_time_demand import NormalDemand
 from orchestration.api.pages.plots import Level, Line, Plot, Style
 from orchestration.reporting.series_questions import YEAR_EARLIER
 from orchestration.stages.pictures import HISTORY_PERIODS
@@ -210,11 +209,16 @@ def lead_time_rows(plan: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _enough(plan: Mapping[str, Any]) -> float | None:
-    """The probability that the inventory position is enough for the days to cover; None where unknown."""
-    if None in (plan["ltd_mean_qty"], plan["ltd_sd_qty"], plan["inventory_position_qty"]):
+    """The probability that the inventory position is enough for the days to cover; None where unknown.
+
+    Read between the quantiles that the plan has; below and above them it is not told.
+    """
+    levels = [level for level in _LTD_LEVELS if plan[f"q{level}_qty"] is not None]
+    position = plan["inventory_position_qty"]
+    quantities = [plan[f"q{level}_qty"] for level in levels]
+    if position is None or not levels or not quantities[0] <= position <= quantities[-1]:
         return None
-    law = NormalDemand(np.array([plan["ltd_mean_qty"]]), np.array([plan["ltd_sd_qty"]]))
-    return 1.0 - float(law.exceedance(np.array([plan["inventory_position_qty"]]))[0])
+    return float(np.interp(position, quantities, levels)) / 100.0
 
 
 def lead_time_plot(rows: Sequence[Mapping[str, Any]]) -> Plot | None:

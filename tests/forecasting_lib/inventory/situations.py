@@ -17,6 +17,9 @@ from forecasting_lib.quantile_grid import grid_mean, grid_variance
 
 AS_OF = date(2026, 11, 20)
 
+TEXTBOOK = InventoryPolicy(service_target=0.95, demand_law="normal")
+"""Normal demand over L + R, so that a reorder point can be worked out by hand."""
+
 
 def grid_of(mean: FloatArray, sd: FloatArray) -> FloatArray:
     """A quantile grid (..., 21) whose moments are exactly these; needs ``sd`` up to about ``mean``."""
@@ -76,12 +79,12 @@ def plan_one(
     daily_sd: float = 0.0,
     policy: InventoryPolicy | None = None,
 ) -> InventoryPlan:
-    """The plan of a single series ``s0``."""
+    """The plan of a single series ``s0``, by the textbook unless a policy says otherwise."""
     return plan_inventory(
         forecast_of([daily_means], daily_sd),
         supply_of(supply),
         receipts_of(*open_orders),
-        policy or InventoryPolicy(service_target=0.95),
+        policy or TEXTBOOK,
     )
 
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from forecasting_lib.inventory.error_growth import ErrorGrowth
 from forecasting_lib.inventory.lead_time_demand import (
     CumulativeDemand,
     NormalDemand,
@@ -13,6 +14,7 @@ from forecasting_lib.inventory.lead_time_demand import (
     safety_factor,
     two_point_lead_times,
 )
+from forecasting_lib.panel import QUANTILE_LEVELS
 
 
 def level_demand(daily: float, variance: float, days: int = 28) -> CumulativeDemand:
@@ -41,9 +43,14 @@ def test_protection_demand_of_a_level_forecast_is_the_textbook_formula() -> None
 
 
 def test_error_inflation_scales_the_forecast_error_but_not_the_lead_time_risk() -> None:
-    demand = CumulativeDemand.from_daily(
-        np.full((1, 28), 20.0), np.full((1, 28), 64.0), error_inflation=np.array([4.0])
+    always_four = ErrorGrowth(
+        np.array([1.0]),
+        np.array([[4.0]]),
+        np.array([[QUANTILE_LEVELS]]),
+        np.array([True]),
+        np.array([0]),
     )
+    demand = CumulativeDemand.from_daily(np.full((1, 28), 20.0), np.full((1, 28), 64.0), growth=always_four)
     law = protection_demand(demand, np.array([7.0]), np.array([2.0]), np.array([1.0]))
     assert law.sd[0] == pytest.approx((4.0 * 8.0 * 64.0 + 20.0**2 * 2.0**2) ** 0.5)
 

@@ -86,7 +86,8 @@ def near(case: Case, column: str) -> Any:
 
 def policy_of(case: Case) -> InventoryPolicy:
     review = 0 if case["in_R"] == "" else int(number(case, "in_R"))
-    return InventoryPolicy(service_target=number(case, "in_csl"), review_days=review)
+    target = number(case, "in_csl")
+    return InventoryPolicy(service_target=target, review_days=review, demand_law="normal")
 
 
 def supply_of_case(case: Case) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -23,6 +24,7 @@ from forecasting_lib.panel import Forecast
 from tests.forecasting_lib.inventory.situations import (
     AS_OF,
     STOCKED,
+    TEXTBOOK,
     forecast_of,
     metrics_of,
     plan_one,
@@ -161,14 +163,14 @@ def test_a_lot_far_above_the_need_is_flagged(lot: dict[str, float]) -> None:
 
 
 def test_an_order_that_is_large_by_its_own_economics_is_no_overshoot() -> None:
-    policy = InventoryPolicy(service_target=0.95, holding_rate=0.25, order_cost=100.0)
+    policy = replace(TEXTBOOK, holding_rate=0.25, order_cost=100.0)
     line = plan_one(TEN_A_DAY, with_stock(0.0, moq_qty=12.0), policy=policy).replenishment.row(0, named=True)
     assert line["cover_days_after"] > 90.0
     assert line["flags"] == []
 
 
 def test_economic_lot_raises_the_order_up_to_level() -> None:
-    policy = InventoryPolicy(service_target=0.95, holding_rate=0.25, order_cost=100.0)
+    policy = replace(TEXTBOOK, holding_rate=0.25, order_cost=100.0)
     row = metrics_of(plan_one(TEN_A_DAY, with_stock(0.0), policy=policy))
     # sqrt(2 * 100 * 3650 / 0.5) = 1208.3
     assert row["eoq_qty"] == 1208.0
@@ -246,7 +248,7 @@ def test_negative_stock_is_owed_or_a_booking_error_as_the_client_chooses() -> No
     assert (owed["on_hand_qty"], owed["dir_days"], owed["stockout_date"]) == (-8.0, 0.0, AS_OF)
     assert (owed["shortage_qty"], owed["stock_value"]) == (pytest.approx(58.0), 0.0)
     assert owed["flags"] == [Flag.BACKORDER.value]
-    policy = InventoryPolicy(service_target=0.95, negative_stock="zero")
+    policy = replace(TEXTBOOK, negative_stock="zero")
     zeroed = metrics_of(plan_one(TEN_A_DAY, with_stock(-8.0), policy=policy))
     assert (zeroed["on_hand_qty"], zeroed["stockout_date"]) == (0.0, AS_OF)
     assert zeroed["shortage_qty"] == pytest.approx(50.0)
@@ -292,7 +294,7 @@ def test_each_flag_stands_alone_for_its_cause(change: dict[str, Any], flag: Flag
 
 
 def test_a_target_below_one_half_has_a_flagged_negative_safety_stock() -> None:
-    policy = InventoryPolicy(service_target=0.3)
+    policy = replace(TEXTBOOK, service_target=0.3)
     row = metrics_of(plan_one(TEN_A_DAY, STOCKED, daily_sd=3.0, policy=policy))
     assert row["safety_stock_qty"] == pytest.approx(-0.524400513 * 45**0.5)
     assert row["flags"] == [Flag.NEGATIVE_SAFETY_STOCK.value]
@@ -386,6 +388,9 @@ supply_rows = st.fixed_dictionaries(
         "unit_price": maybe(st.floats(0.0, 50.0)),
         "last_season_mean_qty": maybe(st.floats(0.0, 30.0)),
         "weekly_cv": maybe(st.floats(0.0, 3.0) | st.just(float("nan"))),
+        "history_variance": maybe(st.floats(0.0, 400.0)),
+        "is_counted": maybe(st.booleans()),
+        "demand_class": maybe(st.sampled_from(["smooth", "lumpy"])),
     }
 )
 order_lines = st.lists(
@@ -408,6 +413,7 @@ policies = st.builds(
     holding_rate=maybe(st.floats(0.01, 1.0)),
     order_cost=maybe(st.floats(0.01, 500.0)),
     negative_stock=st.sampled_from(["backorder", "zero"]),
+    demand_law=st.sampled_from(["moments", "normal"]),
 )
 
 

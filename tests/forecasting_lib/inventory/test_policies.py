@@ -44,10 +44,10 @@ def test_a_policy_out_of_range_is_refused(choices: dict[str, Any]) -> None:
         InventoryPolicy(**choices)
 
 
-def test_reorder_point_is_mean_undershoot_and_safety_stock() -> None:
-    safety_stock, reorder_point = reorder_levels(NormalDemand(one(900.0), one(100.0)), 0.95, one(7.0))
+def test_reorder_point_is_mean_and_safety_stock() -> None:
+    safety_stock, reorder_point = reorder_levels(NormalDemand(one(900.0), one(100.0)), 0.95)
     assert safety_stock[0] == pytest.approx(164.485363)
-    assert reorder_point[0] == pytest.approx(900.0 + 7.0 + 164.485363)
+    assert reorder_point[0] == pytest.approx(900.0 + 164.485363)
 
 
 def test_economic_order_quantity_of_the_textbook_example() -> None:

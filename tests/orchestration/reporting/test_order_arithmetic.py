@@ -102,6 +102,7 @@ supplies = st.fixed_dictionaries(
         "moq_qty": maybe(st.floats(0.0, 300.0)),
         "order_multiple_qty": maybe(st.sampled_from([0.0, 0.1, 1.0, 12.0])),
         "unit_cost": maybe(st.floats(0.1, 50.0)),
+        "is_counted": st.booleans(),
     }
 )
 policies = st.builds(
@@ -111,6 +112,7 @@ policies = st.builds(
     order_cost=maybe(st.floats(0.01, 500.0)),
     negative_stock=st.sampled_from(["backorder", "zero"]),
     unmet_demand=st.sampled_from(["backorder", "lost"]),
+    demand_law=st.sampled_from(["moments", "normal"]),
 )
 orders = st.lists(
     st.fixed_dictionaries(
@@ -230,6 +232,14 @@ def test_a_sentence_that_says_another_figure_is_named() -> None:
     changed = {**line, "reason": re.sub(r"ROP [\d.]+", "ROP 1", line["reason"])}
     problems = [figure.problem for figure in reason_figures(changed, found.plan)]
     assert [problem is not None for problem in problems] == [False, True, False, False]
+
+
+def test_what_orders_in_lots_must_last_is_the_lead_time_and_what_the_point_was_passed_by() -> None:
+    found = planned([10.0] * 28, on_hand_qty=20.0, review_days=3.0, moq_qty=50.0, is_counted=True)
+    assert found.sums["Days to cover"].result.value == found.plan["lead_time_days"]
+    for title in ("Reorder point", "Safety stock"):
+        assert "undershoot" in [term.name for term in found.sums[title].terms]
+    assert "no backtest has measured" in found.sums["Reorder point"].result.source
 
 
 def test_stock_that_is_not_known_says_what_to_deliver() -> None:

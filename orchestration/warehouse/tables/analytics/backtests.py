@@ -230,7 +230,11 @@ error_inflation = Table(
     key("model", "Name in the model registry, or of an ensemble."),
     one_of("demand_class", DemandClassOrNone, _SEGMENT, primary_key=True),
     key("n_periods", "Periods of the interval.", SmallInteger),
-    model("kappa", "Variance of the total over the sum of its periods' variances.", nullable=False),
+    model(
+        "kappa",
+        "Variance of the total over that of independent errors, blended with the history's.",
+        nullable=False,
+    ),
     _read_at("Level at which each of the 21 levels of the inflated law is read."),
     model("log_standard_error", "Standard error of ln(kappa); NULL where too few totals were known."),
     whole("n_totals", "Totals it rests on.", nullable=False),

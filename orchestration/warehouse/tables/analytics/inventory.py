@@ -6,6 +6,7 @@ from sqlalchemy import CheckConstraint, Column, Computed, Date, Index, Table, Te
 from sqlalchemy.dialects.postgresql import ARRAY, UUID
 
 from forecasting_lib.inventory import LeadTimeSource, Severity
+from forecasting_lib.inventory.demand_law import COUNTS, QUANTITIES
 from forecasting_lib.inventory.lead_time_demand import NormalDemand
 from forecasting_lib.inventory.policies import ServiceMetric
 from forecasting_lib.inventory.replenishment import Action, Urgency
@@ -34,7 +35,7 @@ from orchestration.warehouse.tables.vocabulary import (
     InventoryRunStatus,
 )
 
-LAWS = (NormalDemand.method,)
+LAWS = (COUNTS, QUANTITIES, NormalDemand.method)
 LEAD_TIME_SOURCES = (LeadTimeSource.RECEIPTS, LeadTimeSource.SUPPLIER, LeadTimeSource.CLIENT_DEFAULT)
 """Those of the engine's sources that the pipeline reads."""
 
@@ -46,6 +47,11 @@ inventory_runs = Table(
     day("as_of_date", "Close of business the position is taken at.", nullable=False),
     Column("forecast_run_id", run_key("").type, nullable=False, comment="Forecast run it was computed from."),
     words("forecast_model", "Model of that run.", nullable=False),
+    Column(
+        "backtest_run_id",
+        UUID(as_uuid=False),
+        comment="Backtest that its safety stocks are calibrated on; NULL where a usual factor stood in.",
+    ),
     words("code_version", "Version of this project that computed it.", nullable=False),
     words("input_digest", "SHA-256 of all it depends on; the same inputs are not run again.", nullable=False),
     document("config", "Policy settings it was computed with."),
@@ -91,11 +97,14 @@ lead_time_demand = Table(
     client_key(),
     run_key("Inventory run."),
     *series_key(),
-    model("protection_days", "Lead time plus review period."),
-    model("ltd_mean_qty", "Expected demand over the protection interval."),
-    model("ltd_sd_qty", "Its standard deviation, lead-time variability included."),
+    model("protection_days", "Lead time plus review period; lead time alone where orders come in lots."),
+    model("ltd_mean_qty", "Expected demand over the protection interval, undershoot included."),
+    model("ltd_sd_qty", "Its standard deviation, lead-time variability and error inflation included."),
     one_of("ltd_method", LAWS, "{}: how the distribution was built."),
-    *[model(f"q{p}_qty", f"{p} % quantile of that demand.") for p in (50, 80, 90, 95, 98, 99)],
+    *[
+        model(f"q{p}_qty", f"Covers that demand with a probability of {p} %, after calibration.")
+        for p in (50, 80, 90, 95, 98, 99)
+    ],
     non_negative("ltd_mean_qty", "ltd_sd_qty", "q50_qty", "q99_qty"),
     schema="analytics",
     comment="One row per inventory run and series: the distribution of demand over the protection interval.",
@@ -136,16 +145,21 @@ inventory_metrics = Table(
     one_of("lead_time_source", LEAD_TIME_SOURCES, "{}; NULL where none is known."),
     whole("review_days", "Review period used."),
     model("ltd_mean_qty", "Expected demand over the protection interval."),
-    model("ltd_sd_qty", "Its standard deviation."),
+    model("ltd_sd_qty", "Standard deviation of it and of the undershoot."),
     one_of("ltd_method", LAWS, "{}: how the distribution was built."),
     model(
-        "undershoot_mean_qty", "Expected undershoot of the reorder point; 0 where the method leaves it out."
+        "undershoot_mean_qty",
+        "Expected undershoot of the reorder point; 0 where every review lifts the position, and of the "
+        "normal law.",
     ),
-    model("error_inflation", "Factor on the variance for correlated forecast errors (kappa)."),
+    model("error_inflation", "Variance of the demand's error over that of independent daily errors (kappa)."),
     one_of("service_metric", ServiceMetric, "{}: which service level is meant."),
     model("service_target", "The client's target."),
-    model("service_nominal", "Level the formula was given, after calibration."),
-    model("service_predicted", "Service the reorder point is predicted to reach."),
+    model("service_nominal", "Level at which the law was read, after calibration."),
+    model(
+        "service_predicted",
+        "Service the reorder point is predicted to reach; measured where a backtest calibrated it.",
+    ),
     model("safety_stock_qty", "reorder point - lead-time demand - undershoot."),
     model("reorder_point_qty", "Order when the inventory position is at or below it."),
     model("order_up_to_qty", "Level an order lifts the inventory position to."),
