@@ -15,6 +15,9 @@ from datetime import timedelta
 import numpy as np
 import polars as pl
 
+from forecasting_lib.backtesting.past_days import PastDays
+from forecasting_lib.backtesting.replayed_growth import growth_before
+from forecasting_lib.backtesting.replayed_moments import moments_at
 from forecasting_lib.backtesting.segments import demand_classes
 from forecasting_lib.benchmark.m5_files import FIRST_DAY, M5Sales, since_first_sale
 from forecasting_lib.inventory.classification import demand_profile
@@ -26,8 +29,7 @@ from forecasting_lib.inventory.simulation.baselines import (
 )
 from forecasting_lib.inventory.simulation.judgement import Replay, judged
 from forecasting_lib.inventory.simulation.lead_times import LeadTimeLaw
-from forecasting_lib.inventory.simulation.past_days import PastDays
-from forecasting_lib.inventory.simulation.rolled_levels import moments_at, rolled_levels
+from forecasting_lib.inventory.simulation.rolled_levels import rolled_levels
 from forecasting_lib.inventory.simulation.sweep import SWEPT_FACTORS, SWEPT_LEVELS
 from forecasting_lib.inventory.supply import Supply
 from forecasting_lib.inventory.tables import SUPPLY_SCHEMA
@@ -88,7 +90,8 @@ def replayed_service(
     policy = InventoryPolicy(
         service_target=TARGETS[0], unmet_demand="lost" if sales_are_lost else "backorder"
     )
-    forecast = rolled_levels(moments, supplies, policy, SWEPT_LEVELS, STRIDE)
+    growth = growth_before(moments, supplies, past, fitted_weeks)
+    forecast = rolled_levels(moments, supplies, policy, SWEPT_LEVELS, STRIDE, growth)
     protection = Protection(lead, SPREAD * lead, np.ones(len(ids)))
     unknown = np.full(len(ids), np.nan)
     return judged(

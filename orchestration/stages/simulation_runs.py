@@ -15,6 +15,9 @@ import numpy as np
 import polars as pl
 import psycopg
 
+from forecasting_lib.backtesting.past_days import PastDays
+from forecasting_lib.backtesting.replayed_growth import growth_before
+from forecasting_lib.backtesting.replayed_moments import moments_at
 from forecasting_lib.backtesting.segments import demand_classes
 from forecasting_lib.grain import Grain
 from forecasting_lib.inventory import InventoryPolicy, demand_profile
@@ -25,8 +28,7 @@ from forecasting_lib.inventory.simulation.baselines import (
     textbook_levels,
 )
 from forecasting_lib.inventory.simulation.judgement import Replay, judged
-from forecasting_lib.inventory.simulation.past_days import PastDays
-from forecasting_lib.inventory.simulation.rolled_levels import moments_at, rolled_levels
+from forecasting_lib.inventory.simulation.rolled_levels import rolled_levels
 from forecasting_lib.inventory.simulation.sweep import SWEPT_FACTORS, SWEPT_LEVELS
 from forecasting_lib.inventory.supply import Supply
 from forecasting_lib.origins import Origin
@@ -157,7 +159,8 @@ def played(
     supplies = [_supply(inputs.positions, origin, horizon, policy) for origin in origins]
     shown = [Origin(panel_for(plan, origin.panel), origin.actual, origin.shut_ahead) for origin in origins]
     moments = moments_at(plan.forecaster(), shown, ids, horizon, progress=progress)
-    forecast = rolled_levels(moments, supplies, policy, _levels(policy.service_target), WEEK)
+    growth = growth_before(moments, supplies, past, inputs.days.fitted_weeks)
+    forecast = rolled_levels(moments, supplies, policy, _levels(policy.service_target), WEEK, growth)
     supply = supplies[-1]
     protection = Protection(supply.lead_time, supply.known_lead_time_sd, supply.review)
     return judged(

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
+from forecasting_lib.backtesting.past_days import PastDays
 from forecasting_lib.benchmark.m5_files import M5Sales
 from forecasting_lib.benchmark.service_replay import replayed_service
 from forecasting_lib.inventory.simulation.baselines import (
@@ -17,7 +18,6 @@ from forecasting_lib.inventory.simulation.baselines import (
     textbook_levels,
 )
 from forecasting_lib.inventory.simulation.judgement import Replay, judged
-from forecasting_lib.inventory.simulation.past_days import PastDays
 from forecasting_lib.inventory.simulation.sweep import LevelSweep
 from forecasting_lib.models.registry import create_model
 from forecasting_lib.origins import Origin
