@@ -53,6 +53,11 @@ backtest = _job(
     dg.AssetSelection.groups("backtesting"),
     "Judge every model of the policy at past origins: which leads, and what makes its forecast true.",
 )
+simulate = _job(
+    "simulate",
+    dg.AssetSelection.groups("simulation"),
+    "Replay past days: the service that the plan's levels would have kept, and what it would have cost.",
+)
 quality_only = _job(
     "quality_only",
     dg.AssetSelection.groups("demand", "quality"),
@@ -80,5 +85,5 @@ retention_job = dg.define_asset_job(
     executor_def=dg.in_process_executor,
 )
 
-JOBS = (client_pipeline, forecast_only, inventory_only, quality_only, backtest, finetune, pull_job)
+JOBS = (client_pipeline, forecast_only, inventory_only, quality_only, backtest, simulate, finetune, pull_job)
 """Every job for one client: what is launched, watched and offered is derived from this."""

@@ -1,6 +1,6 @@
 """The commands for the model itself: ``forecaster model`` train, card and finetune.
 
-``evaluate`` and ``benchmark-m5`` are in modules of their own.
+``evaluate``, ``benchmark-m5``, ``benchmark-service`` and ``benchmark-vn2`` are in modules of their own.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Annotated, Literal
 import typer
 
 from orchestration.commands.benchmark_m5 import benchmark_m5
+from orchestration.commands.benchmark_service import benchmark_service
+from orchestration.commands.benchmark_vn2 import benchmark_vn2
 from orchestration.commands.evaluate import evaluate
 from orchestration.commands.terminal import ClientOption, counting, err, open_warehouse, out, waiting
 from orchestration.foreign_text import escape
@@ -23,6 +25,12 @@ app = typer.Typer(no_args_is_help=True, help="The Chronos-2 model: its accuracy,
 app.command("evaluate", epilog="Example: forecaster model evaluate --data m5/ --json figures.json")(evaluate)
 app.command("benchmark-m5", epilog="Example: forecaster model benchmark-m5 --data m5/ --skip auto_ets")(
     benchmark_m5
+)
+app.command(
+    "benchmark-service", epilog="Example: forecaster model benchmark-service --data m5/ --max-series 300"
+)(benchmark_service)
+app.command("benchmark-vn2", epilog="Example: forecaster model benchmark-vn2 --data vn2/ --windows 10")(
+    benchmark_vn2
 )
 
 

@@ -43,7 +43,8 @@ class KnownOrigins:
         origins: the earliest first; a series has the same identifier at each.
         keys: ``series_id, item_id, location_id`` of all their series.
         input_watermark: highest file_id among the deliveries that were visible; None without any.
-        kin: of each origin, the relatives of its series where some are new; else None.
+        kin: of each origin, the relatives of its series where some are new and all series are kept; else
+            None.
     """
 
     origins: Sequence[Origin]
@@ -60,6 +61,7 @@ def read_origins(
     last: date,
     *,
     covariates: bool,
+    only: pl.DataFrame | None = None,
 ) -> KnownOrigins:
     """Read what was known on each of some days, and the demand of the periods after it.
 
@@ -70,16 +72,23 @@ def read_origins(
         horizon: periods ahead that covariates are read for, and the most that are held out.
         last: last day of demand.
         covariates: whether promotions, prices and holidays are read, too.
+        only: ``item_id, location_id`` of the series to keep; None keeps all.
     """
     later = _Later(warehouse, client_id, dates[0], last)
     restated = _Restated(warehouse, client_id)
+    keys = later.keys if only is None else later.keys.join(only, on=SERIES_COLUMNS, how="semi")
     with warehouse.transaction() as connection:
         input_watermark = newest_delivery(connection, client_id)
     read = [
         _read_origin(warehouse, client_id, day, horizon, later, restated, covariates=covariates)
         for day in dates
     ]
-    return KnownOrigins([origin for origin, _ in read], later.keys, input_watermark, [kin for _, kin in read])
+    return KnownOrigins(
+        [_kept(origin, keys) for origin, _ in read],
+        keys,
+        input_watermark,
+        [kin if only is None else None for _, kin in read],
+    )
 
 
 def _read_origin(
@@ -108,6 +117,19 @@ def _read_origin(
     return origin, seen.kin
 
 
+def _kept(origin: Origin, keys: pl.DataFrame) -> Origin:
+    """The origin of these series alone."""
+    wanted = set(keys["series_id"])
+    rows = [row for row, name in enumerate(origin.panel.series_ids) if name in wanted]
+    if len(rows) == len(origin.panel):
+        return origin
+    return Origin(
+        origin.panel.select(rows),
+        origin.actual[rows],
+        None if origin.shut_ahead is None else origin.shut_ahead[rows],
+    )
+
+
 class _Later:
     """The demand of all series after the first origin, those whose item has left by now among them.
 
@@ -133,13 +155,11 @@ class _Later:
         self._place = {series_id: row for row, series_id in enumerate(self.keys["series_id"])}
 
     def demand(self, series_ids: Sequence[str], day: date, horizon: int) -> FloatArray:
-        """(n, h) of the periods after a day, at most ``horizon``.
-
-        NaN where a period is masked, or the item had left.
-        """
+        """(n, horizon) of the periods after a day; NaN where masked, not known yet, or the item had left."""
         start = self._grain.periods_between(self._first, day)
         rows = [self._place[series_id] for series_id in series_ids]
-        return self._demand[rows, start : start + horizon]
+        known = self._demand[rows, start : start + horizon]
+        return np.pad(known, ((0, 0), (0, horizon - known.shape[1])), constant_values=np.nan)
 
 
 _LISTED = """

@@ -7,6 +7,7 @@ Belongs here: what is drawn and how it looks. Does not belong here: what is plot
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -124,6 +125,35 @@ def accuracy_plot(accuracy: pl.DataFrame) -> Markup:
     return _finish(figure, axes, None, legend=False)
 
 
+def tradeoff_plot(frontier: pl.DataFrame, names: Mapping[str, str], target: float) -> Markup | None:
+    """What service costs in stock: a curve per policy over the levels that were swept.
+
+    Args:
+        frontier: ``policy, achieved, cover_days``, the levels of a policy in their order.
+        names: of the policies in words, the first the client's own.
+        target: service that the client aims at.
+
+    Returns:
+        None where there is nothing to draw.
+    """
+    if frontier.is_empty():
+        return None
+    figure, axes = _figure(7.4, 2.8)
+    for (policy, name), colour in zip(names.items(), (BLUE, _INK, _ORANGE), strict=True):
+        points = frontier.filter(pl.col("policy") == policy).sort("cover_days")
+        axes.plot(
+            *(points["cover_days"], 100 * points["achieved"]),
+            color=colour,
+            linewidth=1.8 if colour == BLUE else 1.0,
+            marker="o",
+            markersize=2.5,
+            label=name,
+        )
+    axes.axhline(100 * target, color=_MUTED, linewidth=0.8, linestyle=":", label=f"target {target:.0%}")
+    axes.set_xlabel("days of demand in stock, on average", fontsize=7)
+    return _finish(figure, axes, "% of cycles without stock-out", dates=False)
+
+
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:
     from matplotlib.figure import Figure
 
@@ -131,13 +161,16 @@ def _figure(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, figure.add_subplot()
 
 
-def _finish(figure: Figure, axes: Axes, y_label: str | None, *, legend: bool = True) -> Markup:
+def _finish(
+    figure: Figure, axes: Axes, y_label: str | None, *, legend: bool = True, dates: bool = True
+) -> Markup:
     """The figure as an SVG element; text stays text, so that it can be searched and is small."""
     import matplotlib as mpl
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     if y_label is not None:
         axes.set_ylabel(y_label, fontsize=8, color=_MUTED)
+    if y_label is not None and dates:
         locator = AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))  # type: ignore[no-untyped-call]

@@ -25,7 +25,7 @@ from orchestration.reporting.backtest_questions import model_comparison
 from orchestration.reporting.checklist import Checklist, read_checklist
 from orchestration.reporting.html_text import coded
 from orchestration.reporting.numbers import number, percent
-from orchestration.reporting.plots import accuracy_plot, forecast_plot, stock_plot
+from orchestration.reporting.plots import accuracy_plot, forecast_plot, stock_plot, tradeoff_plot
 from orchestration.reporting.questions import (
     chosen_series,
     known_forecast,
@@ -36,6 +36,7 @@ from orchestration.reporting.questions import (
     urgent_lines,
     volumes,
 )
+from orchestration.reporting.service_questions import POLICY_NAMES, service_record
 from orchestration.warehouse.server import Warehouse
 
 LINES_SHOWN = 25
@@ -79,6 +80,7 @@ def write_report(warehouse: Warehouse, client: Client, path: Path) -> None:
     )
     environment.filters |= {"percent": percent, "number": number, "coded": coded}
     accuracy = latest_accuracy(warehouse, client.client_id)
+    service = service_record(warehouse, client.client_id)
     about = volumes(warehouse, client.client_id)
     first = models.row(0, named=True)
     grain = Grain(first["grain"])
@@ -92,6 +94,9 @@ def write_report(warehouse: Warehouse, client: Client, path: Path) -> None:
         models=models.to_dicts(),
         accuracy=accuracy.to_dicts(),
         judged=model_comparison(warehouse, client.client_id),
+        service=service,
+        policy_names=POLICY_NAMES,
+        tradeoff_plot=tradeoff_plot(service.frontier, POLICY_NAMES, service.target or 0.0),
         accuracy_plot=accuracy_plot(accuracy) if accuracy.height else None,
         grain=grain,
         horizon=horizon,

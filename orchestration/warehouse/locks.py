@@ -56,6 +56,9 @@ class Purpose(StrEnum):
     BACKTEST = "backtest"
     """Publishing a client's backtest."""
 
+    SIMULATION = "simulation"
+    """Publishing a replay of a client's past days."""
+
     INVENTORY = "inventory"
     """Publishing a client's plan."""
 

@@ -67,9 +67,10 @@ _RUNS_OF = {
         ),
         "backtest_runs",
     ),
+    "service_backtest": "service_backtest_runs",
 }
 
-_DAY_OF = {"backtest_runs": "last_origin_date"}
+_DAY_OF = {"backtest_runs": "last_origin_date", "service_backtest_runs": "last_date"}
 """The day that a run is as of, where its column is not called so."""
 
 

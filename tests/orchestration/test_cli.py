@@ -62,7 +62,7 @@ def test_every_command_of_the_readme_exists() -> None:
     assert {command[0] for command in ALL_COMMANDS} == {
         *("setup", "demo", "migrate", "client", "ingest", "run", "status", "report", "sql", "up", "down"),
         *("model", "feed", "source", "delivery", "doctor", "backup", "restore", "user", "key", "api", "exec"),
-        *("generate", "retain", "backtest", "explain", "budget"),
+        *("generate", "retain", "backtest", "simulate", "explain", "budget"),
     }
     assert {command[1] for command in ALL_COMMANDS if command[0] == "client"} == {
         *("add", "list", "show", "update", "remove", "password", "check", "guess", "dismiss")

@@ -18,6 +18,7 @@ from forecasting_lib.grain import Grain
 from orchestration.api.pages import session
 from orchestration.api.pages.plots import Line, Plot
 from orchestration.api.pages.render import page
+from orchestration.api.pages.service_plot import tradeoff
 from orchestration.api.pages.visits import Reads
 from orchestration.reading.accuracy import latest_accuracy
 from orchestration.reading.gaps import about, find_gaps
@@ -27,6 +28,7 @@ from orchestration.reporting.backtest_questions import model_comparison
 from orchestration.reporting.catalogue import ACCURACY
 from orchestration.reporting.listings import Wish, read_page
 from orchestration.reporting.questions import latest_models
+from orchestration.reporting.service_questions import POLICY_NAMES, service_record
 
 _SCORES_READ = 1_000
 _WORST_SHOWN = 20
@@ -44,6 +46,7 @@ def accuracy(request: Request, visit: Reads) -> Response:
         over_time = read_page(connection, ACCURACY, visit.client_id, Wish(_SCORES_READ)).rows
         unscored = unscored_runs(connection, visit.client_id)
         judged = model_comparison(connection, visit.client_id)
+        service = service_record(connection, visit.client_id)
         gaps = [] if scores else find_gaps(connection, visit.client_id)
         lead = _leading(models, scores)
         worst = (
@@ -63,6 +66,9 @@ def accuracy(request: Request, visit: Reads) -> Response:
         models=models,
         scores=scores,
         judged=judged,
+        service=service,
+        policy_names=POLICY_NAMES,
+        service_plot=tradeoff(service.frontier, POLICY_NAMES, service.target or 0.0),
         lead=lead,
         said=in_words(lead) if lead else [],
         better=better_models(scores, lead) if lead else [],

@@ -13,14 +13,18 @@ import pytest
 from forecasting_lib.demo import RetailerConfig, generate_retailer
 from forecasting_lib.grain import Grain
 from forecasting_lib.models.guards import Note
+from orchestration.api.pages.service_plot import tradeoff
 from orchestration.clients import Client, update_client
 from orchestration.reading.backtests import current_backtest
 from orchestration.reading.histories import read_history
 from orchestration.reading.relatives import read_kin, told_of
 from orchestration.reporting.backtest_questions import ComparedModel, comparison_sentence, model_comparison
+from orchestration.reporting.plots import tradeoff_plot
+from orchestration.reporting.service_questions import POLICY_NAMES, service_record
 from orchestration.running.runs import RunOutcome, find_job, run_job
 from orchestration.settings import Settings
 from orchestration.stages.backtest_origins import TooLittleHistoryError, chosen_origins
+from orchestration.stages.simulation_days import replay_days
 from orchestration.warehouse.bulk import read_frame, render
 from orchestration.warehouse.server import Warehouse
 from tests.conftest import deliver, run_retailer
@@ -435,3 +439,93 @@ def test_the_same_files_are_judged_the_same_to_the_bit_whoever_else_is_there(
     assert all(rows > 0 for rows, _ in found[0].values())
     assert len(found[0]) == 7
     assert found[0] == found[1]
+
+
+# --- replays of the same days: service kept ------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def replayed(warehouse: Warehouse, instance: dg.DagsterInstance, client: Client) -> Client:
+    """The same retailer with four weeks replayed, and levels fitted on the weeks before."""
+    outcome = run_job(warehouse, instance, find_job("simulate"), "judged", chosen={"days": 28, "series": 20})
+    assert outcome.succeeded, outcome.problems
+    return client
+
+
+def test_a_replay_tells_what_each_policy_kept_beside_what_was_promised(
+    warehouse: Warehouse, replayed: Client
+) -> None:
+    [run] = rows(
+        warehouse,
+        "select * from analytics.service_backtest_runs where client_id = {c} and is_current",
+    ).to_dicts()
+    assert (run["first_date"], run["last_date"]) == (date(2026, 6, 3), date(2026, 6, 30))
+    assert run["fitted_from"] is not None
+    assert 0 < run["n_series"] <= 20 < run["n_series_of"]
+    assert run["model"] == "hist_q"
+    told = rows(warehouse, "select * from analytics.service_backtest where client_id = {c}")
+    assert set(told["policy"]) == {"forecast", "textbook_normal", "ma7_factor"}
+    assert {"as_set", "fitted", "sweep"} <= set(told["basis"])
+    everything = told.filter(segment="all", metric="fill_rate", basis="sweep", policy="forecast")
+    ordered = everything.sort("nominal")
+    assert ordered["on_hand_qty"].is_sorted()
+    assert ordered["achieved"][-1] > ordered["achieved"][0]
+    assert told["achieved"].is_between(0.0, 1.0).all()
+    promised = told.filter(basis="as_set", policy="forecast", metric="csl_cycle", segment="all")
+    assert promised["target"][0] == float(replayed.service_level)
+    assert promised["predicted"][0] is not None
+
+
+def test_a_replay_of_the_same_inputs_stands(
+    warehouse: Warehouse, instance: dg.DagsterInstance, replayed: Client
+) -> None:
+    before = rows(warehouse, "select run_id::text from analytics.service_backtest_runs where client_id = {c}")
+    again = run_job(warehouse, instance, find_job("simulate"), "judged", chosen={"days": 28, "series": 20})
+    assert again.succeeded
+    after = rows(warehouse, "select run_id::text from analytics.service_backtest_runs where client_id = {c}")
+    assert before.equals(after)
+
+
+def test_the_service_kept_is_told_in_a_sentence(warehouse: Warehouse, replayed: Client) -> None:
+    record = service_record(warehouse, replayed.client_id)
+    assert "Over 28 days to 2026-06-30, replayed for" in record.sentence
+    assert "95% was promised" in record.sentence
+    assert {row.policy for row in record.rows} == {"forecast", "textbook_normal", "ma7_factor"}
+    assert tradeoff_plot(record.frontier, POLICY_NAMES, 0.95) is not None
+    assert service_record(warehouse, "nobody").sentence.startswith("Unknown: nothing has been replayed yet")
+    assert tradeoff_plot(service_record(warehouse, "nobody").frontier, POLICY_NAMES, 0.95) is None
+
+
+def test_more_days_than_there_are_cannot_be_replayed(
+    warehouse: Warehouse, instance: dg.DagsterInstance, replayed: Client
+) -> None:
+    outcome = run_job(warehouse, instance, find_job("simulate"), "judged", chosen={"days": 280})
+    assert not outcome.succeeded
+    assert any("are too few" in problem for problem in outcome.problems)
+
+
+def test_days_are_judged_before_any_are_taken_to_fit_levels_on() -> None:
+    last = date(2026, 6, 30)
+    short = replay_days(last - timedelta(days=112 + 126 + 20), last, None)
+    assert (len(short.dates), short.fitted_weeks) == (18, 0)
+    long = replay_days(last - timedelta(days=500), last, None)
+    assert (len(long.dates), long.fitted_weeks) == (34, 16)
+    assert long.dates[-1] == last - timedelta(days=7)
+    few = replay_days(last - timedelta(days=112 + 30), last, None)
+    assert len(few.dates) == 4
+    with pytest.raises(TooLittleHistoryError, match="113 days of demand are too few"):
+        replay_days(last - timedelta(days=112), last, None)
+
+
+def test_the_trade_off_is_drawn_between_the_levels_and_not_beyond(
+    warehouse: Warehouse, replayed: Client
+) -> None:
+    record = service_record(warehouse, replayed.client_id)
+    drawn = tradeoff(record.frontier, POLICY_NAMES, 0.95)
+    assert drawn is not None
+    assert [line.label for line in drawn.lines] == list(POLICY_NAMES.values())
+    own = record.frontier.filter(policy="forecast")["cover_days"]
+    for place, value in zip(drawn.x, drawn.lines[0].values, strict=True):
+        assert (value is not None) == bool(own.min() <= place <= own.max())  # type: ignore[operator]
+    drawn.json()
+    assert tradeoff(record.frontier.clear(), POLICY_NAMES, 0.95) is None

@@ -45,6 +45,7 @@ from orchestration.warehouse.tables.analytics.inventory import (
 )
 from orchestration.warehouse.tables.analytics.provenance import delivered_files, demand_runs, plan_inputs
 from orchestration.warehouse.tables.analytics.quality import score_sums, score_totals, scorings
+from orchestration.warehouse.tables.analytics.service import service_backtest, service_backtest_runs
 from orchestration.warehouse.tables.analytics.suppliers import supplier_lead_times
 
 PARTITIONED = (
@@ -93,6 +94,8 @@ __all__ = [
     "score_sums",
     "score_totals",
     "scorings",
+    "service_backtest",
+    "service_backtest_runs",
     "stock_projection",
     "supplier_lead_times",
     "ts_demand_daily",
