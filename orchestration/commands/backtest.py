@@ -35,6 +35,12 @@ def backtest(
         list[str] | None,
         typer.Option("--model", help="A model to judge; repeatable. Without it those of the policy."),
     ] = None,
+    judge_covariates: Annotated[
+        bool,
+        typer.Option(
+            "--judge-covariates", help="Judge each covariate anew; else verdicts stand for eight weeks."
+        ),
+    ] = False,
 ) -> None:
     """Judge the models at past days, choose who leads for each item, and calibrate; forecasts rest on it."""
     settings, warehouse = open_warehouse()
@@ -45,6 +51,7 @@ def backtest(
             ("stride", stride),
             ("horizon", horizon),
             ("models", models or None),
+            ("judge_covariates", judge_covariates or None),
         )
         if value is not None
     }
@@ -53,6 +60,7 @@ def backtest(
         show_where_to_look(settings)
         raise typer.Exit(1)
     from orchestration.reporting.backtest_questions import model_comparison
+    from orchestration.reporting.covariate_questions import covariate_worth, worth_line
 
     found = model_comparison(warehouse, client)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
@@ -69,6 +77,11 @@ def backtest(
         )
     out.print(table)
     out.print(escape(found.sentence), soft_wrap=True)
+    worth = covariate_worth(warehouse, client)
+    out.print(escape(worth.sentence), soft_wrap=True)
+    for covariate in worth.covariates:
+        said = f"  {covariate.model}, {covariate.covariate}: {worth_line(covariate)}"
+        out.print(escape(said), soft_wrap=True)
 
 
 def _number(value: float | None) -> str:

@@ -22,7 +22,8 @@ MAY_IMPORT = {
     "inventory": {"grain", "panel", "quantile_grid"},
     "origins": {"grain", "ragged", "panel", "covariates", "models"},
     "backtesting": {
-        "grain", "panel", "quantile_grid", "moment_law", "accuracy", "models", "inventory", "origins",
+        "grain", "panel", "quantile_grid", "covariates", "moment_law", "accuracy", "models", "inventory",
+        "origins",
     },
     "finetuning": {"grain", "panel", "accuracy", "models", "origins"},
     "pretraining": {"panel", "accuracy"},

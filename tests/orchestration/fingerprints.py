@@ -63,7 +63,7 @@ _RUNS_OF = {
     **dict.fromkeys(
         (
             *("backtest_series", "backtest_scores", "backtest_totals", "backtest_reliability"),
-            *("calibrations", "error_inflation"),
+            *("calibrations", "error_inflation", "covariate_worth"),
         ),
         "backtest_runs",
     ),

@@ -34,7 +34,7 @@ NOT_OF_THIS_RETAILER = {
     *("staging.calendar", "staging.prices", "staging.opening_days", "analytics.ts_demand_periods"),
     *("analytics.backtest_runs", "analytics.backtest_series", "analytics.backtest_scores"),
     *("analytics.backtest_totals", "analytics.backtest_reliability"),
-    *("analytics.calibrations", "analytics.error_inflation"),
+    *("analytics.calibrations", "analytics.error_inflation", "analytics.covariate_worth"),
 }
 """Tables that stay empty: its rows are good and final, it is planned by day, delivers no opening days, has
 no source, and its models were not judged."""

@@ -25,6 +25,7 @@ from orchestration.reporting.accuracy_questions import unscored_runs, worst_item
 from orchestration.reporting.accuracy_words import better_models, in_words, meanings
 from orchestration.reporting.backtest_questions import model_comparison
 from orchestration.reporting.catalogue import ACCURACY
+from orchestration.reporting.covariate_questions import covariate_worth, verdict_in_words
 from orchestration.reporting.listings import Wish, read_page
 from orchestration.reporting.questions import latest_models
 
@@ -44,6 +45,7 @@ def accuracy(request: Request, visit: Reads) -> Response:
         over_time = read_page(connection, ACCURACY, visit.client_id, Wish(_SCORES_READ)).rows
         unscored = unscored_runs(connection, visit.client_id)
         judged = model_comparison(connection, visit.client_id)
+        worth = covariate_worth(connection, visit.client_id)
         gaps = [] if scores else find_gaps(connection, visit.client_id)
         lead = _leading(models, scores)
         worst = (
@@ -63,6 +65,8 @@ def accuracy(request: Request, visit: Reads) -> Response:
         models=models,
         scores=scores,
         judged=judged,
+        worth=worth,
+        verdicts=[verdict_in_words(row) for row in worth.covariates],
         lead=lead,
         said=in_words(lead) if lead else [],
         better=better_models(scores, lead) if lead else [],

@@ -7,6 +7,7 @@ from orchestration.warehouse.tables.analytics.backtests import (
     backtest_series,
     backtest_totals,
     calibrations,
+    covariate_worth,
     error_inflation,
 )
 from orchestration.warehouse.tables.analytics.decisions import (
@@ -59,6 +60,7 @@ __all__ = [
     "backtest_series",
     "backtest_totals",
     "calibrations",
+    "covariate_worth",
     "decision_ends",
     "delivered_files",
     "demand_by_month",
