@@ -14,6 +14,7 @@ from forecasting_lib.demo import RetailerConfig, generate_retailer
 from forecasting_lib.grain import Grain
 from orchestration.clients import Client, update_client
 from orchestration.reading.backtests import current_backtest
+from orchestration.reporting.backtest_intervals import champion_beside
 from orchestration.reporting.backtest_questions import ComparedModel, comparison_sentence, model_comparison
 from orchestration.reporting.covariate_questions import covariate_worth
 from orchestration.running.runs import RunOutcome, find_job, run_job
@@ -239,6 +240,31 @@ def test_a_policy_that_names_one_model_for_everything_has_it_lead(
         assert lead["model"].to_list() == ["hist_q"]
     finally:
         update_client(warehouse, client.client_id, champion="backtest")
+
+
+def test_the_champion_stands_beside_each_model_with_an_interval(warehouse: Warehouse, client: Client) -> None:
+    compared = {row.model: row for row in model_comparison(warehouse, client.client_id).models}
+    beside = {row.model: row for row in champion_beside(warehouse, client.client_id)}
+    assert set(beside) == set(compared)
+    champion = compared["champion"]
+    assert champion.wql is not None
+    assert champion.scaled_loss is not None
+    for name, row in beside.items():
+        other = compared[name]
+        assert row.bias is not None
+        assert row.bias.value == pytest.approx(other.bias)
+        assert row.bias.low < row.bias.value < row.bias.high
+        if name == "champion":
+            assert row.wql_ratio is row.scaled_ratio is None
+            continue
+        assert row.wql_ratio is not None
+        assert row.scaled_ratio is not None
+        assert other.wql is not None
+        assert other.scaled_loss is not None
+        assert row.wql_ratio.value == pytest.approx(champion.wql / other.wql)
+        assert row.scaled_ratio.value == pytest.approx(champion.scaled_loss / other.scaled_loss)
+        assert row.wql_ratio.low < row.wql_ratio.value < row.wql_ratio.high
+    assert champion_beside(warehouse, "nobody") == []
 
 
 def worth(warehouse: Warehouse) -> pl.DataFrame:
