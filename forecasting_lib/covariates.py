@@ -43,12 +43,30 @@ class Ahead(StrEnum):
     """The last value, held."""
 
 
+class Use(StrEnum):
+    """Whether a model is told of a covariate, by what past origins said of it."""
+
+    USED = "used"
+    """It is clearly better with it, over all days or on the covariate's own."""
+    NOT_USED = "not_used"
+    """It is not."""
+    TOO_FEW_WINDOWS = "too_few_windows"
+    """Fewer than three could tell; the model is told, as of what nobody has judged."""
+
+
 @dataclass(frozen=True)
 class Covariate:
-    """One covariate: what its numbers mean, and where those of the days ahead come from."""
+    """One covariate: what its numbers mean, and where those of the days ahead come from.
+
+    Attributes:
+        meaning: of its numbers.
+        ahead: where those of the days ahead come from.
+        has_own_days: it is 0 on most days, and speaks of the others.
+    """
 
     meaning: str
     ahead: Ahead
+    has_own_days: bool = False
 
 
 COVARIATES: Mapping[str, Covariate] = {
@@ -56,11 +74,12 @@ COVARIATES: Mapping[str, Covariate] = {
         "Depth of the promotion, as a share of the price, and 0 on a day without; 1 where the client names "
         "no depths. A promotion without one has the median depth.",
         Ahead.ANNOUNCED,
+        has_own_days=True,
     ),
     "price": Covariate(
         "Price outside promotions over its median within the series; 1 where no price is known.", Ahead.HELD
     ),
-    "holiday": Covariate("1 on a public holiday or an event, else 0.", Ahead.CALENDAR),
+    "holiday": Covariate("1 on a public holiday or an event, else 0.", Ahead.CALENDAR, has_own_days=True),
     "snap": Covariate("1 where SNAP purchases are allowed, else 0.", Ahead.CALENDAR),
     "open": Covariate(
         "0 on a day the location is closed, else 1. Days ahead are what an opening calendar says; where it "

@@ -23,6 +23,7 @@ from orchestration.reading.accuracy import latest_accuracy
 from orchestration.reading.gaps import of_severity
 from orchestration.reporting.backtest_questions import model_comparison
 from orchestration.reporting.checklist import Checklist, read_checklist
+from orchestration.reporting.covariate_questions import covariate_worth, verdict_in_words
 from orchestration.reporting.html_text import coded
 from orchestration.reporting.numbers import number, percent
 from orchestration.reporting.plots import accuracy_plot, forecast_plot, stock_plot, tradeoff_plot
@@ -78,7 +79,12 @@ def write_report(warehouse: Warehouse, client: Client, path: Path) -> None:
         trim_blocks=True,
         finalize=_shown,
     )
-    environment.filters |= {"percent": percent, "number": number, "coded": coded}
+    environment.filters |= {
+        "percent": percent,
+        "number": number,
+        "coded": coded,
+        "verdict": verdict_in_words,
+    }
     accuracy = latest_accuracy(warehouse, client.client_id)
     service = service_record(warehouse, client.client_id)
     about = volumes(warehouse, client.client_id)
@@ -97,6 +103,7 @@ def write_report(warehouse: Warehouse, client: Client, path: Path) -> None:
         service=service,
         policy_names=POLICY_NAMES,
         tradeoff_plot=tradeoff_plot(service.frontier, POLICY_NAMES, service.target or 0.0),
+        worth=covariate_worth(warehouse, client.client_id),
         accuracy_plot=accuracy_plot(accuracy) if accuracy.height else None,
         grain=grain,
         horizon=horizon,

@@ -9,7 +9,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -75,15 +75,24 @@ class BacktestRun:
 
 
 def digest_of_origins(
-    client: Client, asked: Asked, known: KnownOrigins, plans: Sequence[PlannedModel]
+    client: Client,
+    asked: Asked,
+    known: KnownOrigins,
+    plans: Sequence[PlannedModel],
+    *,
+    judge_covariates: bool = False,
 ) -> str:
-    """SHA-256 of all that a backtest depends on: origins, what was known at each, models, weights, code."""
+    """SHA-256 of all that a backtest depends on: origins, what was known at each, models, weights, code.
+
+    Verdicts on covariates that it may carry on are not among it: those of a backtest that stands are its own.
+    """
     choices = {
         "dates": [day.isoformat() for day in asked.dates],
         "stride": asked.stride,
         "horizon": asked.horizon,
         "models": [[p.model, p.weights.digest if p.weights else None, p.skipped_because] for p in plans],
         "policy": client.models,
+        "judge_covariates": judge_covariates,
         "code_version": code_version(),
         "series": known.keys.rows(),
     }
@@ -146,6 +155,11 @@ def _insert_run(connection: psycopg.Connection[Any], run: BacktestRun) -> int:
         ("backtest_new_items", _newcomer_rows(run)),
     ):
         insert_frames(connection, f"analytics.{table}", [frame], identity)
+    for outcome in run.replayed:
+        for covariate in outcome.plan.judged.values():
+            values = {**asdict(covariate), "windows": Jsonb(list(covariate.windows))}
+            del values["weights_digest"]  # stands on the model's row of the run
+            insert_row(connection, analytics.covariate_worth, {**identity, **values})
     return written
 
 

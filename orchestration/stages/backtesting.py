@@ -24,6 +24,7 @@ from forecasting_lib.origins import Origin
 from forecasting_lib.panel import Forecast
 from orchestration.clients import CLIENT_PARTITIONS, Client, ClientError, get_client, validated
 from orchestration.reading.backtests import read_reliability
+from orchestration.reading.covariate_worth import judged_covariates
 from orchestration.reading.histories import demand_grain, first_demand_day, last_demand_day
 from orchestration.reading.origins import read_origins
 from orchestration.reading.traits import read_traits
@@ -36,6 +37,7 @@ from orchestration.stages.backtest_runs import (
     publish,
     standing_backtest,
 )
+from orchestration.stages.covariate_use import judged_plans, said_of_covariates, told_by_worth
 from orchestration.stages.demand import DEMAND_KEYS
 from orchestration.stages.model_plans import PlannedModel, panel_for, plan_models
 from orchestration.stages.model_turns import model_turn
@@ -52,6 +54,7 @@ TABLES = (
     analytics.calibrations,
     analytics.error_inflation,
     analytics.backtest_new_items,
+    analytics.covariate_worth,
 )
 RUNS_KEY = table_key(analytics.backtest_runs)
 RELIABILITY_KEY = table_key(analytics.backtest_reliability)
@@ -80,6 +83,9 @@ class Backtest(dg.Config):
 
     models: list[str] | None = None
     """Models to judge; unset takes those of the client's policy and the yardsticks behind them."""
+
+    judge_covariates: bool = False
+    """Judge every covariate anew; unset carries verdicts of the last eight weeks on."""
 
 
 @dg.multi_asset(
@@ -125,7 +131,7 @@ def backtests(
         last,
         covariates=any(plan.uses_covariates for plan in plans),
     )
-    digest = digest_of_origins(client, asked, known, plans)
+    digest = digest_of_origins(client, asked, known, plans, judge_covariates=config.judge_covariates)
     standing = standing_backtest(warehouse, client.client_id, digest)
     if standing is not None:
         context.log.info(f"Backtest {standing} was made from the same inputs; it stands.")
@@ -134,6 +140,13 @@ def backtests(
     with tempfile.TemporaryDirectory(prefix="forecaster-backtest-") as scratch:
         folder = Path(scratch)
         with model_turn(warehouse, context.log.info) if any(p.weights for p in plans) else nullcontext():
+            plans = judged_plans(
+                told_by_worth(plans, judged_covariates(warehouse, client.client_id)),
+                known.origins,
+                horizon,
+                anew=config.judge_covariates,
+                log=context.log.info,
+            )
             replayed, replays = _replays(context, plans, known.origins, horizon, folder)
         newcomers = {}
         for name, forecasts in replays.items():
@@ -198,6 +211,11 @@ def _report(run: BacktestRun) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCh
     evidence = run.evidence
     yield _bands_hold(evidence.reliability)
     leaders = Counter(evidence.candidates[number] for number in evidence.verdict.model)
+    covariates = [
+        f"* **{outcome.plan.model}**: {said}"
+        for outcome in run.replayed
+        if (said := said_of_covariates(outcome.plan, run.known.origins[-1].panel))
+    ]
     yield dg.MaterializeResult(
         asset_key=RUNS_KEY,
         metadata={
@@ -206,6 +224,7 @@ def _report(run: BacktestRun) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCh
             "models": ", ".join(evidence.candidates),
             "leaders": dg.MetadataValue.md("\n".join(f"* **{m}**: {n}" for m, n in leaders.most_common())),
             "new_items": new_items_sentence({name: worth(sums) for name, sums in run.newcomers.items()}),
+            "covariates": dg.MetadataValue.md("\n".join(covariates) or "None were known."),
         },
     )
     yield from (

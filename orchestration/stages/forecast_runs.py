@@ -28,6 +28,7 @@ from orchestration.reading.histories import SERIES_COLUMNS, DemandHistory
 from orchestration.reading.relatives import told_of
 from orchestration.stages.checks import forecast_problems
 from orchestration.stages.composing import Composition
+from orchestration.stages.covariate_use import said_of_covariates
 from orchestration.stages.model_plans import ModelOutcome, PlannedModel, settings_of
 from orchestration.stages.provenance import code_version
 from orchestration.stages.publishing import claimed, insert_row, supersede
@@ -92,6 +93,9 @@ class ForecastRun:
             remarks = f"Promotions, prices and holidays are not used for {grain.periods}. {remarks}"
         elif not outcome.plan.uses_covariates:
             remarks = f"It does not use promotions, prices or holidays. {remarks}"
+        else:
+            said = said_of_covariates(outcome.plan, self.history.panel)
+            remarks = " ".join(filter(None, (said, remarks)))
         if self.composition is not None:
             series = Counter(self.composition.made_by)[outcome.model]
             return f"Leads for {series:,} of {len(self.history.panel):,} series by itself. {remarks}".strip()
@@ -123,6 +127,11 @@ def digest_of_inputs(
         "grain": str(panel.grain),
         "horizon": client.horizon(panel.grain),
         "models": [[p.model, p.weights.digest if p.weights else None] for p in plans],
+        "worth": [
+            [p.model, name, row.verdict, row.gain, row.own_gain]
+            for p in plans
+            for name, row in sorted(p.judged.items())
+        ],
         "backtest": backtest_run_id,
         "code_version": code_version(),
         "series": history.keys.rows(),

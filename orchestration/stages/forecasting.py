@@ -16,6 +16,7 @@ from forecasting_lib.panel import Forecast
 from orchestration.clients import CLIENT_PARTITIONS, get_client
 from orchestration.foreign_text import markdown
 from orchestration.reading.backtests import current_backtest
+from orchestration.reading.covariate_worth import judged_covariates
 from orchestration.reading.handed_on import hand_on
 from orchestration.reading.histories import (
     DemandHistory,
@@ -28,6 +29,7 @@ from orchestration.reading.known_facts import history_as_known
 from orchestration.resources import DATABASE_RETRIES, Installation
 from orchestration.stages.as_of import AsOf, chosen_as_of
 from orchestration.stages.composing import compose
+from orchestration.stages.covariate_use import told_by_worth
 from orchestration.stages.demand import DEMAND_KEYS
 from orchestration.stages.forecast_runs import ForecastRun, digest_of_inputs, publish, run_problems
 from orchestration.stages.model_plans import PlannedModel, plan_models, run_models
@@ -74,7 +76,9 @@ def forecasts(
     client = get_client(warehouse, context.partition_key)
     as_of_date = chosen_as_of(warehouse, client.client_id, config.as_of_date)
     grain = demand_grain(warehouse, client.client_id)
-    plans = plan_models(client, installation.settings, grain)
+    plans = told_by_worth(
+        plan_models(client, installation.settings, grain), judged_covariates(warehouse, client.client_id)
+    )
     covariates = any(plan.uses_covariates for plan in plans)
     seen = read_history(warehouse, client.client_id, as_of_date, prices=covariates)
     history = history_as_known(

@@ -6,8 +6,8 @@ are imported only when a Chronos-2 is asked to predict.
 """
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Any
 
@@ -21,6 +21,7 @@ from forecasting_lib.models.workers import THIS_PROCESS, Workers
 from forecasting_lib.new_items.layer import with_profiles
 from forecasting_lib.panel import Forecast, Panel
 from orchestration.clients import Client
+from orchestration.reading.covariate_worth import JudgedCovariate
 from orchestration.reading.histories import DemandHistory
 from orchestration.reading.tuned_weights import client_weights
 from orchestration.settings import Settings
@@ -34,11 +35,19 @@ STAND_IN = "hist_q"
 
 @dataclass(frozen=True)
 class PlannedModel:
-    """A model of the policy with the weights it would run on, or the reason why it cannot run."""
+    """A model of the policy with the weights it would run on, or the reason why it cannot run.
+
+    Attributes:
+        model: its name.
+        weights: it would run on; None of a model without.
+        skipped_because: it cannot run.
+        judged: what past origins said of a covariate, by its name; one that is not there was not judged.
+    """
 
     model: str
     weights: ResolvedWeights | None = None
     skipped_because: str | None = None
+    judged: Mapping[str, JudgedCovariate] = field(default_factory=dict)
 
     def forecaster(self, **options: Any) -> Forecaster:
         """The model itself, with these settings beyond its weights; nothing is loaded before it predicts."""
@@ -49,6 +58,11 @@ class PlannedModel:
     def uses_covariates(self) -> bool:
         """Whether promotions, prices and holidays reach the forecast."""
         return self.skipped_because is None and self.forecaster().uses_covariates
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """The covariates that the model is not told of, because past origins say that they do not help."""
+        return frozenset(name for name, row in self.judged.items() if not row.is_used)
 
 
 @dataclass(frozen=True)
@@ -140,17 +154,46 @@ def run_models(
 
 def panel_for(plan: PlannedModel, panel: Panel) -> Panel:
     """What a model is shown: covariates only where it uses them, for the guards would clean them all."""
-    return panel if plan.uses_covariates else replace(panel, past_covariates={}, future_covariates={})
+    if not plan.uses_covariates:
+        return replace(panel, past_covariates={}, future_covariates={})
+    if plan.left_out.isdisjoint(panel.past_covariates):
+        return panel
+    past, future = (
+        {name: rows for name, rows in covariates.items() if name not in plan.left_out}
+        for covariates in (panel.past_covariates, panel.future_covariates)
+    )
+    return replace(panel, past_covariates=past, future_covariates=future)
 
 
 def settings_of(plan: PlannedModel, panel: Panel) -> dict[str, Any]:
-    """The model's settings, and the covariates it was shown with where their days ahead come from."""
+    """The model's settings, and the covariates it was shown with where their days ahead come from.
+
+    Beside them what each that there is was worth at past origins.
+    """
     shown = panel_for(plan, panel)
     covariates = {
         name: str(COVARIATES[name].ahead) if name in shown.future_covariates else "past only"
         for name in shown.past_covariates
     }
-    return {**model_entry(plan.model).settings, **({"covariates": covariates} if covariates else {})}
+    worth = {name: _worth(plan.judged.get(name)) for name in panel.past_covariates}
+    return {
+        **model_entry(plan.model).settings,
+        **({"covariates": covariates} if covariates else {}),
+        **({"covariate_worth": worth} if worth and plan.uses_covariates else {}),
+    }
+
+
+def _worth(row: JudgedCovariate | None) -> dict[str, Any]:
+    if row is None:
+        return {"verdict": "not_judged"}
+    return {
+        "verdict": row.verdict,
+        "gain": row.gain,
+        "standard_error": row.standard_error,
+        "own_gain": row.own_gain,
+        "own_standard_error": row.own_standard_error,
+        "judged_through": row.last_origin_date.isoformat(),
+    }
 
 
 def _progress(model: str, log: Callable[[str], None]) -> Callable[[int, int], None]:

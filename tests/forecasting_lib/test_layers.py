@@ -24,8 +24,8 @@ MAY_IMPORT = {
     "inventory": {"grain", "panel", "quantile_grid", "moment_law", "history_variance", "models"},
     "origins": {"grain", "ragged", "panel", "covariates", "models"},
     "backtesting": {
-        "grain", "panel", "quantile_grid", "moment_law", "history_variance", "accuracy", "models",
-        "new_items", "inventory", "origins",
+        "grain", "panel", "quantile_grid", "covariates", "moment_law", "history_variance", "accuracy",
+        "models", "new_items", "inventory", "origins",
     },
     "finetuning": {"grain", "panel", "accuracy", "models", "origins"},
     "pretraining": {"panel", "accuracy"},

@@ -63,7 +63,7 @@ _RUNS_OF = {
     **dict.fromkeys(
         (
             *("backtest_series", "backtest_scores", "backtest_totals", "backtest_reliability"),
-            *("backtest_new_items", "calibrations", "error_inflation"),
+            *("backtest_new_items", "calibrations", "error_inflation", "covariate_worth"),
         ),
         "backtest_runs",
     ),

@@ -35,7 +35,7 @@ NOT_OF_THIS_RETAILER = {
     *("analytics.backtest_runs", "analytics.backtest_series", "analytics.backtest_scores"),
     *("analytics.backtest_totals", "analytics.backtest_reliability"),
     *("analytics.backtest_new_items", "analytics.calibrations", "analytics.error_inflation"),
-    *("analytics.service_backtest_runs", "analytics.service_backtest"),
+    *("analytics.service_backtest_runs", "analytics.service_backtest", "analytics.covariate_worth"),
 }
 """Tables that stay empty: its rows are good and final, it is planned by day, delivers no opening days, has
 no source, and neither its models nor its levels were judged."""

@@ -26,6 +26,7 @@ from orchestration.reporting.accuracy_questions import unscored_runs, worst_item
 from orchestration.reporting.accuracy_words import better_models, in_words, meanings
 from orchestration.reporting.backtest_questions import model_comparison
 from orchestration.reporting.catalogue import ACCURACY
+from orchestration.reporting.covariate_questions import covariate_worth, verdict_in_words
 from orchestration.reporting.listings import Wish, read_page
 from orchestration.reporting.questions import latest_models
 from orchestration.reporting.service_questions import POLICY_NAMES, service_record
@@ -47,6 +48,7 @@ def accuracy(request: Request, visit: Reads) -> Response:
         unscored = unscored_runs(connection, visit.client_id)
         judged = model_comparison(connection, visit.client_id)
         service = service_record(connection, visit.client_id)
+        worth = covariate_worth(connection, visit.client_id)
         gaps = [] if scores else find_gaps(connection, visit.client_id)
         lead = _leading(models, scores)
         worst = (
@@ -69,6 +71,8 @@ def accuracy(request: Request, visit: Reads) -> Response:
         service=service,
         policy_names=POLICY_NAMES,
         service_plot=tradeoff(service.frontier, POLICY_NAMES, service.target or 0.0),
+        worth=worth,
+        verdicts=[verdict_in_words(row) for row in worth.covariates],
         lead=lead,
         said=in_words(lead) if lead else [],
         better=better_models(scores, lead) if lead else [],

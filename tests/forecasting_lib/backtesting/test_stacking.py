@@ -68,3 +68,18 @@ def test_a_sample_is_spread_over_all_series() -> None:
     assert len(chosen) <= 400
     assert chosen[-1] > 990
     assert len(np.arange(10)[sampled(10)]) == 10
+
+
+def test_weights_stay_finite_where_equal_ones_begin_on_level_ground() -> None:
+    """The slope at equal weights is all but none, and steep beside it: one series, three periods."""
+    actual = np.array([[1.0, 0.0, 1.0]])
+    quantiles = np.array(
+        [
+            [[[1.0, 2.0, 2.0], [0.0, 0.0, 1.0], [1.0, 2.0, 3.0]]],
+            [[[0.0, 1.0, 5.0], [0.0, 1.0, 1.0], [0.0, 1.0, 3.0]]],
+        ]
+    )
+    weights = fitted_weights(actual, quantiles, np.array([0.1, 0.5, 0.9]), np.ones(1))
+    assert np.isfinite(weights).all()
+    assert weights.sum() == pytest.approx(1.0)
+    assert weights[1] > 0.8, "the second is the better one"

@@ -18,7 +18,15 @@ from forecasting_lib.benchmark.baselines import (
     recent_quantiles,
     simple_baselines,
 )
-from forecasting_lib.benchmark.figures import BARS, METRICS, figures, judge, score_series
+from forecasting_lib.benchmark.figures import (
+    BARS,
+    METRICS,
+    bootstrap_draws,
+    drawn_sums,
+    figures,
+    judge,
+    score_series,
+)
 from forecasting_lib.benchmark.m5_files import read_m5, since_first_sale
 from forecasting_lib.origins import Origin
 from forecasting_lib.panel import FloatArray, Panel
@@ -241,3 +249,8 @@ def test_files_of_another_layout_are_refused(
     prepare(tmp_path)
     with pytest.raises(ValueError, match=said):
         read_m5(tmp_path)
+
+
+def test_sums_are_drawn_some_at_a_time_as_they_are_at_once() -> None:
+    sums = np.random.default_rng(1).random((37, 3))
+    np.testing.assert_allclose(drawn_sums(sums, 120), bootstrap_draws(37, 120) @ sums, rtol=1e-12)

@@ -75,7 +75,7 @@ def first_unserved_date(net_stock: float, plan: InventoryPlan) -> date | None:
     return None if np.isnan(day) else AS_OF + timedelta(days=int(day))
 
 
-def test_every_group_of_vectors_is_tested_or_named_with_a_reason() -> None:
+def test_every_group_of_vectors_is_tested() -> None:
     import_module("tests.forecasting_lib.inventory.test_oracle_of_laws_and_costs")
     groups = {row["group"] for row in ORACLE}
     assert groups == TESTED

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 
@@ -18,7 +20,9 @@ from orchestration.clients import Client, update_client
 from orchestration.reading.backtests import current_backtest
 from orchestration.reading.histories import read_history
 from orchestration.reading.relatives import read_kin, told_of
+from orchestration.reporting.backtest_intervals import champion_beside
 from orchestration.reporting.backtest_questions import ComparedModel, comparison_sentence, model_comparison
+from orchestration.reporting.covariate_questions import covariate_worth
 from orchestration.reporting.plots import tradeoff_plot
 from orchestration.reporting.service_questions import POLICY_NAMES, service_record
 from orchestration.running.runs import RunOutcome, find_job, run_job
@@ -29,6 +33,7 @@ from orchestration.warehouse.bulk import read_frame, render
 from orchestration.warehouse.server import Warehouse
 from tests.conftest import deliver, run_retailer
 from tests.orchestration.fingerprints import IDENTITY, fingerprints
+from tests.tiny_chronos import save_tiny_chronos
 
 pytestmark = pytest.mark.starts_first
 
@@ -47,11 +52,23 @@ SUMS = (
 )
 
 
+MODELS = ["hist_q", "hist_dow", "ma7", "seasonal_naive", "chronos2"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Random weights for Chronos-2, which alone of the models is told of covariates."""
+    with pytest.MonkeyPatch.context() as environment:
+        weights = save_tiny_chronos(tmp_path_factory.mktemp("judged") / "weights")
+        environment.setenv("CHRONOS_MODEL_ID", str(weights))
+        yield
+
+
 @pytest.fixture(scope="module")
 def client(settings: Settings, warehouse: Warehouse, instance: dg.DagsterInstance) -> Client:
-    """A retailer with four models and a backtest of four origins."""
+    """A retailer with five models and a backtest of four origins."""
     made = run_retailer(settings, warehouse, instance, RETAILER, "judged", "Judged")
-    update_client(warehouse, made.client_id, models=["hist_q", "hist_dow", "ma7", "seasonal_naive"])
+    update_client(warehouse, made.client_id, models=MODELS)
     outcome = judge(warehouse, instance, origins=4)
     assert outcome.succeeded, outcome.problems
     return made
@@ -234,7 +251,7 @@ def test_every_series_has_a_leader_with_its_scores(warehouse: Warehouse, client:
     known = rows(warehouse, "select item_id, location_id from analytics.dim_series where client_id = {c}")
     assert series.height > 0.8 * known.height
     assert set(series["model"]) <= {
-        *("hist_q", "hist_dow", "ma7", "seasonal_naive", "ensemble_equal", "ensemble_fitted")
+        *(*MODELS, "ensemble_equal", "ensemble_fitted"),
     }
     assert (series["score"] > 0).all()
     assert client.client_id == series["client_id"][0]
@@ -245,7 +262,7 @@ def test_the_comparison_is_over_the_origins_that_nothing_was_chosen_on(
 ) -> None:
     found = model_comparison(warehouse, client.client_id)
     assert {model.model for model in found.models} == {
-        *("hist_q", "hist_dow", "ma7", "seasonal_naive", "ensemble_equal", "ensemble_fitted", "champion")
+        *(*MODELS, "ensemble_equal", "ensemble_fitted", "champion"),
     }
     by_name = {model.model: model for model in found.models}
     assert by_name["seasonal_naive"].fva_naive == 0
@@ -321,6 +338,72 @@ def test_a_policy_that_names_one_model_for_everything_has_it_lead(
         update_client(warehouse, client.client_id, champion="backtest")
 
 
+def test_the_champion_stands_beside_each_model_with_an_interval(warehouse: Warehouse, client: Client) -> None:
+    compared = {row.model: row for row in model_comparison(warehouse, client.client_id).models}
+    beside = {row.model: row for row in champion_beside(warehouse, client.client_id)}
+    assert set(beside) == set(compared)
+    champion = compared["champion"]
+    assert champion.wql is not None
+    assert champion.scaled_loss is not None
+    for name, row in beside.items():
+        other = compared[name]
+        assert row.bias is not None
+        assert row.bias.value == pytest.approx(other.bias)
+        assert row.bias.low < row.bias.value < row.bias.high
+        if name == "champion":
+            assert row.wql_ratio is row.scaled_ratio is None
+            continue
+        assert row.wql_ratio is not None
+        assert row.scaled_ratio is not None
+        assert other.wql is not None
+        assert other.scaled_loss is not None
+        assert row.wql_ratio.value == pytest.approx(champion.wql / other.wql)
+        assert row.scaled_ratio.value == pytest.approx(champion.scaled_loss / other.scaled_loss)
+        assert row.wql_ratio.low < row.wql_ratio.value < row.wql_ratio.high
+    assert champion_beside(warehouse, "nobody") == []
+
+
+def worth(warehouse: Warehouse) -> pl.DataFrame:
+    return rows(
+        warehouse,
+        f"""
+        select model, covariate, verdict, gain, standard_error, n_windows, n_series, last_origin_date,
+            jsonb_array_length(windows) as n_origins
+        from analytics.covariate_worth where client_id = {{c}} and {CURRENT} order by covariate
+        """,
+    )
+
+
+def test_each_covariate_is_judged_and_the_forecast_follows_and_says_so(
+    warehouse: Warehouse, instance: dg.DagsterInstance, client: Client
+) -> None:
+    judged = worth(warehouse)
+    assert set(judged["model"]) == {"chronos2"}
+    assert set(judged["verdict"]) <= {"used", "not_used"}
+    assert set(judged["n_windows"]) == {3}
+    assert set(judged["n_origins"]) == {4}
+    assert judged["gain"].null_count() == judged["standard_error"].null_count() == 0
+    outcome = run_job(warehouse, instance, find_job("forecast_only"), client.client_id)
+    assert outcome.succeeded, outcome.problems
+    told = rows(
+        warehouse,
+        """
+        select settings::text as settings, reason from analytics.forecast_runs
+        where client_id = {c} and is_current and model = 'chronos2' and as_of_date = '2026-06-30'
+        """,
+    )
+    settings, reason = json.loads(told["settings"][0]), told["reason"][0]
+    verdicts = dict(judged.select("covariate", "verdict").iter_rows())
+    said = {name: worth["verdict"] for name, worth in settings["covariate_worth"].items()}
+    assert said == verdicts
+    used = {name for name, verdict in verdicts.items() if verdict == "used"}
+    assert set(settings.get("covariates", {})) == used
+    assert all(f"{name} (" in reason for name in verdicts)
+    found = covariate_worth(warehouse, client.client_id)
+    assert len(found.covariates) == judged.height
+    assert f"Of {judged.height} covariates of models, {len(used)} made" in found.sentence
+
+
 def test_the_same_inputs_are_not_judged_again(
     warehouse: Warehouse, instance: dg.DagsterInstance, client: Client
 ) -> None:
@@ -368,7 +451,7 @@ def test_nothing_told_later_moves_a_forecast_of_an_origin(
     outcome = judge(warehouse, instance, origins=4)
     assert outcome.succeeded, outcome.problems
     after = forecasts_at_origins(warehouse)
-    single = pl.col("model").is_in(["hist_q", "hist_dow", "ma7", "seasonal_naive"])
+    single = pl.col("model").is_in(MODELS)
     both = before.filter(single).join(
         after.filter(single),
         on=["model", "origin_date", "item_id", "location_id", "n_periods"],

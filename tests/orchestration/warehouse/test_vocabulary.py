@@ -45,6 +45,7 @@ OF_BACKTESTS = (
     ("analytics.backtest_series", "reason"),
     ("analytics.calibrations", "demand_class"),
     ("analytics.calibrations", "lag_bucket"),
+    ("analytics.covariate_worth", "verdict"),
     ("analytics.error_inflation", "demand_class"),
 )
 """Columns of tables that a client's first backtest fills."""

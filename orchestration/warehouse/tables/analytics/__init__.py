@@ -8,6 +8,7 @@ from orchestration.warehouse.tables.analytics.backtests import (
     backtest_series,
     backtest_totals,
     calibrations,
+    covariate_worth,
     error_inflation,
 )
 from orchestration.warehouse.tables.analytics.decisions import (
@@ -64,6 +65,7 @@ __all__ = [
     "backtest_series",
     "backtest_totals",
     "calibrations",
+    "covariate_worth",
     "decision_ends",
     "delivered_files",
     "demand_by_month",

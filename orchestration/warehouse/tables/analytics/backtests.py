@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 
 from forecasting_lib.backtesting.champions import Reason
+from forecasting_lib.covariates import Use
 from forecasting_lib.grain import Grain
 from forecasting_lib.panel import QUANTILE_COLUMNS
 from orchestration.warehouse.tables.analytics.quality import COUNTS, ON_BOUND, SUMS
@@ -292,4 +293,46 @@ backtest_new_items = Table(
     non_negative("sum_actual_qty", "sum_forecast_qty", "sum_abs_total_error_qty", "sum_quantile_loss_qty"),
     schema="analytics",
     comment="One row per backtest, model, origin and kind of forecast: how far new series were off.",
+)
+
+covariate_worth = Table(
+    "covariate_worth",
+    metadata,
+    client_key(),
+    run_key("Backtest."),
+    key("model", "Name in the model registry."),
+    key("covariate", "Name of the covariate."),
+    one_of("verdict", Use, "{}: whether the model is told of it.", nullable=False),
+    model(
+        "gain",
+        "Share by which the quantile loss is smaller with it than with no covariate, mean of the windows "
+        "that decide; negative where it is greater, NULL where none could tell.",
+    ),
+    model("standard_error", "Standard error of gain."),
+    model("own_gain", "The same on its own days, such as promoted ones; NULL where they are few."),
+    model("own_standard_error", "Standard error of own_gain."),
+    whole("n_windows", "Windows that decide.", nullable=False),
+    whole("n_series", "Series asked about, drawn from all.", nullable=False),
+    document(
+        "windows",
+        "Each origin: whether it decides, WQL with and without it over all days and over its own days, and "
+        "the actuals these are of.",
+    ),
+    day("first_origin_date", "Last day seen at the first origin it was judged at.", nullable=False),
+    day("last_origin_date", "Last day seen at the last one.", nullable=False),
+    model(
+        "duration_seconds",
+        "Time that judging all covariates of the model took; NULL of verdicts carried on.",
+    ),
+    only("verdict", Use),
+    CheckConstraint(
+        " and ".join(
+            f"{name} > '-infinity'::float8 and {finite(name)}"
+            for name in ("gain", "standard_error", "own_gain", "own_standard_error")
+        ),
+        name="finite",
+    ),
+    schema="analytics",
+    comment="One row per backtest, model and covariate: what being told of it is worth. Verdicts are carried "
+    "on for eight weeks.",
 )
