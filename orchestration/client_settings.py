@@ -30,7 +30,7 @@ OWN = ("service_level", "review_days", "default_lead_time_days")
 SHOWN = (
     *OWN,
     *("horizon_days", "grain", "models", "timezone", "cron", "country", "currency"),
-    *("returns_policy", "unmet_demand", "negative_stock", "max_reject_rate"),
+    *("returns_policy", "unmet_demand", "negative_stock", "outlier_handling", "max_reject_rate"),
     *PERIODS,
 )
 

@@ -23,6 +23,7 @@ from orchestration.reading.accuracy import latest_accuracy
 from orchestration.reading.gaps import of_severity
 from orchestration.reporting.backtest_questions import model_comparison
 from orchestration.reporting.checklist import Checklist, read_checklist
+from orchestration.reporting.empty_shelves import empty_shelves
 from orchestration.reporting.html_text import coded
 from orchestration.reporting.numbers import number, percent
 from orchestration.reporting.plots import accuracy_plot, forecast_plot, stock_plot
@@ -92,6 +93,7 @@ def write_report(warehouse: Warehouse, client: Client, path: Path) -> None:
         models=models.to_dicts(),
         accuracy=accuracy.to_dicts(),
         judged=model_comparison(warehouse, client.client_id),
+        shelves=empty_shelves(warehouse, client.client_id, about["last_date"]).sentence(client.currency),
         accuracy_plot=accuracy_plot(accuracy) if accuracy.height else None,
         grain=grain,
         horizon=horizon,
