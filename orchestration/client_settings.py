@@ -31,7 +31,7 @@ SHOWN = (
     *OWN,
     *("horizon_days", "grain", "models", "timezone", "cron", "country", "currency"),
     *("service_metric", "order_cost", "holding_rate", "shortage_cost_rate", "supplier_minimum"),
-    *("returns_policy", "unmet_demand", "negative_stock", "max_reject_rate"),
+    *("returns_policy", "unmet_demand", "negative_stock", "outlier_handling", "max_reject_rate"),
     *PERIODS,
 )
 

@@ -22,6 +22,7 @@ from orchestration.stages.forecasting import forecasts
 from orchestration.stages.ingestion import landing_files
 from orchestration.stages.inventory import inventory
 from orchestration.stages.lateness import client_is_on_time
+from orchestration.stages.outliers import demand_outliers
 from orchestration.stages.quality import forecast_quality
 from orchestration.stages.retention import thinned_tables
 from orchestration.stages.simulating import service_backtest
@@ -39,7 +40,8 @@ def build_definitions(
     return dg.Definitions(
         assets=[
             *(CLIENT_REGISTRY, landing_files, *DEMAND_ASSETS),
-            *(forecast_quality, drift, backtests, service_backtest, forecasts, inventory, thinned_tables),
+            *(forecast_quality, drift, demand_outliers, backtests, service_backtest, forecasts, inventory),
+            thinned_tables,
         ],
         asset_checks=[client_is_on_time],
         jobs=[*JOBS, retention_job],

@@ -189,6 +189,14 @@ class Client(BaseModel):
         Literal["backorder", "lost"],
         Setting("What becomes of demand without stock: backorder, it waits, or lost.", check="unmet_demand"),
     ] = "backorder"
+    outlier_handling: Annotated[
+        Literal["off", "report", "clean"],
+        Setting(
+            "Days of demand that nothing explains: off, not looked for; report, listed; clean, models see "
+            "what was to be expected instead.",
+            check="outlier_handling",
+        ),
+    ] = "report"
     max_reject_rate: Annotated[
         float,
         Field(ge=0, le=1),

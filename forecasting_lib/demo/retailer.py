@@ -105,6 +105,8 @@ class RetailerData:
             ``base_daily_qty`` (expected units on an average open day at the start),
             ``promotion_uplift_factor`` (at a discount of 25 %, linear in the discount),
             ``price_elasticity`` (of the list price), ``lost_qty`` (demand that met an empty shelf).
+        wanted: ``date, item_id, location_id, wanted_qty``, the demand of each day that had some, whether or
+            not it was met; never delivered.
     """
 
     sales: pl.DataFrame
@@ -115,9 +117,10 @@ class RetailerData:
     purchase_orders: pl.DataFrame
     promotions: pl.DataFrame
     truth: pl.DataFrame
+    wanted: pl.DataFrame
 
     def deliveries(self) -> dict[str, pl.DataFrame]:
-        """The frames a client would deliver, by kind; ``truth`` is not one of them."""
+        """The frames a client would deliver, by kind; ``truth`` and ``wanted`` are none of them."""
         return {
             "sales": self.sales,
             "products": self.products,
@@ -258,6 +261,7 @@ def generate_retailer(config: RetailerConfig) -> RetailerData:
                 "lost_qty": (demand - path.sales).sum(axis=0),
             }
         ).sort("item_id", "location_id"),
+        wanted=_wanted_frame(calendar, item_id=item_id, location_id=location_id, demand=demand),
     )
 
 
@@ -479,6 +483,20 @@ def _sales_frame(
             "units_sold": units[day, series],
             "unit_price": np.round(shelf_price * (1.0 - discount), 2)[day, series],
             "on_promotion": (discount > 0)[day, series],
+        }
+    ).sort("date", "location_id", "item_id")
+
+
+def _wanted_frame(
+    calendar: Days, *, item_id: npt.NDArray[np.str_], location_id: npt.NDArray[np.str_], demand: IntMatrix
+) -> pl.DataFrame:
+    day, series = np.nonzero(demand)
+    return pl.DataFrame(
+        {
+            "date": dates_at(calendar, day),
+            "item_id": item_id[series],
+            "location_id": location_id[series],
+            "wanted_qty": demand[day, series],
         }
     ).sort("date", "location_id", "item_id")
 

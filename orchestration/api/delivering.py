@@ -17,7 +17,7 @@ from orchestration.api.pool import Connection
 from orchestration.api.problems import Kind as Problem
 from orchestration.api.problems import ProblemError, not_valid
 from orchestration.landing.handed_in import SUFFIXES, described, hand_in
-from orchestration.landing.kinds import Kind
+from orchestration.landing.kind import Kind
 
 
 class DeliveryDocument(BaseModel):

@@ -23,7 +23,7 @@ from orchestration.guessing.content import (
 from orchestration.guessing.sample import Sample
 from orchestration.guessing.vocabulary import NAMES, likeness, plain
 from orchestration.landing.contracts import Column, ColumnType
-from orchestration.landing.kinds import Kind
+from orchestration.landing.kind import Kind
 
 _CLOSE = 0.8
 """Share of the best sign from which another column may be meant as well."""

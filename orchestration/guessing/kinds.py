@@ -19,7 +19,8 @@ from orchestration.guessing.numbered import Numbered, numbered_column, numbered_
 from orchestration.guessing.periods import DateParts, date_columns, date_parts
 from orchestration.guessing.vocabulary import EXACT, NAMES, UNITS, likeness, plain
 from orchestration.landing.file_names import kind_of
-from orchestration.landing.kinds import KINDS, OPENING_DAYS, SALES, STOCK_LEVELS, Kind
+from orchestration.landing.kind import Kind
+from orchestration.landing.kinds import KINDS, OPENING_DAYS, SALES, STOCK_LEVELS
 
 _STEMS: Mapping[str, tuple[str, ...]] = {
     "sales": (
@@ -41,6 +42,7 @@ _STEMS: Mapping[str, tuple[str, ...]] = {
     "purchase_orders": ("purchase", "bestell", "replenishment", "po "),
     "promotions": ("promo", "aktion", "campaign"),
     "opening_days": ("opening", "oeffnung", "closed"),
+    "outlier_verdicts": ("outlier", "verdict", "ausreisser"),
 }
 """What is in a file's name."""
 

@@ -291,6 +291,13 @@ NAMES: Mapping[str, Mapping[str, Names]] = {
         "type": ("type", "promotion type", "mechanic", "aktionsart"),
         "announced_date": ("announced date", "announced", "planned on"),
     },
+    "outlier_verdicts": {
+        **{"date": _DATE, "item_id": _ITEM, "location_id": _LOCATION},
+        "keep": ("keep", "is genuine", "genuine", "behalten"),
+        "clean_qty": ("clean qty", "clean quantity", "cleaned qty", "corrected qty"),
+        "decided_by": ("decided by", "planner", "user"),
+        "note": ("note", "comment", "bemerkung"),
+    },
     "opening_days": {
         "date": _DATE,
         "is_open": ("is open", "open", "opened", "geoeffnet", "abierto"),

@@ -18,7 +18,8 @@ from orchestration.landing.codes import reads_item, spelt
 from orchestration.landing.contracts import Cells, Column
 from orchestration.landing.expressions import columns_of, require_computable
 from orchestration.landing.item_columns import PREFIX, ItemColumns
-from orchestration.landing.kinds import KINDS, Kind, kind_named
+from orchestration.landing.kind import Kind
+from orchestration.landing.kinds import KINDS, kind_named
 from orchestration.landing.layout import Layout
 from orchestration.landing.numbered_periods import Numbering
 from orchestration.landing.values import Marks, is_usable

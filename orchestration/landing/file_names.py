@@ -13,7 +13,8 @@ from pathlib import PurePosixPath
 
 from orchestration.feeds import Feed
 from orchestration.landing.compression import COMPRESSIONS
-from orchestration.landing.kinds import KINDS, Kind, kind_named
+from orchestration.landing.kind import Kind
+from orchestration.landing.kinds import KINDS, kind_named
 
 TABLES_OF_TEXT = (".csv", ".tsv", ".txt")
 JSON_LINES = (".jsonl", ".ndjson")

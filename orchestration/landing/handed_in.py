@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestration.landing.kinds import Kind
+from orchestration.landing.kind import Kind
 
 SUFFIXES = {
     "text/csv": ".csv",

@@ -7,52 +7,16 @@ compares the two. Does not belong here: how a rule is carried out (``judging``, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import sqlalchemy as sa
 
 from forecasting_lib.grain import Grain
-from orchestration.landing.batches import Table
-from orchestration.landing.contracts import Cells, Column, ColumnType, Contract
-from orchestration.landing.delivery import Delivery
-from orchestration.landing.judging import LongRows, Rows
+from orchestration.landing.contracts import Cells, Column, ColumnType
+from orchestration.landing.kind import Kind
 from orchestration.landing.m5 import M5Rows, is_day_label
 from orchestration.landing.reasons import Reason
 from orchestration.landing.targets import with_targets
-from orchestration.landing.values import Rules
-from orchestration.landing.whole_file import keep_all, refuse_repeated, totals_or_orders
+from orchestration.landing.whole_file import keep_all, totals_or_orders
 from orchestration.warehouse.tables import metadata
-
-
-@dataclass(frozen=True, kw_only=True)
-class Kind(Contract):
-    """One kind of file.
-
-    Attributes:
-        patterns: file names without their suffix, in lower case, ``*`` matching anything.
-        snapshots: those of the patterns whose file is all there is of its days: what it lacks is taken out.
-        rows: takes the file's batches apart into accepted and rejected rows.
-        whole_file: what repeated keys mean, decided when all rows are there.
-        measure: what the cells of a table with one column per period are; None where there is no such table.
-        totals_of: what its rows are totals of, where the layout says so and the dates need not tell.
-        names_unused: columns that nobody asks for are named in the record; not where a published layout has
-            some.
-    """
-
-    patterns: tuple[str, ...]
-    snapshots: tuple[str, ...] = ()
-    rows: Callable[[Delivery, Table, Rules], Rows] = LongRows
-    whole_file: Callable[[Delivery], None] = refuse_repeated
-    measure: str | None = None
-    totals_of: Grain | None = None
-    names_unused: bool = True
-
-    @property
-    def has_sales(self) -> bool:
-        """Whether its rows are units sold."""
-        return self.table == "sales"
-
 
 MAIN_LOCATION = "main"
 """Location of rows whose file knows no locations."""
@@ -272,6 +236,22 @@ STOCK_LEVELS = Kind(
     ),
 )
 
+OUTLIER_VERDICTS = Kind(
+    name="outlier_verdicts",
+    patterns=("outlier_verdicts*",),
+    table="outlier_verdicts",
+    key=("item_id", "location_id", "date"),
+    columns=(
+        Column("date", _DATE, "The day of demand.", required=True),
+        _ITEM,
+        Column("keep", _BOOLEAN, "Whether the day stands as it sold; no has it cleaned.", required=True),
+        _LOCATION,
+        Column("clean_qty", _NUMBER, "Units to take in its place; empty leaves that to the rule.", minimum=0),
+        Column("decided_by", _TEXT, "Who says so."),
+        Column("note", _TEXT, "Why."),
+    ),
+)
+
 PURCHASE_ORDERS = Kind(
     name="purchase_orders",
     patterns=("purchase_orders*",),
@@ -326,6 +306,7 @@ KINDS = (
     STOCK_LEVELS,
     PURCHASE_ORDERS,
     PROMOTIONS,
+    OUTLIER_VERDICTS,
 )
 """In the order one delivery is loaded: what describes comes before what refers to it."""
 

@@ -31,6 +31,7 @@ from orchestration.reading.histories import (
     with_series_ids,
 )
 from orchestration.reading.known_facts import history_as_known
+from orchestration.reading.odd_days import cleaned
 from orchestration.warehouse.bulk import read_frame, render, snapshot
 from orchestration.warehouse.server import Warehouse
 
@@ -102,7 +103,7 @@ def _read_origin(
     covariates: bool,
 ) -> tuple[Origin, Kin | None]:
     seen = read_history(warehouse, client_id, day, prices=covariates)
-    seen = restated.taken_back(seen)
+    seen = cleaned(warehouse, client_id, restated.taken_back(seen))
     seen = history_as_known(warehouse, client_id, seen, horizon, covariates=covariates)
     named = seen.keys.rename({"series_id": "own_id"}).join(
         later.keys, on=SERIES_COLUMNS, how="left", maintain_order="left"

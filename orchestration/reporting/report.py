@@ -24,6 +24,7 @@ from orchestration.reading.gaps import of_severity
 from orchestration.reporting.backtest_questions import model_comparison
 from orchestration.reporting.checklist import Checklist, read_checklist
 from orchestration.reporting.covariate_questions import covariate_worth, verdict_in_words
+from orchestration.reporting.empty_shelves import empty_shelves
 from orchestration.reporting.html_text import coded
 from orchestration.reporting.numbers import number, percent
 from orchestration.reporting.plots import accuracy_plot, forecast_plot, stock_plot, tradeoff_plot
@@ -104,6 +105,7 @@ def write_report(warehouse: Warehouse, client: Client, path: Path) -> None:
         policy_names=POLICY_NAMES,
         tradeoff_plot=tradeoff_plot(service.frontier, POLICY_NAMES, service.target or 0.0),
         worth=covariate_worth(warehouse, client.client_id),
+        shelves=empty_shelves(warehouse, client.client_id, about["last_date"]).sentence(client.currency),
         accuracy_plot=accuracy_plot(accuracy) if accuracy.height else None,
         grain=grain,
         horizon=horizon,

@@ -131,10 +131,13 @@ def record_build(warehouse: Warehouse, build: Build, dbt_invocation_id: str | No
         dbt_invocation_id: of the command of dbt that built it; None where there was nothing to build.
     """
     with warehouse.transaction() as connection:
-        connection.execute(
-            "delete from ops.demand_changes where client_id = %s and (change_id = any(%s) or build_id = %s)",
+        followed = connection.execute(
+            """
+            delete from ops.demand_changes where client_id = %s and (change_id = any(%s) or build_id = %s)
+            returning change_id, first_date
+            """,
             (build.client_id, [change.change_id for change in build.changes], build.build_id),
-        )
+        ).fetchall()
         connection.execute(
             """
             insert into ops.demand_builds (client_id, digest, last_date)
@@ -160,11 +163,26 @@ def record_build(warehouse: Warehouse, build: Build, dbt_invocation_id: str | No
                 dbt_invocation_id,
                 build.basis.digest,
                 code_version(),
-                build.standing_until,
+                stood_until(build, [Change(*row) for row in followed]),
                 build.basis.last_date,
                 build.client_id,
             ),
         )
+
+
+def stood_until(build: Build, followed: Sequence[Change]) -> date | None:
+    """The last day that stood in the end; None where all days were built.
+
+    Args:
+        build: as it began.
+        followed: the changes it knew of, and those it found on its way.
+    """
+    standing = build.standing_until
+    for change in followed:
+        if standing is None or change.first_date is None:
+            return None
+        standing = min(standing, change.first_date - timedelta(days=1))
+    return standing
 
 
 def _digest(client: Client) -> str:

@@ -26,6 +26,7 @@ from orchestration.reading.histories import (
     read_history,
 )
 from orchestration.reading.known_facts import history_as_known
+from orchestration.reading.odd_days import cleaned
 from orchestration.resources import DATABASE_RETRIES, Installation
 from orchestration.stages.as_of import AsOf, chosen_as_of
 from orchestration.stages.composing import compose
@@ -34,6 +35,7 @@ from orchestration.stages.demand import DEMAND_KEYS
 from orchestration.stages.forecast_runs import ForecastRun, digest_of_inputs, publish, run_problems
 from orchestration.stages.model_plans import PlannedModel, plan_models, run_models
 from orchestration.stages.model_turns import model_turn
+from orchestration.stages.outliers import OUTLIERS_KEY
 from orchestration.stages.pictures import picture_or_why_not
 from orchestration.stages.publishing import standing_run
 from orchestration.stages.ray_workers import workers_for
@@ -50,7 +52,7 @@ RESULTS_KEY = table_key(analytics.forecast_results)
     name="forecasts",
     partitions_def=CLIENT_PARTITIONS,
     specs=[
-        table_spec(table, "forecasting", deps=DEMAND_KEYS)
+        table_spec(table, "forecasting", deps=[*DEMAND_KEYS, OUTLIERS_KEY])
         for table in (analytics.forecast_runs, analytics.forecast_series, analytics.forecast_results)
     ],
     check_specs=[
@@ -81,6 +83,7 @@ def forecasts(
     )
     covariates = any(plan.uses_covariates for plan in plans)
     seen = read_history(warehouse, client.client_id, as_of_date, prices=covariates)
+    seen = cleaned(warehouse, client.client_id, seen)
     history = history_as_known(
         warehouse, client.client_id, seen, client.horizon(grain), covariates=covariates
     )

@@ -23,6 +23,7 @@ from orchestration.clients import Client
 from orchestration.reading.calibration import ForecastCalibration, read_calibration
 from orchestration.reading.handed_on import taken_over
 from orchestration.reading.histories import SERIES_COLUMNS, read_forecast, read_history
+from orchestration.reading.odd_days import cleaned
 from orchestration.reading.supply import DecisionsRead, read_supply
 from orchestration.stages.plan_changes import compared, insert_stability, plan_before
 from orchestration.stages.plan_inputs import insert_plan_inputs
@@ -99,6 +100,7 @@ def read_inputs(warehouse: Warehouse, client: Client, champion: tuple[str, str])
     if published is None:
         forecast, keys = read_forecast(warehouse, client.client_id, *champion)
         history = read_history(warehouse, client.client_id, forecast.as_of_date)
+        history = cleaned(warehouse, client.client_id, history)
     else:
         forecast, history = published.forecast, published.history
         keys = history.keys

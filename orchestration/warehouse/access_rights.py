@@ -79,7 +79,7 @@ _OF_ITS_OWN_ENTRY: Mapping[str, Rights] = {
             *("client_id", "name", "timezone", "cron", "grain", "horizon_days", "country", "currency"),
             *("service_level", "review_days", "default_lead_time_days", "models", "returns_policy"),
             *("service_metric", "order_cost", "holding_rate", "shortage_cost_rate", "supplier_minimum"),
-            *("unmet_demand", "negative_stock", "max_reject_rate"),
+            *("unmet_demand", "negative_stock", "outlier_handling", "max_reject_rate"),
             *PERIODS,
         ),
         "update": ("service_level", "review_days", "default_lead_time_days", "updated_at"),

@@ -11,6 +11,7 @@ import os
 import platform
 import statistics
 import tempfile
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -247,6 +248,84 @@ def new_items(
             *(f"{one.inside_90:.1%}" for one in (was, now)),
         )
     out.print(table)
+
+
+@app.command()
+def shelves(
+    seeds: Annotated[
+        list[int] | None, typer.Option("--seed", help="Of a demo retailer; several times for several.")
+    ] = None,
+    weights: Annotated[
+        Path, typer.Option("--weights", help="Directory; without it the bundled model.")
+    ] = BUNDLED_WEIGHTS,
+    origins: Annotated[int, typer.Option("--origins", min=1, help="Windows of four weeks each.")] = 13,
+    last_day: Annotated[
+        str, typer.Option("--last-day", help="Of the history; another is another history.")
+    ] = "2026-06-30",
+) -> None:
+    """Demand that met an empty shelf of the demo retailer, estimated and true, and the bias it leaves.
+
+    The bias is of the 28-day totals of series whose shelf was empty within eight weeks before an origin,
+    against what their customers wanted: with stocked-out days masked, and with their zeros as demand.
+    """
+    from forecasting_lib.demo import RetailerConfig
+    from forecasting_lib.models.registry import REGISTRY
+    from tests.bench import shelves as bench
+    from tests.bench.installation import thrown_away
+
+    models = {name: REGISTRY[name].factory(**REGISTRY[name].settings) for name in ("ma7", "hist_q")}
+    lost = Table("seed", "", "units wanted", "estimated", "ratio", "unknown days", box=SIMPLE_HEAD)
+    bias: dict[str, bench.Bias] = {}
+    with err.status("starting PostgreSQL") as status, thrown_away(status.update) as installation:
+        for seed in seeds or [20]:
+            client_id, config = f"retailer_{seed}", RetailerConfig(date.fromisoformat(last_day), seed=seed)
+            data = bench.delivered(installation, client_id, config)
+            found = bench.judged(installation.warehouse, client_id, data)
+            for shelf, units in found.wanted.items():
+                estimate = found.estimated[shelf]
+                lost.add_row(
+                    str(seed), shelf, f"{units:,.0f}", f"{estimate:,.0f}", f"{estimate / units:.3f}", ""
+                )
+            both = sum(found.wanted.values()) + found.elsewhere, sum(found.estimated.values())
+            lost.add_row(
+                str(seed),
+                "all",
+                f"{both[0]:,.0f}",
+                f"{both[1]:,.0f}",
+                f"{found.ratio:.3f}",
+                str(found.unknown),
+            )
+            for name, one in bench.biases(
+                *(installation.warehouse, client_id, data),
+                {**models, "chronos2": Chronos2(weights)},
+                origins,
+                status.update,
+            ).items():
+                bias[name] = bias[name] + one if name in bias else one
+    out.print(lost)
+    table = Table("", "masked", "zeros count", "masked, against what was served", box=SIMPLE_HEAD)
+    for name, one in bias.items():
+        of = ((one.forecast, one.wanted), (one.unmasked, one.wanted), (one.forecast, one.served))
+        table.add_row(name, *(f"{expected / actual - 1:+.2%}" for expected, actual in of))
+    out.print(table)
+
+
+@app.command("odd-days")
+def odd_days(
+    data: Annotated[
+        Path, typer.Option("--data", help="Directory with M5's sales and calendar.", file_okay=False)
+    ],
+    first: Annotated[int, typer.Option("--first", min=1, help="Number N of the first day d_N.")] = 1,
+    last: Annotated[int | None, typer.Option("--last", min=1, help="Of the last; else all.")] = None,
+) -> None:
+    """How many days of genuine demand are outliers by the rule."""
+    from tests.bench import odd_days as bench
+
+    found = bench.measure(data, first, last)
+    out.print(
+        f"{found.judged:,} days judged, {found.high / found.judged:.3%} odd and high, "
+        f"{found.low / found.judged:.3%} odd and low, {found.series:.0%} of the series have one."
+    )
 
 
 @app.command()

@@ -290,13 +290,25 @@ def test_a_location_is_closed_on_days_on_which_an_open_one_would_sell(demand: pl
 def test_a_day_without_sale_and_stock_is_masked_and_its_loss_estimated(demand: pl.DataFrame) -> None:
     day = _day(demand, "tea", "north", STOCK_OUT)
     assert (day["is_stocked_out"], day["is_masked"], day["is_closed"]) == (True, True, False)
-    assert day["lost_sales_qty"] == 7.0
+    mondays, others, recent = 7 * 7, 36 * 2 + 4, 3 * 7 + 18 * 2
+    level = (mondays + others) / (7 + 37)
+    usual, recent_level = (mondays + level) / (7 + 1), (recent + 7 * level) / (21 + 7)
+    assert day["lost_sales_qty"] == pytest.approx(usual * recent_level / level)
 
 
-def test_a_day_that_sold_before_it_ran_out_counts_in_full(demand: pl.DataFrame) -> None:
+def test_a_day_that_sold_before_it_ran_out_counts_in_full_and_what_it_missed_is_estimated(
+    demand: pl.DataFrame,
+) -> None:
     day = _day(demand, "tea", "north", STOCK_OUT + timedelta(days=1))
     assert (day["demand_qty"], day["is_stocked_out"], day["is_masked"]) == (2, False, False)
-    assert day["lost_sales_qty"] is None
+    assert 0 < day["lost_sales_qty"] < 1
+
+
+def test_nothing_is_lost_where_the_shelf_was_not_empty(demand: pl.DataFrame) -> None:
+    assert demand.filter(pl.col("lost_sales_qty").is_not_null())["date"].to_list() == [
+        STOCK_OUT,
+        STOCK_OUT + timedelta(days=1),
+    ]
 
 
 def test_prices_are_of_the_day_then_carried_then_listed(demand: pl.DataFrame) -> None:

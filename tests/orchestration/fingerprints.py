@@ -42,6 +42,7 @@ KEPT_APART = frozenset(
     {
         *("ops.landing_files", "ops.replaced_rows", "ops.audit_log", "ops.clients", "analytics.dim_client"),
         *("ops.demand_builds", "ops.demand_changes", "analytics.drift_events"),
+        "analytics.outlier_looks",
         *("analytics.delivered_files", "analytics.demand_runs", "analytics.plan_inputs"),
         *_tables_of(access),
         *OF_PEOPLE,

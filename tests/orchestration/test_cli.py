@@ -168,6 +168,7 @@ EVERY_FIELD = {
     "write_off_reasons": ("--write-off-reason", "Breakage", ["Breakage"]),
     "negative_stock": ("--negative-stock", "zero", "zero"),
     "unmet_demand": ("--unmet-demand", "lost", "lost"),
+    "outlier_handling": ("--outlier-handling", "clean", "clean"),
     "max_reject_rate": ("--max-reject-rate", "0.5", 0.5),
     "max_gap_days": ("--max-gap-days", "30", 30),
     "keep_forecasts_days": ("--keep-forecasts-days", "30", 30),

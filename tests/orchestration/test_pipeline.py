@@ -26,13 +26,15 @@ from tests.orchestration.fingerprints import IDENTITY, OF_PEOPLE, compared_colum
 
 pytestmark = pytest.mark.starts_first
 
-FIRST, LATER = hold_back_retailer(generate_retailer(SMALL_RETAILER).deliveries())
+RETAILER = generate_retailer(SMALL_RETAILER)
+FIRST, LATER = hold_back_retailer(RETAILER.deliveries())
 AS_OF = SMALL_RETAILER.end_date - timedelta(days=28)
 
 NOT_OF_THIS_RETAILER = {
     *("ops.rejected_rows", "ops.restated_sales", "ops.pulled"),
-    *("staging.calendar", "staging.prices", "staging.opening_days", "analytics.ts_demand_periods"),
-    *("analytics.backtest_runs", "analytics.backtest_series", "analytics.backtest_scores"),
+    *("staging.calendar", "staging.prices", "staging.opening_days", "staging.outlier_verdicts"),
+    *("analytics.ts_demand_periods", "analytics.backtest_runs", "analytics.backtest_series"),
+    "analytics.backtest_scores",
     *("analytics.backtest_totals", "analytics.backtest_reliability"),
     *("analytics.backtest_new_items", "analytics.calibrations", "analytics.error_inflation"),
     *("analytics.service_backtest_runs", "analytics.service_backtest", "analytics.covariate_worth"),
@@ -40,7 +42,7 @@ NOT_OF_THIS_RETAILER = {
 """Tables that stay empty: its rows are good and final, it is planned by day, delivers no opening days, has
 no source, and neither its models nor its levels were judged."""
 
-MAY_BE_EMPTY = {"analytics.drift_events"}
+MAY_BE_EMPTY = {"analytics.drift_events", "analytics.demand_outliers"}
 """Whether its demand drifts is the retailer's own affair."""
 
 FOLLOWS_A_FORECAST = [
@@ -150,6 +152,27 @@ def test_units_are_conserved_from_the_files_to_daily_demand(
     )
     assert clipped > 0, "the generated retailer has returns that clip"
     assert kept - clipped + rejected == pytest.approx(delivered, abs=1e-6)
+
+
+def test_what_empty_shelves_cost_is_estimated_within_fifteen_percent(
+    warehouse: Warehouse, pipeline_client: Client
+) -> None:
+    estimates = read_frame(
+        warehouse,
+        render(
+            """
+            select
+                shelf,
+                sum(lost_sales_qty) as units,
+                count(*) filter (where lost_sales_qty is null) as unknown
+            from analytics.lost_sales where client_id = {c} group by shelf order by shelf
+            """,
+            c=pipeline_client.client_id,
+        ),
+    )
+    assert estimates["shelf"].to_list() == ["empty", "ran_out"]
+    assert estimates["unknown"].sum() == 0
+    assert estimates["units"].sum() == pytest.approx(float(RETAILER.truth["lost_qty"].sum()), rel=0.15)
 
 
 def test_no_output_holds_a_number_that_is_none(warehouse: Warehouse, pipeline_client: Client) -> None:

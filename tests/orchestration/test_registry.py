@@ -28,6 +28,7 @@ REFUSED_BY_THE_DATABASE = {
     "returns_policy": "ignore",
     "negative_stock": "hope",
     "unmet_demand": "hope",
+    "outlier_handling": "hope",
 }
 
 
@@ -49,7 +50,8 @@ def test_a_field_of_few_words_names_each_in_its_sentence() -> None:
     few = {name: choices(Client, name) for name in Client.model_fields if setting_of(Client, name).check}
     named = {name: words for name, words in few.items() if words}
     assert set(named) == {
-        *("grain", "service_metric", "supplier_minimum", "returns_policy", "negative_stock", "unmet_demand")
+        *("grain", "service_metric", "supplier_minimum", "returns_policy", "negative_stock", "unmet_demand"),
+        "outlier_handling",
     }
     for name, words in named.items():
         assert {word for word in words if word not in setting_of(Client, name).comment} == set()

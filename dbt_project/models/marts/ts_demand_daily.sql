@@ -105,84 +105,7 @@ observed as (
 
 {{ judged_demand("day_price") }},
 
--- the weekdays on which a series ran out; of no other a loss is estimated
-ran_out as (
-
-    select distinct
-        series_no,
-        extract(isodow from date) as weekday
-    from masked
-    where is_stocked_out and not is_closed
-
-),
-
-watched as (
-
-    select
-        masked.series_no,
-        ran_out.weekday,
-        masked.date,
-        masked.demand_qty,
-        masked.is_masked,
-        masked.is_stocked_out and not masked.is_closed as is_lost
-    from masked
-    inner join ran_out
-        on masked.series_no = ran_out.series_no and extract(isodow from masked.date) = ran_out.weekday
-    {%- if is_increment() %}
-
-        union all
-
-        select
-            ran_out.series_no,
-            ran_out.weekday,
-            before.date,
-            before.demand_qty,
-            before.is_masked,
-            false as is_lost
-        from ran_out
-        inner join series on ran_out.series_no = series.series_no
-        -- the offset has the rows found by their key, series by series
-        cross join
-            lateral (
-                select
-                    demand.date,
-                    demand.demand_qty,
-                    demand.is_masked
-                from {{ this }} as demand
-                where {{ is_client("demand.client_id") }}
-                    and demand.item_id = series.item_id
-                    and demand.location_id = series.location_id
-                    and demand.date between {{ standing_until() }} - 55 and {{ standing_until() }}
-                order by demand.date
-                offset 0
-            ) as before
-        where extract(isodow from before.date) = ran_out.weekday
-    {%- endif %}
-
-),
-
-estimated as (
-
-    select
-        series_no,
-        date,
-        is_lost,
-        avg(demand_qty::float8) filter (where not is_masked) over eight_weeks_before as lost_sales_qty
-    from watched
-    window eight_weeks_before as (
-        partition by series_no, weekday
-        order by date
-        rows between 8 preceding and 1 preceding
-    )
-
-),
-
-lost as (
-
-    select * from estimated
-    where is_lost
-
-),
+{{ lost_sales() }},
 
 final as (
 
@@ -211,7 +134,7 @@ final as (
         masked.on_hand_qty,
         lost.lost_sales_qty
     from masked
-    left join lost on masked.series_no = lost.series_no and masked.date = lost.date
+    left join lost_sales as lost on masked.series_no = lost.series_no and masked.date = lost.date
 
 )
 

@@ -218,6 +218,22 @@ opening_days = Table(
     comment="One row per location and day as last delivered.",
 )
 
+outlier_verdicts = Table(
+    "outlier_verdicts",
+    metadata,
+    client_key(),
+    key("item_id", "Item."),
+    key("location_id", "Location; main where the file names none."),
+    key("date", "The day of demand.", Date),
+    yes_no("keep", "Whether the day stands as it sold.", nullable=False, default=None),
+    book("clean_qty", "Units to take in its place; NULL leaves that to the rule."),
+    words("decided_by", "Who says so."),
+    words("note", "Why."),
+    _file_id(),
+    schema="staging",
+    comment="One row per item, location and day that somebody judged, as last delivered.",
+)
+
 holidays = Table(
     "holidays",
     metadata,

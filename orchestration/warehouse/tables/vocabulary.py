@@ -61,6 +61,7 @@ InventoryRunStatus = Literal["published"]
 SeriesStatus = Literal["forecast", "replaced", "excluded"]
 TotalGrain = Literal["location", "category", "client"]
 """The grains at which scores are added up over series as they are written."""
+OutlierReason = Literal["high", "low", "person"]
 DriftGrain = Literal["client", "location", "demand_class"]
 SummedBucket = Literal["1", "2-7", "8-14", "15-28", "2-4", "5-13", "2-3", "4-6", "beyond"]
 """Periods ahead: days up to 15-28, weeks up to 5-13, months up to 4-6, and what lies beyond."""

@@ -31,7 +31,8 @@ import polars as pl
 from orchestration.clients import get_client
 from orchestration.landing.contracts import Column, ColumnType
 from orchestration.landing.file_names import SUFFIXES, WORKBOOKS
-from orchestration.landing.kinds import KINDS, Kind
+from orchestration.landing.kind import Kind
+from orchestration.landing.kinds import KINDS
 from orchestration.landing.load import load_file
 from orchestration.settings import load_settings
 from orchestration.warehouse.server import locate_warehouse

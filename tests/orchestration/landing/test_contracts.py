@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from orchestration.landing.file_names import kind_of
-from orchestration.landing.kinds import KINDS, M5_SALES, STAGING_TABLES, Kind
+from orchestration.landing.kind import Kind
+from orchestration.landing.kinds import KINDS, M5_SALES, STAGING_TABLES
 from orchestration.landing.reasons import Reason, Refusal
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "data-contracts.md"

@@ -123,6 +123,7 @@ def test_checks_of_the_database_allow_the_words_of_the_column(warehouse: Warehou
         for column in (
             *OF_BACKTESTS,
             ("analytics.decision_ends", "ending"),
+            ("analytics.demand_outliers", "reason"),
             ("analytics.dim_series", "grain"),
             ("analytics.drift_events", "grain"),
             ("analytics.drift_events", "kind"),
@@ -164,6 +165,7 @@ def test_rows_hold_no_other_words(warehouse: Warehouse, pipeline_client: Client)
         *OF_BACKTESTS,
         ("staging.promotions", "target_type"),
         ("analytics.decision_ends", "ending"),
+        ("analytics.demand_outliers", "reason"),
         ("analytics.drift_events", "grain"),
         ("analytics.drift_events", "kind"),
         ("analytics.forecast_runs", "weights_source"),

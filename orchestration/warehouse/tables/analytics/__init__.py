@@ -44,6 +44,7 @@ from orchestration.warehouse.tables.analytics.inventory import (
     replenishment_plan,
     stock_projection,
 )
+from orchestration.warehouse.tables.analytics.outliers import demand_outliers, outlier_looks
 from orchestration.warehouse.tables.analytics.provenance import delivered_files, demand_runs, plan_inputs
 from orchestration.warehouse.tables.analytics.quality import score_sums, score_totals, scorings
 from orchestration.warehouse.tables.analytics.service import service_backtest, service_backtest_runs
@@ -69,6 +70,7 @@ __all__ = [
     "decision_ends",
     "delivered_files",
     "demand_by_month",
+    "demand_outliers",
     "demand_runs",
     "dim_client",
     "dim_item",
@@ -87,6 +89,7 @@ __all__ = [
     "lead_time_demand",
     "location_calendar",
     "order_line_ends",
+    "outlier_looks",
     "plan_decisions",
     "plan_inputs",
     "plan_stability",

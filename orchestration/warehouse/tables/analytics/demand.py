@@ -53,16 +53,17 @@ ts_demand_daily = Table(
     book("on_hand_qty", "Stock at the end of the day, where known."),
     model(
         "lost_sales_qty",
-        "Estimate of demand lost to a stock-out: mean of the same weekday over the eight weeks before.",
+        "Estimate of what was wanted beyond demand_qty on a day with an empty shelf at its end, by the eight"
+        " weeks before; NULL on other days, and where these tell nothing.",
     ),
     CheckConstraint("demand_qty >= 0", name="demand"),
     Index("ix_ts_demand_daily_date", "date"),
     Index(
-        "ix_ts_demand_daily_stocked_out",
+        "ix_ts_demand_daily_empty_shelf",
         "client_id",
         "date",
-        postgresql_where=text("is_stocked_out"),
-        postgresql_include=["item_id", "location_id", "lost_sales_qty"],
+        postgresql_where=text("not is_closed and (is_stocked_out or (demand_qty > 0 and on_hand_qty = 0))"),
+        postgresql_include=["item_id", "location_id", "lost_sales_qty", "unit_price"],
     ),
     schema="analytics",
     postgresql_partition_by=BY_CLIENT,
