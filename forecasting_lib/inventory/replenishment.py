@@ -113,8 +113,8 @@ class OrderRule:
     ``orderable`` is false where no order may be suggested whatever the position, as without demand.
     ``sales_are_lost`` where demand that meets no stock is gone: the position of a review then includes what
     is expected to be turned away before its order arrives. ``fill_up_to_days`` is the cover up to which lines
-    are raised to reach their supplier's minimum order value; None: they are not. ``order_days`` is (n, h), whether the supplier
-    takes orders on each of days 1..h; absent: on all.
+    are raised to reach their supplier's minimum order value; None: they are not. ``order_days`` is (n, h),
+    whether the supplier takes orders on each of days 1..h; absent: on all.
     """
 
     reorder_point: FloatArray

@@ -1,7 +1,7 @@
 """A client says what its service level counts, what orders, stock and shortages cost it, and what minimums do.
 
 Revision ID: 0030
-Revises: 0028
+Revises: 0029
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0030"
-down_revision = "0028"
+down_revision = "0029"
 
 COSTS = ("order_cost", "holding_rate")
 

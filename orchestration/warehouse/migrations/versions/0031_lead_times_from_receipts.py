@@ -1,7 +1,7 @@
 """Lead times say what they rest on, suppliers are held against their word, goods move between locations.
 
 Revision ID: 0031
-Revises: 0028
+Revises: 0030
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0031"
-down_revision = "0028"
+down_revision = "0030"
 
 
 def _decided(actions: tuple[str, ...], which: str = "") -> None:

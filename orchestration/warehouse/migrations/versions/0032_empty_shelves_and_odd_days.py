@@ -1,7 +1,7 @@
 """Days that ran out have an index beside those that were stocked out, and odd days have verdicts.
 
 Revision ID: 0032
-Revises: 0027
+Revises: 0031
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0032"
-down_revision = "0027"
+down_revision = "0031"
 
 EMPTY = "not is_closed and (is_stocked_out or (demand_qty > 0 and on_hand_qty = 0))"
 

@@ -1,7 +1,7 @@
 """A backtest says how far new series were off, with the profile of their relatives and without.
 
 Revision ID: 0033
-Revises: 0027
+Revises: 0032
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0033"
-down_revision = "0027"
+down_revision = "0032"
 
 SUMS = ("sum_actual_qty", "sum_forecast_qty", "sum_abs_total_error_qty", "sum_quantile_loss_qty")
 

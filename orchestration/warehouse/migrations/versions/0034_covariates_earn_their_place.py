@@ -1,7 +1,7 @@
 """What a covariate is worth to a model stands with the backtest that judged it.
 
 Revision ID: 0034
-Revises: 0027
+Revises: 0033
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0034"
-down_revision = "0027"
+down_revision = "0033"
 
 
 def upgrade() -> None:
