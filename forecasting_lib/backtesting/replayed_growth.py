@@ -58,7 +58,7 @@ def _known(
 ) -> tuple[KnownTotals, IntArray, int]:
     """The totals that had passed, the number of the series of each, and how many windows do not overlap."""
     eve = past.origins[judged_from]
-    actual, mean, variance, counted, series = ([] for _ in range(5))  # type: ignore[var-annotated]
+    actual, mean, variance, counted, series = ([] for _ in range(5))
     passed = [number for number, start in enumerate(past.origins) if start + days <= eve]
     for number in passed:
         start, known, supply = past.origins[number], moments[number], supplies[number]

@@ -1,6 +1,6 @@
 """The commands for the model itself: ``forecaster model`` train, card and finetune.
 
-``evaluate``, ``benchmark-m5``, ``benchmark-service`` and ``benchmark-vn2`` are in modules of their own.
+``evaluate`` and the benchmarks are in modules of their own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 import typer
 
 from orchestration.commands.benchmark_m5 import benchmark_m5
-from orchestration.commands.benchmark_service import benchmark_service
+from orchestration.commands.benchmark_replay import benchmark_replay
 from orchestration.commands.benchmark_vn2 import benchmark_vn2
 from orchestration.commands.evaluate import evaluate
 from orchestration.commands.terminal import ClientOption, counting, err, open_warehouse, out, waiting
@@ -27,8 +27,8 @@ app.command("benchmark-m5", epilog="Example: forecaster model benchmark-m5 --dat
     benchmark_m5
 )
 app.command(
-    "benchmark-service", epilog="Example: forecaster model benchmark-service --data m5/ --max-series 300"
-)(benchmark_service)
+    "benchmark-replay", epilog="Example: forecaster model benchmark-replay --data m5/ --max-series 300"
+)(benchmark_replay)
 app.command("benchmark-vn2", epilog="Example: forecaster model benchmark-vn2 --data vn2/ --windows 10")(
     benchmark_vn2
 )

@@ -183,9 +183,7 @@ class _Played:
             predicted=promised,
         )
         for row in pooled.iter_rows(named=True):
-            level = nominal
-            if isinstance(nominal, Mapping):
-                level = None if row["segment"] == ALL else nominal[row["segment"]]
+            level = _level_of(nominal, row["segment"])
             for metric in metrics:
                 yield {
                     "policy": self._sweep.policy,
@@ -213,6 +211,13 @@ class _Played:
             sales_are_lost=replay.sales_are_lost,
             warm_up=warm_up,
         )
+
+
+def _level_of(nominal: float | Mapping[str, float], segment: str) -> float | None:
+    """The level of a segment's items; None of all together where segments have levels of their own."""
+    if isinstance(nominal, Mapping):
+        return None if segment == ALL else nominal[segment]
+    return nominal
 
 
 _CARRIED = (

@@ -128,7 +128,7 @@ class ProjectedOrderUpTo:
         return admissible(self.order_up_to[:, period] - stock - later, self.moq, self.multiple)
 
     def opening_stock(self) -> FloatArray:
-        return np.maximum(self.order_up_to[:, 0] + self.expected[:, 0].sum(axis=1), 0.0)
+        return np.asarray(np.maximum(self.order_up_to[:, 0] + self.expected[:, 0].sum(axis=1), 0.0))
 
 
 def admissible(need: FloatArray, moq: FloatArray | None, multiple: FloatArray | None) -> FloatArray:

@@ -24,7 +24,7 @@ def tradeoff(frontier: pl.DataFrame, names: Mapping[str, str], target: float) ->
     if frontier.is_empty():
         return None
     stock = frontier["cover_days"].unique().sort().to_numpy()
-    lines = []
+    lines: list[Line] = []
     for policy, name in names.items():
         points = frontier.filter(pl.col("policy") == policy).sort("cover_days")
         if points.is_empty():

@@ -50,6 +50,12 @@ OF_BACKTESTS = (
 )
 """Columns of tables that a client's first backtest fills."""
 
+OF_REPLAYS = (
+    *(("analytics.service_backtest", column) for column in ("basis", "metric", "policy", "segment")),
+    ("analytics.service_backtest_runs", "unmet_demand"),
+)
+"""Columns of tables that a client's first replay fills."""
+
 MODELS = ROOT / "dbt_project" / "models"
 
 
@@ -122,6 +128,7 @@ def test_checks_of_the_database_allow_the_words_of_the_column(warehouse: Warehou
         column: CLOSED[column]
         for column in (
             *OF_BACKTESTS,
+            *OF_REPLAYS,
             ("analytics.decision_ends", "ending"),
             ("analytics.demand_outliers", "reason"),
             ("analytics.dim_series", "grain"),
@@ -163,6 +170,7 @@ def test_rows_hold_no_other_words(warehouse: Warehouse, pipeline_client: Client)
     assert held["analytics.score_totals", "lag_bucket"] == daily | {"all"} < set(words_of(TotalBucket))
     assert {column for column, words in held.items() if not words} <= {
         *OF_BACKTESTS,
+        *OF_REPLAYS,
         ("staging.promotions", "target_type"),
         ("analytics.decision_ends", "ending"),
         ("analytics.demand_outliers", "reason"),

@@ -1,4 +1,4 @@
-"""The command ``forecaster model benchmark-service``: the service that a model's levels would have kept."""
+"""The command ``forecaster model benchmark-replay``: the service that a model's levels would have kept."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from forecasting_lib.models.interface import Forecaster, Progress
 
 
-def benchmark_service(
+def benchmark_replay(
     data: Annotated[
         Path,
         typer.Option(
