@@ -1,6 +1,6 @@
 """The commands for the model itself: ``forecaster model`` evaluate, train, card and finetune.
 
-``benchmark-m5`` is in a module of its own.
+``benchmark-m5`` and ``benchmark-service`` are in modules of their own.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from orchestration.commands.benchmark_m5 import benchmark_m5
+from orchestration.commands.benchmark_service import benchmark_service
 from orchestration.commands.terminal import ClientOption, counting, err, open_warehouse, out, waiting
 from orchestration.foreign_text import escape
 
@@ -33,6 +34,9 @@ TABLE_WIDTH = 120
 
 app.command("benchmark-m5", epilog="Example: forecaster model benchmark-m5 --data m5/ --skip auto_ets")(
     benchmark_m5
+)
+app.command("benchmark-service", epilog="Example: forecaster model benchmark-service --data m5/ --origins 8")(
+    benchmark_service
 )
 
 
