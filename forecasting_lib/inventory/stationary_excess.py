@@ -39,7 +39,7 @@ def undershoot_of_normal_demand(review_mean: FloatArray, review_sd: FloatArray) 
         review_mean: (n,) E[J], units demanded between two reviews.
         review_sd: (n,) its standard deviation, of demand and not of a forecast's errors.
 
-    Source: ``docs/methods.md#stationary-excess``.
+    Source: ``docs/methods.md#undershoot``.
     """
     second = review_mean**2 + review_sd**2
     third = review_mean**3 + 3.0 * review_mean * review_sd**2
@@ -63,7 +63,7 @@ def undershoot_of_whole_units(mean: FloatArray, second: FloatArray, third: Float
     Args:
         mean, second, third: (n,) E[J], E[J^2] and E[J^3] of the demand J between two reviews.
 
-    Source: ``docs/methods.md#stationary-excess``.
+    Source: ``docs/methods.md#undershoot``.
     """
     return _undershoot(mean, (second - mean) / 2.0, (2.0 * third - 3.0 * second + mean) / 6.0)
 

@@ -141,7 +141,7 @@ def undershoot_of_tabulated_demand(review: TabulatedDemand) -> TabulatedDemand:
     Raises:
         ValueError: nothing is demanded, and nothing is ever ordered.
 
-    Source: ``docs/methods.md#stationary-excess``.
+    Source: ``docs/methods.md#undershoot``.
     """
     if (review.mean <= 0.0).any():
         raise ValueError("without demand nothing is ordered, and there is no undershoot")

@@ -15,6 +15,7 @@ import typer
 
 from orchestration.commands.benchmark_m5 import benchmark_m5
 from orchestration.commands.benchmark_replay import benchmark_replay
+from orchestration.commands.benchmark_service import benchmark_service
 from orchestration.commands.benchmark_vn2 import benchmark_vn2
 from orchestration.commands.evaluate import evaluate
 from orchestration.commands.terminal import ClientOption, counting, err, open_warehouse, out, waiting
@@ -31,6 +32,9 @@ app.command(
 )(benchmark_replay)
 app.command("benchmark-vn2", epilog="Example: forecaster model benchmark-vn2 --data vn2/ --windows 10")(
     benchmark_vn2
+)
+app.command("benchmark-service", epilog="Example: forecaster model benchmark-service --data m5/ --origins 8")(
+    benchmark_service
 )
 
 
