@@ -13,7 +13,7 @@ import polars as pl
 from markupsafe import Markup
 
 from forecasting_lib.grain import Grain
-from orchestration.stages.pictures import BLUE, draw_forecast
+from orchestration.stages.pictures import BLUE, draw_forecast, draw_reliability
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -122,6 +122,18 @@ def accuracy_plot(accuracy: pl.DataFrame) -> Markup:
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.set_xlim(min([0.0, *bias]) * 1.1, max([*wape, *bias, 0.05]) * 1.15)
     return _finish(figure, axes, None, legend=False)
+
+
+def reliability_plot(levels: pl.DataFrame, preferred: str) -> Markup:
+    """What quantiles held beside what they name.
+
+    Args:
+        levels: ``level, published, raw``, ascending.
+        preferred: the model that ``raw`` is of.
+    """
+    figure, axes = _figure(7.4, 3.6)
+    draw_reliability(axes, levels, preferred)
+    return _finish(figure, axes, None)
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:

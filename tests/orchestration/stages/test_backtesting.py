@@ -163,6 +163,18 @@ def test_the_comparison_is_over_the_origins_that_nothing_was_chosen_on(
         """,
     )
     assert by_name["hist_q"].wql == pytest.approx(direct["wql"][0])
+    assert found.segments.select("demand_class", "lag_bucket").row(0) == ("none", "all")
+    assert set(found.segments["lag_bucket"]) == {"all", "1", "2-7", "8-14", "15-28"}
+    of_lag = found.segments.filter(demand_class="all")
+    assert of_lag["lag_bucket"].to_list() == ["1", "2-7", "8-14", "15-28"]
+    assert found.reliability is not None
+    levels = found.reliability.levels
+    assert levels["level"].is_sorted()
+    assert levels.height == 21
+    assert levels["raw"].null_count() == 0
+    band = {round(level, 2): held for level, held in levels.select("level", "published").iter_rows()}
+    assert band[0.9] - band[0.1] == pytest.approx(by_name["champion"].coverage_80)
+    assert f"Of {levels['n_actuals'][0]:,} actuals" in found.reliability.sentence
 
 
 def test_the_next_forecast_follows_the_backtest_and_says_so(
