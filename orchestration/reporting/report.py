@@ -126,10 +126,16 @@ def _evidence(
         "lead": lead,
         "worst": worst_items(*of_run).to_dicts() if of_run else [],
         "best": best_items(*of_run).to_dicts() if of_run else [],
-        "added": value_added(warehouse, client_id, lead["model"]).to_dicts() if lead else [],
+        "added": _added(value_added(warehouse, client_id, lead["model"])) if lead else [],
         "episodes": episodes,
         "drift_said": drift_sentence(episodes),
     }
+
+
+def _added(added: pl.DataFrame) -> list[dict[str, Any]]:
+    """Of value added, every month of the whole client, and the segments of the latest month."""
+    latest = pl.col("month") == pl.col("month").max()
+    return added.filter(latest | (pl.col("segment") == "client")).to_dicts()
 
 
 def _why(checklist: Checklist) -> str:

@@ -36,6 +36,7 @@ from orchestration.stages.backtest_runs import (
     publish,
     standing_backtest,
 )
+from orchestration.stages.band_gate import BAND_TOLERANCE, LEAST_SERIES, judge_bands
 from orchestration.stages.demand import DEMAND_KEYS
 from orchestration.stages.model_plans import PlannedModel, panel_for, plan_models
 from orchestration.stages.model_turns import model_turn
@@ -55,12 +56,6 @@ TABLES = (
 )
 RUNS_KEY = table_key(analytics.backtest_runs)
 RELIABILITY_KEY = table_key(analytics.backtest_reliability)
-
-BAND_TOLERANCE = 0.03
-"""How far what a band held may lie from what it names."""
-
-LEAST_SERIES = 200
-"""Bands of fewer series are not judged."""
 
 
 class Backtest(dg.Config):
@@ -267,43 +262,13 @@ def comparison_table(comparison: pl.DataFrame) -> str:
 
 
 def _bands_hold(reliability: pl.DataFrame) -> dg.AssetCheckResult:
-    problems = band_problems(reliability)
-    judged = not reliability.is_empty()
+    bands = judge_bands(reliability)
     return dg.AssetCheckResult(
         asset_key=RELIABILITY_KEY,
         check_name="bands_hold",
-        passed=judged and not problems,
+        passed=bands.hold is True,
         severity=dg.AssetCheckSeverity.WARN,
-        description=" ".join(problems)
-        or (
-            "All bands that can be judged hold what they name."
-            if judged
-            else "Unknown: with fewer than three origins nothing is left to judge on."
-        ),
+        description="Unknown: with fewer than three origins nothing is left to judge on."
+        if reliability.is_empty()
+        else bands.sentence,
     )
-
-
-def band_problems(reliability: pl.DataFrame) -> list[str]:
-    """Sentences about classes whose calibrated 80 % or 90 % band does not hold what it names.
-
-    Args:
-        reliability: as ``Evidence.reliability``.
-    """
-    champion = (
-        reliability.filter((pl.col("model") == COMPOSED) & pl.col("is_calibrated"))
-        .group_by("demand_class", "level")
-        .agg(pl.col("n_below", "n_actuals").sum(), pl.col("n_series").max())
-        .filter(pl.col("n_series") >= LEAST_SERIES)
-        .with_columns((pl.col("n_below") / pl.col("n_actuals")).alias("below"))
-    )
-    problems = []
-    for (of_class,), rows in champion.sort("demand_class").group_by("demand_class", maintain_order=True):
-        below = {round(level, 2): share for level, share in rows.select("level", "below").iter_rows()}
-        for percent in (80, 90):
-            tail = round((100 - percent) / 200, 2)
-            found = below[round(1 - tail, 2)] - below[tail]
-            if abs(found - percent / 100) > BAND_TOLERANCE:
-                problems.append(
-                    f"The {percent} % band of {of_class} series held {found:.1%} on the last origins."
-                )
-    return problems

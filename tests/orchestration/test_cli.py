@@ -155,6 +155,7 @@ EVERY_FIELD = {
     "currency": ("--currency", "EUR", "EUR"),
     "models": ("--model", "ma7", ["ma7"]),
     "champion": ("--champion", "first", "first"),
+    "when_bands_fail": ("--when-bands-fail", "keep_last_good", "keep_last_good"),
     "backtest_cron": ("--backtest-cron", "0 3 * * 0", "0 3 * * 0"),
     "column_map": ("--map", "sales.item_id=SKU", {"sales": {"item_id": "SKU"}}),
     "date_format": ("--date-format", "%d.%m.%Y", "%d.%m.%Y"),

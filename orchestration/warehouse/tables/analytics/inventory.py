@@ -46,6 +46,11 @@ inventory_runs = Table(
     day("as_of_date", "Close of business the position is taken at.", nullable=False),
     Column("forecast_run_id", run_key("").type, nullable=False, comment="Forecast run it was computed from."),
     words("forecast_model", "Model of that run.", nullable=False),
+    day(
+        "forecast_as_of_date",
+        "As-of date of that run, before the plan's where a later forecast was held back; NULL of plans from "
+        "before this was noted.",
+    ),
     words("code_version", "Version of this project that computed it.", nullable=False),
     words("input_digest", "SHA-256 of all it depends on; the same inputs are not run again.", nullable=False),
     document("config", "Policy settings it was computed with."),
