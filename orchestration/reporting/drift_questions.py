@@ -17,7 +17,18 @@ from orchestration.warehouse.asking import Place, asking
 
 @dataclass(frozen=True)
 class Episode:
-    """One episode of drift; ``part`` is empty where it is of the whole client."""
+    """One episode of drift.
+
+    Attributes:
+        kind: what drifts.
+        part: the location or the demand class; empty where it is the whole client.
+        first_date: the first day concerned.
+        detected_date: last day of demand when it was first found.
+        seen_date: the same when it was last found.
+        is_current: whether it goes on.
+        sentence: what it is.
+        part_of: the kind of the episode of the same cause that is told; empty where this one is.
+    """
 
     kind: str
     part: str
@@ -26,6 +37,7 @@ class Episode:
     seen_date: date
     is_current: bool
     sentence: str
+    part_of: str = ""
 
     @property
     def what(self) -> str:
@@ -40,17 +52,22 @@ def drift_episodes(place: Place, client_id: str, limit: int) -> Sequence[Episode
         return cursor.execute(
             """
             select
-                kind,
-                case when grain = 'client' then '' else replace(grain, '_', ' ') || ' ' || grain_key end
-                    as part,
-                first_date,
-                detected_date,
-                seen_date,
-                is_current,
-                sentence
-            from analytics.drift_events
-            where client_id = %s
-            order by is_current desc, detected_at desc, kind, grain, grain_key
+                event.kind,
+                case
+                    when event.grain = 'client' then ''
+                    else replace(event.grain, '_', ' ') || ' ' || event.grain_key
+                end as part,
+                event.first_date,
+                event.detected_date,
+                event.seen_date,
+                event.is_current,
+                event.sentence,
+                coalesce(replace(told.kind, '_', ' '), '') as part_of
+            from analytics.drift_events as event
+            left join analytics.drift_events as told
+                on told.client_id = event.client_id and told.event_id = event.part_of_event_id
+            where event.client_id = %s
+            order by event.is_current desc, event.detected_at desc, event.kind, event.grain, event.grain_key
             limit %s
             """,
             (client_id, limit),
@@ -58,12 +75,11 @@ def drift_episodes(place: Place, client_id: str, limit: int) -> Sequence[Episode
 
 
 def drift_sentence(episodes: Sequence[Episode]) -> str:
-    """What the episodes come to."""
-    going_on = sum(episode.is_current for episode in episodes)
-    if going_on:
-        return (
-            f"{going_on} episode{'s' if going_on > 1 else ''} of drift {'go' if going_on > 1 else 'goes'} on."
-        )
+    """What the episodes come to; several of one cause are one."""
+    current = [episode for episode in episodes if episode.is_current]
+    if current:
+        n = max(sum(not episode.part_of for episode in current), 1)
+        return f"{n} episode{'s' if n > 1 else ''} of drift {'go' if n > 1 else 'goes'} on."
     return (
         "No episode of drift goes on. The checks of the run say what could be judged: what could not is no "
         "all-clear."

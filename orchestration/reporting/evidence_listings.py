@@ -43,7 +43,8 @@ DRIFT = Listing(
     sentence="One episode of drift: what changed since models were judged, and by which numbers.",
     relation="analytics.drift_events",
     fields=fields(
-        "event_id:uuid kind grain grain_key first_date:day detected_date:day seen_date:day is_current:truth "
+        "event_id:uuid part_of_event_id:uuid kind "
+        "grain grain_key first_date:day detected_date:day seen_date:day is_current:truth "
         "sentence detected_at:moment"
     ),
     key=("detected_at", "event_id"),

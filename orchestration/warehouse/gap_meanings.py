@@ -123,8 +123,8 @@ _ANSWER_GAPS: dict[Gap, GapMeaning] = {
         "The forecast as of {day} was held back, since its bands did not hold at past days; orders rest on "
         "the one as of {detail}.",
         "Orders do not know what sold since then, and items that are new since have none.",
-        "Judge the models again when there is more history or another list of models; to use the later "
-        "forecast all the same, publish it.",
+        "Choose other models or wait for more history, and judge them again; to use the later forecast all "
+        "the same, publish it.",
         "forecaster client update {client} --when-bands-fail publish",
     ),
     Gap.FORECAST_BEHIND: GapMeaning(
@@ -148,8 +148,8 @@ _ANSWER_GAPS: dict[Gap, GapMeaning] = {
         "orders",
         "The bands of the forecast as of {day} do not hold what they name at past days: {detail}",
         "Safety stocks are too small where a band held less than it names, and too large where it held more.",
-        "Judge the models again when there is more history or another list of models; the page of accuracy "
-        "shows each quantile.",
+        "Choose other models or wait for more history, and judge them again; the page of accuracy shows what "
+        "each quantile held.",
         "forecaster backtest --client {client}",
     ),
     Gap.MODEL_SKIPPED: GapMeaning(

@@ -431,6 +431,8 @@ def test_status_names_what_needs_a_look(new_client: NewClient) -> None:
     result = forecaster("status")
     assert result.exit_code == 0, result.output
     assert f"{client_id}: Nothing was delivered yet. Deliver `sales*.csv`" in result.stdout
+    record = f"{client_id}: How good the forecast is cannot be said yet, because there is no forecast yet."
+    assert record in result.stdout
 
 
 def test_psql_works_under_the_pipelines_role_and_a_client_sees_analytics_only(

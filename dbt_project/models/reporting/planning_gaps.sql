@@ -331,7 +331,10 @@ found as (
             (
                 'FORECAST_BEHIND',
                 greatest(models.as_of_date, held_back.as_of_date) < freshness.last_demand_date,
-                null, null, greatest(models.as_of_date, held_back.as_of_date), freshness.last_demand_date::text
+                null,
+                null,
+                greatest(models.as_of_date, held_back.as_of_date),
+                freshness.last_demand_date::text
             ),
             (
                 'PLAN_BEHIND',

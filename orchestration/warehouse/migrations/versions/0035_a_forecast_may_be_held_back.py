@@ -1,4 +1,6 @@
-"""A forecast whose bands do not hold may be held back, and a plan says of when its forecast is.
+"""A forecast whose bands do not hold may be held back, and drift of one cause is one episode.
+
+A plan says of when its forecast is.
 
 Of runs before this one nobody noted whether their bands held: they stand in for no other.
 
@@ -37,9 +39,15 @@ def upgrade() -> None:
     op.add_column(
         "inventory_runs", sa.Column("forecast_as_of_date", sa.Date(), nullable=True), schema="analytics"
     )
+    op.add_column(
+        "drift_events",
+        sa.Column("part_of_event_id", sa.UUID(as_uuid=False), nullable=True),
+        schema="analytics",
+    )
 
 
 def downgrade() -> None:
+    op.drop_column("drift_events", "part_of_event_id", schema="analytics")
     op.drop_column("inventory_runs", "forecast_as_of_date", schema="analytics")
     op.drop_column("forecast_runs", "stand_in_run_id", schema="analytics")
     op.drop_column("forecast_runs", "bands_problem", schema="analytics")
