@@ -149,6 +149,15 @@ class Client(BaseModel):
             "first, the first of the models for every item."
         ),
     ] = "backtest"
+    when_bands_fail: Annotated[
+        Literal["publish", "keep_last_good"],
+        Setting(
+            "What becomes of a forecast whose bands do not hold what they name at past days: publish, it is "
+            "used and a check warns; keep_last_good, the last one whose bands held is used as long as it "
+            "reaches half the horizon.",
+            check="when_bands_fail",
+        ),
+    ] = "publish"
     column_map: Annotated[
         dict[str, dict[str, str]],
         Setting(

@@ -23,15 +23,19 @@ from orchestration.clients import (
     read_registry,
     registered_ids,
 )
-from orchestration.jobs import client_pipeline, forecast_only, inventory_only
+from orchestration.jobs import backtest, client_pipeline, forecast_only, inventory_only
 from orchestration.kept_answers import forget_answers
 from orchestration.landing.discovery import settled
 from orchestration.landing.folder import scan
+from orchestration.reading.drift import drift_since_the_backtest
 from orchestration.resources import Installation
 from orchestration.running.problems import problem_of
 from orchestration.stages import lateness
 from orchestration.warehouse.server import WarehouseError
 from orchestration.webhook import tell
+
+DRIFT_TAG = "forecaster/drift_event"
+"""Tag of a backtest before its time: the episode of drift that is its reason."""
 
 _WEBHOOK_SECONDS = 8.0
 """All a delivery may take, the name's resolution included: a tick handles five failures and has a minute, and
@@ -210,6 +214,39 @@ def requested_runs(
 
 
 @dg.sensor(
+    job=backtest,
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Judges models before their time where demand has drifted since they were judged.",
+)
+def early_backtests(
+    context: dg.SensorEvaluationContext, installation: Installation
+) -> dg.SensorResult | dg.SkipReason:
+    """An episode is one run: its number is the run's key, and its tag says why the run was started."""
+    if reason := _cannot_look(installation):
+        return reason
+    partitions = set(context.instance.get_dynamic_partitions("clients"))
+    drifted = {
+        client_id: event_id
+        for client_id, event_id in drift_since_the_backtest(installation.warehouse).items()
+        if client_id in partitions
+    }
+    waiting = clients_waiting(context.instance, backtest.name) if drifted else set()
+    return dg.SensorResult(
+        run_requests=[
+            dg.RunRequest(
+                run_key=event_id,
+                partition_key=client_id,
+                tags={CLIENT_TAG: client_id, DRIFT_TAG: event_id},
+            )
+            for client_id, event_id in drifted.items()
+            if client_id not in waiting
+        ],
+        skip_reason=None if drifted else "No client has drifted since its models were judged.",
+    )
+
+
+@dg.sensor(
     minimum_interval_seconds=600,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Says of each client whether its sales and its scheduled runs are on time.",
@@ -269,4 +306,4 @@ def _cannot_look(installation: Installation) -> dg.SkipReason | None:
     return None
 
 
-SENSORS = (new_files, client_registry, run_failures, requested_runs, late_clients)
+SENSORS = (new_files, client_registry, run_failures, requested_runs, early_backtests, late_clients)

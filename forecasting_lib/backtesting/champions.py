@@ -120,7 +120,7 @@ def choose(
         hedge: position of an average of the others. It leads where none of them is better by more than the
             tie: windows that models were compared on resemble each other more than the next one will them.
         before: (n,) position of the model that led until now, -1 where none did.
-        scores_before: (n, m) scores of the backtest before; NaN where there was none.
+        scores_before: (n, m) scores of the backtest before; NaN where it did not judge a model.
 
     Returns:
         The verdict. Without a backtest before, a leader stays only if nobody beats it by the margin.
@@ -142,8 +142,8 @@ def choose(
         held, challenger = before[rows], leader[rows]
         wins = scores[rows, challenger] * (1.0 + MARGIN) < scores[rows, held]
         if scores_before is not None:
-            earlier, own = scores_before[rows, challenger], scores_before[rows, held]
-            wins &= np.isnan(earlier) | np.isnan(own) | (earlier * (1.0 + MARGIN) < own)
+            # a model that the backtest before did not judge has won once at most
+            wins &= scores_before[rows, challenger] * (1.0 + MARGIN) < scores_before[rows, held]
         stays = rows[(held != challenger) & ~wins]
         leader[stays] = before[stays]
         reasons[stays] = Reason.STAYS

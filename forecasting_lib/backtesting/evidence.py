@@ -437,7 +437,7 @@ class _Bench:
         """What each quantile held, by class and lag bucket, over some origins or all of the sums'."""
         chosen = list(origins) if origins is not None else list(range(len(sums.series)))
         masses = sums.masses[chosen].sum(axis=0)
-        series = sums.series[chosen].sum(axis=0)
+        series = sums.series[chosen].max(axis=0)
         parts = [
             pl.DataFrame(
                 {

@@ -12,6 +12,7 @@ transforms of many actuals fill (0, 1) evenly.
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 
 from forecasting_lib.panel import QUANTILE_LEVELS, FloatArray
 
@@ -106,3 +107,31 @@ def band_coverage(masses: FloatArray, percent: int) -> FloatArray:
     below = share_below(masses)
     lower, upper = QUANTILE_LEVELS.index(tail), QUANTILE_LEVELS.index(round(1 - tail, 4))
     return np.asarray(below[..., upper] - below[..., lower])
+
+
+def held_by_level(reliability: pl.DataFrame, published: str, raw: str | None) -> pl.DataFrame:
+    """What each quantile held, all classes and lags together: as published, and of a model as it came.
+
+    Args:
+        reliability: ``model, level, is_calibrated, n_actuals, n_below`` by class and lag bucket.
+        published: the model whose calibrated quantiles are published.
+        raw: a model to show beside it, uncalibrated; None shows none.
+
+    Returns:
+        ``level, published, raw, n_actuals``, ascending; the shares of the actuals below each quantile, and
+        how many actuals the published ones are of. Empty where these are not known; ``raw`` is null where it
+        is not known.
+    """
+    added = (
+        reliability.group_by("model", "is_calibrated", "level")
+        .agg(pl.col("n_below", "n_actuals").sum())
+        .with_columns((pl.col("n_below") / pl.col("n_actuals")).alias("held"))
+    )
+    of_raw = added.filter((pl.col("model") == raw) & ~pl.col("is_calibrated"))
+    return (
+        added.filter((pl.col("model") == published) & pl.col("is_calibrated"))
+        .select("level", pl.col("held").alias("published"), "n_actuals")
+        .join(of_raw.select("level", pl.col("held").alias("raw")), on="level", how="left")
+        .select("level", "published", "raw", "n_actuals")
+        .sort("level")
+    )

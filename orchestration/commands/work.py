@@ -104,12 +104,16 @@ def status() -> None:
     with waiting("Looking"):
         from orchestration.clients import read_registry
         from orchestration.reporting.states import client_states, state_warnings
+        from orchestration.reporting.track_record import track_record
         from orchestration.running.instance import open_instance
         from orchestration.running.runs import started_runs, waiting_runs
         from orchestration.running.service import running_service
 
         registry = read_registry(warehouse)
         states = client_states(warehouse)
+        records = {
+            state.client_id: track_record(warehouse, state.client_id) for state in states if state.is_active
+        }
         with open_instance(settings, warehouse) as instance:
             unfinished = [
                 (run.run_id, run.job_name, run.tags.get("client", ""), run.status.value)
@@ -129,6 +133,8 @@ def status() -> None:
             state.planning.urgent,
         )
     out.print(table)
+    for client_id, record in records.items():
+        out.print(f"[bold]{client_id}[/]: {escape(record)}", soft_wrap=True)
     for run_id, job_name, client_id, run_status in unfinished:
         out.print(f"{run_status.lower()}: {job_name} of {client_id}, run {run_id}")
     for problem in registry.problems:

@@ -13,7 +13,8 @@ import polars as pl
 
 from forecasting_lib.backtesting.calibration import Calibration
 from forecasting_lib.backtesting.champions import Reason
-from forecasting_lib.backtesting.composition import Ensemble
+from forecasting_lib.backtesting.composition import COMPOSED, Ensemble
+from orchestration.warehouse.asking import Place, asking
 from orchestration.warehouse.bulk import read_frame, render
 from orchestration.warehouse.server import Warehouse
 
@@ -107,10 +108,10 @@ def current_backtest(warehouse: Warehouse, client_id: str) -> CurrentBacktest | 
     )
 
 
-def read_reliability(warehouse: Warehouse, client_id: str, run_id: str) -> pl.DataFrame:
+def read_reliability(place: Place, client_id: str, run_id: str) -> pl.DataFrame:
     """What each quantile of a backtest held, as ``Evidence.reliability``."""
     return read_frame(
-        warehouse,
+        place,
         render(
             """
             select model, demand_class, lag_bucket, is_calibrated, level, n_series, n_actuals, n_below
@@ -119,6 +120,40 @@ def read_reliability(warehouse: Warehouse, client_id: str, run_id: str) -> pl.Da
             """,
             c=client_id,
             run=run_id,
+        ),
+    )
+
+
+def judged_backtest(place: Place, client_id: str) -> tuple[str, str] | None:
+    """Id of the current backtest and the first model of the policy that it judged.
+
+    Returns:
+        None where there is none, or it has too few origins to judge its own choices on.
+    """
+    with asking(place) as connection:
+        row = connection.execute(
+            """
+            select run_id::text, settings ->> 'preferred' from analytics.backtest_runs
+            where client_id = %s and model = %s and is_current
+            """,
+            (client_id, COMPOSED),
+        ).fetchone()
+    return None if row is None else (str(row[0]), str(row[1]))
+
+
+def read_comparison(place: Place, client_id: str) -> pl.DataFrame:
+    """Every model of the current backtest by demand class and lag bucket, as ``model_comparison`` has it."""
+    return read_frame(
+        place,
+        render(
+            """
+            select
+                model, demand_class, lag_bucket, n_series, n_rows, leads_for, scaled_loss, wql, wape, bias,
+                fva_naive, fva_ma7, coverage_80, coverage_90
+            from analytics.model_comparison
+            where client_id = {c}
+            """,
+            c=client_id,
         ),
     )
 

@@ -12,6 +12,7 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
+from forecasting_lib.drift.episodes import OF_THE_DELIVERY
 from forecasting_lib.drift.errors import Baseline, baseline_of
 from forecasting_lib.drift.window import WINDOW_DAYS, DemandWindow
 from forecasting_lib.panel import FloatArray
@@ -39,6 +40,43 @@ class DailyTotals:
     actual: FloatArray
     baseline: Baseline | None
     n_series: int
+
+
+def drift_since_the_backtest(warehouse: Warehouse) -> dict[str, str]:
+    """Clients with a scheduled backtest whose demand has drifted since the current one, and the episode.
+
+    A fault of a delivery is no reason to judge models on it, and the first backtest waits for its time.
+
+    Returns:
+        client -> number of the latest episode that is told.
+    """
+    found = read_frame(
+        warehouse,
+        render(
+            """
+            select distinct on (event.client_id)
+                event.client_id,
+                event.event_id::text as event_id
+            from analytics.drift_events as event
+            inner join ops.clients as client
+                on client.client_id = event.client_id
+                and client.is_active
+                and client.backtest_cron is not null
+            inner join (
+                select client_id, max(published_at) as published_at from analytics.backtest_runs
+                where is_current
+                group by client_id
+            ) as judged
+                on judged.client_id = event.client_id and judged.published_at < event.detected_at
+            where event.is_current
+                and event.part_of_event_id is null
+                and event.kind <> all({delivery}::text[])
+            order by event.client_id, event.detected_at desc, event.event_id
+            """,
+            delivery=sorted(map(str, OF_THE_DELIVERY)),
+        ),
+    )
+    return dict(found.iter_rows())
 
 
 def read_window(warehouse: Warehouse, client_id: str, last: date) -> DemandWindow:

@@ -1,4 +1,4 @@
-"""The questions about past accuracy beside the latest one: which items were worst, which runs are not scored.
+"""The questions about past accuracy beside the latest one: of items, of months, of runs that are not scored.
 
 Each is asked of the warehouse, or in a transaction that works as a client's role and sees that client alone.
 
@@ -9,7 +9,7 @@ latest run that can tell (``reading.accuracy``), scores by as-of date, which are
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, LiteralString
 
 import polars as pl
 
@@ -25,35 +25,106 @@ def worst_items(place: Place, client_id: str, model: str, as_of_date: date, limi
         ``item_id, name, error_qty, actual_qty, forecast_qty, wape, bias, n_rows, n_series, error_share``; the
         share is that of the error of all items.
     """
+    return _items(place, client_id, model, as_of_date, "error_qty desc", limit)
+
+
+def best_items(place: Place, client_id: str, model: str, as_of_date: date, limit: int) -> pl.DataFrame:
+    """The items of one scored run with the lowest WAPE, among those that sold no less than the mean item.
+
+    An item that sold little may be right by chance, and its forecast decides little.
+
+    Returns:
+        The columns of :func:`worst_items`.
+    """
+    return _items(
+        place,
+        client_id,
+        model,
+        as_of_date,
+        "wape asc",
+        limit,
+        only="actual_qty >= mean_qty and actual_qty > 0",
+    )
+
+
+def _items(
+    place: Place,
+    client_id: str,
+    model: str,
+    as_of_date: date,
+    order: LiteralString,
+    limit: int,
+    only: LiteralString = "true",
+) -> pl.DataFrame:
     return read_frame(
         place,
         render(
-            """
+            f"""
+            with item as (
+                select
+                    item_id,
+                    sum_abs_error_qty as error_qty,
+                    sum_actual_qty as actual_qty,
+                    sum_forecast_qty as forecast_qty,
+                    wape,
+                    bias,
+                    n_rows,
+                    n_series,
+                    sum_abs_error_qty / nullif(sum(sum_abs_error_qty) over (), 0) as error_share,
+                    avg(sum_actual_qty) over () as mean_qty
+                from analytics.forecast_quality
+                where client_id = {{c}} and is_current and model = {{model}}
+                    and as_of_date = {{as_of}}::date and grain = 'item'
+                    and lag_bucket = 'all' and n_rows > 0
+            )
+
             select
-                quality.item_id,
-                coalesce(item.name, quality.item_id) as name,
-                quality.sum_abs_error_qty as error_qty,
-                quality.sum_actual_qty as actual_qty,
-                quality.sum_forecast_qty as forecast_qty,
-                quality.wape,
-                quality.bias,
-                quality.n_rows,
-                quality.n_series,
-                quality.sum_abs_error_qty
-                / nullif(sum(quality.sum_abs_error_qty) over (), 0) as error_share
-            from analytics.forecast_quality as quality
-            left join analytics.dim_item as item
-                on item.client_id = quality.client_id and item.item_id = quality.item_id
-            where quality.client_id = {c} and quality.is_current and quality.model = {model}
-                and quality.as_of_date = {as_of}::date and quality.grain = 'item'
-                and quality.lag_bucket = 'all' and quality.n_rows > 0
-            order by quality.sum_abs_error_qty desc, quality.item_id
-            limit {limit}
+                item.item_id,
+                coalesce(described.name, item.item_id) as name,
+                item.error_qty,
+                item.actual_qty,
+                item.forecast_qty,
+                item.wape,
+                item.bias,
+                item.n_rows,
+                item.n_series,
+                item.error_share
+            from item
+            left join analytics.dim_item as described
+                on described.client_id = {{c}} and described.item_id = item.item_id
+            where {only}
+            order by {order}, item.item_id
+            limit {{limit}}
             """,
             c=client_id,
             model=model,
             as_of=as_of_date,
             limit=limit,
+        ),
+    )
+
+
+def value_added(place: Place, client_id: str, model: str) -> pl.DataFrame:
+    """How much better than the simplest forecasts one model's published ones were, by month and segment.
+
+    Returns:
+        ``month, segment, segment_key, grain, n_runs, n_rows, wape, bias, fva_naive, fva_ma7, coverage_80``,
+        the latest month first, in it all together before categories and locations, those with most sold rows
+        first.
+    """
+    return read_frame(
+        place,
+        render(
+            """
+            select
+                month, segment, segment_key, grain, n_runs, n_rows, wape, bias, fva_naive, fva_ma7,
+                coverage_80
+            from analytics.forecast_value_added
+            where client_id = {c} and model = {model} and lag_bucket = 'all' and n_rows > 0
+            order by month desc, segment <> 'client', segment, n_rows desc, segment_key
+            """,
+            c=client_id,
+            model=model,
         ),
     )
 

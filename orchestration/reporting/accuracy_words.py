@@ -58,6 +58,66 @@ def meanings(grain: Grain) -> list[tuple[str, str]]:
     return [(name.format(**words), text.format(**words)) for name, text in MEANINGS]
 
 
+YARDSTICKS: Mapping[str, str] = {
+    "seasonal_naive": "repeating the season before",
+    "ma7": "the mean of the last seven days",
+}
+"""Models that a forecast has to beat to be worth anything, in the order in which they are named."""
+
+
+def leading_score(models: Sequence[Row], scores: Sequence[Row]) -> Row | None:
+    """The scores of the model that leads now; else of the one that led when it was scored; else of any.
+
+    Args:
+        models: of the latest run, as ``questions.latest_models`` has them.
+        scores: rows of ``reading.accuracy.latest_accuracy``.
+    """
+    leads = {row["model"] for row in models if row["is_champion"]}
+    ranked = sorted(scores, key=lambda row: (row["model"] not in leads, not row["is_champion"]))
+    return ranked[0] if ranked else None
+
+
+def how_good(lead: Row, scores: Sequence[Row]) -> str:
+    """How good a forecast has been, in one sentence: by what measure, on how many periods, against what.
+
+    Args:
+        lead: the scores of the model that is asked about.
+        scores: those of all models.
+    """
+    grain, known, horizon = Grain(lead["grain"]), lead["periods_known"], lead["horizon"]
+    counted = f"On the {known} {grain if known == 1 else grain.periods}"
+    when = f"{counted}{'' if known == horizon else f' known of the {horizon}'} after {lead['as_of_date']}"
+    if lead["wape"] is None:
+        return (
+            f"{when} nothing was sold that could be scored, so how good the forecast is cannot be said yet."
+        )
+    beside = [
+        f"{percent(abs(gain))} {'less' if gain >= 0 else 'more'} than {words}"
+        for words, gain in _gains(lead, scores)
+    ]
+    against = " and ".join(beside) or "with no simpler forecast scored on the same to hold it against"
+    held = lead["coverage_80"]
+    band = "" if held is None else f"; the 80 % band held {percent(held)} of them"
+    errors = f"the errors of {lead['model']} came to {percent(lead['wape'])} of what was sold"
+    return f"{when} {errors}, {against}{band}."
+
+
+def _gains(lead: Row, scores: Sequence[Row]) -> list[tuple[str, float]]:
+    """By which share the errors are below each yardstick's, on the same rows of the same run."""
+    by_name = {row["model"]: row for row in scores}
+    found = []
+    for name, words in YARDSTICKS.items():
+        yardstick = by_name.get(name)
+        if (
+            yardstick is not None
+            and name != lead["model"]
+            and (yardstick["as_of_date"], yardstick["n_rows"]) == (lead["as_of_date"], lead["n_rows"])
+            and yardstick["wape"]
+        ):
+            found.append((words, 1 - lead["wape"] / yardstick["wape"]))
+    return found
+
+
 def in_words(score: Row) -> list[str]:
     """What the scores of one model say, a sentence each.
 

@@ -1,6 +1,7 @@
 """Every listing of a client's rows that programs and pages read.
 
-Belongs here: what may be asked of which relation, as data. Does not belong here: the query (``listings``) and
+Belongs here: what may be asked of which relation, as data; what the accuracy of forecasts rests on is in
+``evidence_listings``. Does not belong here: the query (``listings``) and
 the questions whose answer is no page of rows (``questions``).
 """
 
@@ -10,6 +11,7 @@ from typing import LiteralString
 
 from forecasting_lib.panel import QUANTILE_COLUMNS
 from orchestration.reporting.decided import DECIDED, ORDERED
+from orchestration.reporting.evidence_listings import DRIFT, MODELS_JUDGED, VALUE_ADDED
 from orchestration.reporting.listings import Listing, Worker, fields
 from orchestration.reporting.questions import latest_plan, latest_run, latest_worklist
 
@@ -339,6 +341,9 @@ CATALOGUE = (
     FORECAST_RUNS,
     ACCURACY,
     ITEM_QUALITY,
+    VALUE_ADDED,
+    MODELS_JUDGED,
+    DRIFT,
     DECISIONS,
     ORDERS,
     ORDER_LINES,

@@ -14,7 +14,7 @@ import polars as pl
 from markupsafe import Markup
 
 from forecasting_lib.grain import Grain
-from orchestration.stages.pictures import BLUE, draw_forecast
+from orchestration.stages.pictures import BLUE, draw_forecast, draw_reliability
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -152,6 +152,18 @@ def tradeoff_plot(frontier: pl.DataFrame, names: Mapping[str, str], target: floa
     axes.axhline(100 * target, color=_MUTED, linewidth=0.8, linestyle=":", label=f"target {target:.0%}")
     axes.set_xlabel("days of demand in stock, on average", fontsize=7)
     return _finish(figure, axes, "% of cycles without stock-out", dates=False)
+
+
+def reliability_plot(levels: pl.DataFrame, preferred: str) -> Markup:
+    """What quantiles held beside what they name.
+
+    Args:
+        levels: ``level, published, raw``, ascending.
+        preferred: the model that ``raw`` is of.
+    """
+    figure, axes = _figure(7.4, 3.6)
+    draw_reliability(axes, levels, preferred)
+    return _finish(figure, axes, None)
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:

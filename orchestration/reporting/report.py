@@ -21,13 +21,22 @@ from orchestration.errors import UserError
 from orchestration.foreign_text import printable
 from orchestration.reading.accuracy import latest_accuracy
 from orchestration.reading.gaps import of_severity
+from orchestration.reporting.accuracy_questions import best_items, value_added, worst_items
+from orchestration.reporting.accuracy_words import leading_score
 from orchestration.reporting.backtest_questions import model_comparison
 from orchestration.reporting.checklist import Checklist, read_checklist
 from orchestration.reporting.covariate_questions import covariate_worth, verdict_in_words
+from orchestration.reporting.drift_questions import drift_episodes, drift_sentence
 from orchestration.reporting.empty_shelves import empty_shelves
 from orchestration.reporting.html_text import coded
 from orchestration.reporting.numbers import number, percent
-from orchestration.reporting.plots import accuracy_plot, forecast_plot, stock_plot, tradeoff_plot
+from orchestration.reporting.plots import (
+    accuracy_plot,
+    forecast_plot,
+    reliability_plot,
+    stock_plot,
+    tradeoff_plot,
+)
 from orchestration.reporting.questions import (
     chosen_series,
     known_forecast,
@@ -39,9 +48,12 @@ from orchestration.reporting.questions import (
     volumes,
 )
 from orchestration.reporting.service_questions import POLICY_NAMES, service_record
+from orchestration.reporting.track_record import track_record
 from orchestration.warehouse.server import Warehouse
 
 LINES_SHOWN = 25
+ITEMS_SHOWN = 10
+EPISODES_SHOWN = 10
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -100,13 +112,13 @@ def write_report(warehouse: Warehouse, client: Client, path: Path) -> None:
         checklist=checklist,
         models=models.to_dicts(),
         accuracy=accuracy.to_dicts(),
-        judged=model_comparison(warehouse, client.client_id),
         service=service,
         policy_names=POLICY_NAMES,
         tradeoff_plot=tradeoff_plot(service.frontier, POLICY_NAMES, service.target or 0.0),
         worth=covariate_worth(warehouse, client.client_id),
         shelves=empty_shelves(warehouse, client.client_id, about["last_date"]).sentence(client.currency),
         accuracy_plot=accuracy_plot(accuracy) if accuracy.height else None,
+        **_evidence(warehouse, client.client_id, models, accuracy),
         grain=grain,
         horizon=horizon,
         series=series_pages(warehouse, client.client_id, models["run_id"][0], grain, about["last_date"]),
@@ -115,6 +127,35 @@ def write_report(warehouse: Warehouse, client: Client, path: Path) -> None:
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(html, encoding="utf-8")
+
+
+def _evidence(
+    warehouse: Warehouse, client_id: str, models: pl.DataFrame, accuracy: pl.DataFrame
+) -> dict[str, Any]:
+    """What the report says of how good forecasts were, are likely to be, and what has changed since."""
+    judged = model_comparison(warehouse, client_id)
+    lead = leading_score(models.to_dicts(), accuracy.to_dicts())
+    of_run = () if lead is None else (warehouse, client_id, lead["model"], lead["as_of_date"], ITEMS_SHOWN)
+    episodes = drift_episodes(warehouse, client_id, EPISODES_SHOWN)
+    return {
+        "record": track_record(warehouse, client_id),
+        "judged": judged,
+        "reliability_plot": reliability_plot(judged.reliability.levels, judged.reliability.preferred)
+        if judged.reliability
+        else None,
+        "lead": lead,
+        "worst": worst_items(*of_run).to_dicts() if of_run else [],
+        "best": best_items(*of_run).to_dicts() if of_run else [],
+        "added": _added(value_added(warehouse, client_id, lead["model"])) if lead else [],
+        "episodes": episodes,
+        "drift_said": drift_sentence(episodes),
+    }
+
+
+def _added(added: pl.DataFrame) -> list[dict[str, Any]]:
+    """Of value added, every month of the whole client, and the segments of the latest month."""
+    latest = pl.col("month") == pl.col("month").max()
+    return added.filter(latest | (pl.col("segment") == "client")).to_dicts()
 
 
 def _why(checklist: Checklist) -> str:

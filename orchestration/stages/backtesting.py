@@ -18,12 +18,13 @@ import polars as pl
 from forecasting_lib.backtesting.composition import COMPOSED
 from forecasting_lib.backtesting.evidence import gathered
 from forecasting_lib.backtesting.newcomers import Worth, with_newcomers, worth
+from forecasting_lib.backtesting.reliability import held_by_level
 from forecasting_lib.backtesting.replay import replay
 from forecasting_lib.models.registry import model_entry
 from forecasting_lib.origins import Origin
 from forecasting_lib.panel import Forecast
 from orchestration.clients import CLIENT_PARTITIONS, Client, ClientError, get_client, validated
-from orchestration.reading.backtests import read_reliability
+from orchestration.reading.backtests import judged_backtest, read_comparison, read_reliability
 from orchestration.reading.covariate_worth import judged_covariates
 from orchestration.reading.histories import demand_grain, first_demand_day, last_demand_day
 from orchestration.reading.origins import read_origins
@@ -37,10 +38,12 @@ from orchestration.stages.backtest_runs import (
     publish,
     standing_backtest,
 )
+from orchestration.stages.band_gate import BAND_TOLERANCE, LEAST_SERIES, judge_bands
 from orchestration.stages.covariate_use import judged_plans, said_of_covariates, told_by_worth
 from orchestration.stages.demand import DEMAND_KEYS
 from orchestration.stages.model_plans import PlannedModel, panel_for, plan_models
 from orchestration.stages.model_turns import model_turn
+from orchestration.stages.pictures import reliability_picture
 from orchestration.table_assets import table_key, table_spec
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import analytics
@@ -58,12 +61,6 @@ TABLES = (
 )
 RUNS_KEY = table_key(analytics.backtest_runs)
 RELIABILITY_KEY = table_key(analytics.backtest_reliability)
-
-BAND_TOLERANCE = 0.03
-"""How far what a band held may lie from what it names."""
-
-LEAST_SERIES = 200
-"""Bands of fewer series are not judged."""
 
 LEAST_NEW_SERIES = 20
 """Of fewer new series, over all origins, nothing is said."""
@@ -162,7 +159,7 @@ def backtests(
         )
         run = BacktestRun(client, asked, known, replayed, evidence, digest, context.run.run_id, newcomers)
         publish(warehouse, run)
-    yield from _report(run)
+    yield from _report(warehouse, run)
 
 
 def _with_models(client: Client, models: Sequence[str] | None) -> Client:
@@ -207,7 +204,9 @@ def _replays(
     return replayed, replays
 
 
-def _report(run: BacktestRun) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+def _report(
+    warehouse: Warehouse, run: BacktestRun
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     evidence = run.evidence
     yield _bands_hold(evidence.reliability)
     leaders = Counter(evidence.candidates[number] for number in evidence.verdict.model)
@@ -227,8 +226,11 @@ def _report(run: BacktestRun) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCh
             "covariates": dg.MetadataValue.md("\n".join(covariates) or "None were known."),
         },
     )
+    shown = _judged(warehouse, run.client.client_id, run.evidence.reliability)
     yield from (
-        dg.MaterializeResult(asset_key=table_key(table), metadata={"run_id": run.run_id})
+        dg.MaterializeResult(
+            asset_key=table_key(table), metadata={"run_id": run.run_id, **shown.get(table.name, {})}
+        )
         for table in TABLES
         if table is not analytics.backtest_runs
     )
@@ -238,8 +240,53 @@ def _report_standing(
     warehouse: Warehouse, client_id: str, run_id: str
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     unchanged = {"run_id": run_id, "unchanged": "same inputs; the current backtest stands"}
-    yield _bands_hold(read_reliability(warehouse, client_id, run_id))
-    yield from (dg.MaterializeResult(asset_key=table_key(table), metadata=unchanged) for table in TABLES)
+    reliability = read_reliability(warehouse, client_id, run_id)
+    yield _bands_hold(reliability)
+    shown = _judged(warehouse, client_id, reliability)
+    yield from (
+        dg.MaterializeResult(asset_key=table_key(table), metadata={**unchanged, **shown.get(table.name, {})})
+        for table in TABLES
+    )
+
+
+def _judged(
+    warehouse: Warehouse, client_id: str, reliability: pl.DataFrame
+) -> dict[str, dict[str, dg.MetadataValue[Any]]]:
+    """By table, what the UI shows of a judged backtest: models by class and lag, whether bands are true."""
+    judged = judged_backtest(warehouse, client_id)
+    if judged is None:
+        return {}
+    levels = held_by_level(reliability, COMPOSED, judged[1])
+    return {
+        analytics.backtest_scores.name: {
+            "comparison": dg.MetadataValue.md(comparison_table(read_comparison(warehouse, client_id)))
+        },
+        analytics.backtest_reliability.name: {
+            "reliability": dg.MetadataValue.md(reliability_picture(levels, judged[1]))
+        },
+    }
+
+
+def comparison_table(comparison: pl.DataFrame) -> str:
+    """Every model over all series, and what would have been published by class and lag, as Markdown.
+
+    Args:
+        comparison: as :func:`~orchestration.reading.backtests.read_comparison` returns it.
+    """
+    metrics = ("wape", "bias", "wql", "fva_naive", "fva_ma7", "coverage_80", "coverage_90")
+    is_whole = (pl.col("demand_class") == "all") & (pl.col("lag_bucket") == "all")
+    shown = comparison.filter(is_whole | (pl.col("model") == COMPOSED)).sort(
+        ~is_whole, "wql", "demand_class", "lag_bucket", "model", nulls_last=True
+    )
+    lines = [
+        "| " + " | ".join(("model", "demand", "periods ahead", "series", *metrics)) + " |",
+        "|---" * (4 + len(metrics)) + "|",
+    ]
+    for row in shown.to_dicts():
+        values = ["" if row[metric] is None else f"{row[metric]:.4f}" for metric in metrics]
+        names = (row["model"], row["demand_class"], row["lag_bucket"], str(row["n_series"]))
+        lines.append(f"| {' | '.join((*names, *values))} |")
+    return "\n".join(lines)
 
 
 def new_items_sentence(found: Mapping[str, Mapping[bool, Worth]]) -> str:
@@ -262,43 +309,13 @@ def new_items_sentence(found: Mapping[str, Mapping[bool, Worth]]) -> str:
 
 
 def _bands_hold(reliability: pl.DataFrame) -> dg.AssetCheckResult:
-    problems = band_problems(reliability)
-    judged = not reliability.is_empty()
+    bands = judge_bands(reliability)
     return dg.AssetCheckResult(
         asset_key=RELIABILITY_KEY,
         check_name="bands_hold",
-        passed=judged and not problems,
+        passed=bands.hold is True,
         severity=dg.AssetCheckSeverity.WARN,
-        description=" ".join(problems)
-        or (
-            "All bands that can be judged hold what they name."
-            if judged
-            else "Unknown: with fewer than three origins nothing is left to judge on."
-        ),
+        description="Unknown: with fewer than three origins nothing is left to judge on."
+        if reliability.is_empty()
+        else bands.sentence,
     )
-
-
-def band_problems(reliability: pl.DataFrame) -> list[str]:
-    """Sentences about classes whose calibrated 80 % or 90 % band does not hold what it names.
-
-    Args:
-        reliability: as ``Evidence.reliability``.
-    """
-    champion = (
-        reliability.filter((pl.col("model") == COMPOSED) & pl.col("is_calibrated"))
-        .group_by("demand_class", "level")
-        .agg(pl.col("n_below", "n_actuals").sum(), pl.col("n_series").max())
-        .filter(pl.col("n_series") >= LEAST_SERIES)
-        .with_columns((pl.col("n_below") / pl.col("n_actuals")).alias("below"))
-    )
-    problems = []
-    for (of_class,), rows in champion.sort("demand_class").group_by("demand_class", maintain_order=True):
-        below = {round(level, 2): share for level, share in rows.select("level", "below").iter_rows()}
-        for percent in (80, 90):
-            tail = round((100 - percent) / 200, 2)
-            found = below[round(1 - tail, 2)] - below[tail]
-            if abs(found - percent / 100) > BAND_TOLERANCE:
-                problems.append(
-                    f"The {percent} % band of {of_class} series held {found:.1%} on the last origins."
-                )
-    return problems

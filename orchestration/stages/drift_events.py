@@ -6,6 +6,7 @@ here: what drift is (``forecasting_lib.drift``), the queries (``reading.drift``)
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -15,7 +16,7 @@ import numpy as np
 import psycopg
 from psycopg.types.json import Jsonb
 
-from forecasting_lib.drift.episodes import Place, turns
+from forecasting_lib.drift.episodes import Open, Place, turns
 from forecasting_lib.drift.errors import LEAST_SERIES, PART_LIMIT, error_drift
 from forecasting_lib.drift.feed import feed_frozen
 from forecasting_lib.drift.findings import Drift, DriftKind, Finding
@@ -100,18 +101,28 @@ def write_events(
     with claimed(warehouse, Purpose.SCORE, client_id) as connection:
         rows = connection.execute(
             """
-            select kind, grain, grain_key, seen_date from analytics.drift_events
+            select
+                kind, grain, grain_key, first_date, seen_date, coalesce(part_of_event_id, event_id)::text
+            from analytics.drift_events
             where client_id = %s and is_current
+            order by detected_at, event_id
             """,
             (client_id,),
         ).fetchall()
-        becomes = turns({(DriftKind(k), grain, key): seen for k, grain, key, seen in rows}, found, last)
-        for (kind, grain, key), drift in becomes.begun.items():
+        going_on = {(DriftKind(kind), grain, key): Open(*days) for kind, grain, key, *days, _ in rows}
+        told_as: dict[Place, str] = {(DriftKind(kind), grain, key): of for kind, grain, key, *_, of in rows}
+        becomes = turns(going_on, found, last)
+        for place, episode in becomes.begun.items():
+            (kind, grain, key), drift = place, episode.drift
+            event_id = str(uuid.uuid4())
+            part_of = None if episode.part_of is None else told_as[episode.part_of]
+            told_as[place] = part_of or event_id
             insert_row(
                 connection,
                 analytics.drift_events,
                 {
-                    **{"client_id": client_id, "kind": str(kind), "grain": grain, "grain_key": key},
+                    **{"client_id": client_id, "event_id": event_id, "part_of_event_id": part_of},
+                    **{"kind": str(kind), "grain": grain, "grain_key": key},
                     **{"first_date": drift.first_date, "detected_date": last, "seen_date": last},
                     **{
                         "is_current": True,
@@ -154,6 +165,8 @@ def tell_of_events(
 ) -> int:
     """Tell the webhook of each current episode that it was not told of; returns how many it took.
 
+    Of what is part of another episode nobody is told.
+
     Args:
         warehouse: where to read.
         settings: with the webhook; where none is set, nobody is told.
@@ -168,7 +181,7 @@ def tell_of_events(
             select
                 event_id::text, kind, grain, grain_key, first_date::text, sentence, evidence, dagster_run_id
             from analytics.drift_events
-            where client_id = %s and is_current and told_at is null
+            where client_id = %s and is_current and told_at is null and part_of_event_id is null
             order by detected_at, kind, grain, grain_key
             """,
             (client_id,),

@@ -23,9 +23,12 @@ from forecasting_lib.backtesting.composition import COMPOSED
 from forecasting_lib.grain import Grain
 from forecasting_lib.models.guards import history_notes
 from forecasting_lib.panel import Forecast
+from orchestration import audit
 from orchestration.clients import Client
+from orchestration.reading.good_forecasts import GoodForecast
 from orchestration.reading.histories import SERIES_COLUMNS, DemandHistory
 from orchestration.reading.relatives import told_of
+from orchestration.stages.band_gate import Gate
 from orchestration.stages.checks import forecast_problems
 from orchestration.stages.composing import Composition
 from orchestration.stages.covariate_use import said_of_covariates
@@ -53,6 +56,7 @@ class ForecastRun:
         dagster_run_id: the run in the Dagster UI.
         composition: what the current backtest makes of the outcomes; None without one, or where the client's
             policy has its first model lead.
+        gate: whether its bands may be planned on, and which forecast stands in; None without a composition.
         run_id: the key of its rows.
     """
 
@@ -62,6 +66,7 @@ class ForecastRun:
     input_digest: str
     dagster_run_id: str
     composition: Composition | None = None
+    gate: Gate | None = None
     run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     @property
@@ -73,6 +78,11 @@ class ForecastRun:
     def champion(self) -> ModelOutcome | None:
         """What orders rest on: the composition, or the preferred model where there is none."""
         return self.published[0] if self.composition is not None else self.preferred
+
+    @property
+    def stand_in(self) -> GoodForecast | None:
+        """What is used in its place; None where it is not held back."""
+        return None if self.gate is None else self.gate.stand_in
 
     @property
     def published(self) -> Sequence[ModelOutcome]:
@@ -109,9 +119,9 @@ class ForecastRun:
     def _composed_of(self) -> str:
         assert self.composition is not None
         made_by = Counter(self.composition.made_by).most_common()
-        return "Each series by the model that past days favour, calibrated: " + (
-            ", ".join(f"{model} for {series:,}" for model, series in made_by) + "."
-        )
+        members = ", ".join(f"{model} for {series:,}" for model, series in made_by)
+        composed = f"Each series by the model that past days favour, calibrated: {members}."
+        return f"{composed} {self.gate.sentence if self.gate else ''}".strip()
 
 
 def digest_of_inputs(
@@ -119,8 +129,12 @@ def digest_of_inputs(
     history: DemandHistory,
     plans: Sequence[PlannedModel],
     backtest_run_id: str | None = None,
+    stand_in_run_id: str | None = None,
 ) -> str:
-    """SHA-256 of all a forecast depends on: demand, covariates, horizon, models, weights, choices, code."""
+    """SHA-256 of all a forecast depends on: demand, covariates, horizon, models, weights, choices, code.
+
+    Which run stands in for it is part of that: it decides whether the forecast is used.
+    """
     panel = history.panel
     choices = {
         "as_of_date": panel.as_of_date.isoformat(),
@@ -133,6 +147,7 @@ def digest_of_inputs(
             for name, row in sorted(p.judged.items())
         ],
         "backtest": backtest_run_id,
+        "stand_in": stand_in_run_id,
         "code_version": code_version(),
         "series": history.keys.rows(),
         "ended": history.ended.rows(),
@@ -220,9 +235,25 @@ def series_rows(
 
 
 def publish(warehouse: Warehouse, run: ForecastRun) -> None:
-    """Write a forecast run, all models in one transaction, and make it the current one."""
+    """Write a forecast run, all models in one transaction; it is the current one unless it is held back.
+
+    A run that is held back takes the place of an earlier one of its as-of date, too, but for the one that
+    stands in for it.
+    """
     client_id, as_of_date = run.client.client_id, run.history.panel.as_of_date
     with claimed(warehouse, Purpose.FORECAST, client_id) as connection:
+        if run.stand_in is not None and run.stand_in.as_of_date == as_of_date:
+            audit.record(
+                connection,
+                "publish",
+                f"forecast run {run.run_id}",
+                client_id=client_id,
+                run_id=run.dagster_run_id,
+                row_count=_insert_run(connection, run),
+                as_of_date=as_of_date.isoformat(),
+                stand_in=run.stand_in.run_id,
+            )
+            return
         supersede(
             connection,
             analytics.forecast_runs,
@@ -233,6 +264,7 @@ def publish(warehouse: Warehouse, run: ForecastRun) -> None:
             dagster_run_id=run.dagster_run_id,
             as_of_date=as_of_date.isoformat(),
             champion=run.champion.model if run.champion else None,
+            stand_in=run.stand_in.run_id if run.stand_in else None,
         )
 
 
@@ -249,6 +281,8 @@ def _insert_model(
 ) -> None:
     forecast, weights = outcome.forecast, outcome.plan.weights
     composition = run.composition if outcome.model == COMPOSED else None
+    gate = run.gate if composition else None
+    lead = run.champion if run.stand_in is None else None
     panel = run.history.panel
     *_, days_ahead = panel.grain.lag_days(panel.as_of_date, run.client.horizon(panel.grain))
     row = {
@@ -259,8 +293,8 @@ def _insert_model(
         "grain": str(panel.grain),
         "horizon_days": days_ahead,
         "status": "skipped" if forecast is None else "published",
-        "is_current": forecast is not None,
-        "is_champion": run.champion is not None and outcome.model == run.champion.model,
+        "is_current": forecast is not None and run.stand_in is None,
+        "is_champion": lead is not None and outcome.model == lead.model,
         "reason": run.reason(outcome),
         "model_id": weights.model_id if weights else outcome.model,
         "weights_source": str(weights.source) if weights else None,
@@ -269,6 +303,9 @@ def _insert_model(
         "input_watermark": run.history.input_watermark,
         "input_digest": run.input_digest,
         "backtest_run_id": composition.backtest_run_id if composition else None,
+        "bands_hold": gate.bands.hold if gate else None,
+        "bands_problem": " ".join(gate.bands.problems) or None if gate else None,
+        "stand_in_run_id": run.stand_in.run_id if composition and run.stand_in else None,
         "settings": Jsonb({} if composition else settings_of(outcome.plan, panel)),
         "n_series": 0 if forecast is None else len(forecast.series_ids),
         "n_replaced": 0 if forecast is None else sum(r is not None for r in forecast.reasons),

@@ -5,6 +5,7 @@ Belongs here: the asset and what the UI shows of it. Does not belong here: what 
 """
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import dagster as dg
@@ -12,6 +13,7 @@ import dagster as dg
 from forecasting_lib.inventory import plan_inventory
 from orchestration.clients import CLIENT_PARTITIONS, get_client
 from orchestration.reading.gaps import find_gaps
+from orchestration.reading.good_forecasts import standing_in
 from orchestration.reading.histories import ThinnedError, current_champion
 from orchestration.resources import DATABASE_RETRIES, Installation
 from orchestration.stages.as_of import AsOf, chosen_as_of
@@ -82,13 +84,19 @@ def inventory(
     client = get_client(warehouse, context.partition_key)
     as_of_date = chosen_as_of(warehouse, client.client_id, config.as_of_date)
     champion = current_champion(warehouse, client.client_id, as_of_date)
+    if champion is None and (earlier := standing_in(warehouse, client.client_id, as_of_date)) is not None:
+        context.log.warning(
+            f"The forecast as of {as_of_date} was held back: the plan is made of the one as of "
+            f"{earlier.as_of_date}."
+        )
+        champion = earlier.run_id, earlier.model
     if champion is None:
         raise dg.Failure(
             f"There is no forecast as of {as_of_date}: run forecast_only with the same as_of_date first.",
             allow_retries=False,
         )
     try:
-        inputs = read_inputs(warehouse, client, champion)
+        inputs = read_inputs(warehouse, client, champion, as_of_date)
     except ThinnedError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
     digest = inputs.digest()
@@ -107,7 +115,8 @@ def inventory(
         run_id = run.run_id
     else:
         context.log.info(f"Run {run_id} was made from the same inputs; it stands.")
-    yield from _report(client.client_id, run_id, read_summary(warehouse, client.client_id, run_id))
+    summary = read_summary(warehouse, client.client_id, run_id)
+    yield from _report(client.client_id, run_id, summary, inputs.forecast_as_of_date)
     yield gap_check(
         "nothing_else_is_missing",
         METRICS_KEY,
@@ -118,7 +127,7 @@ def inventory(
 
 
 def _report(
-    client_id: str, run_id: str, summary: PlanSummary
+    client_id: str, run_id: str, summary: PlanSummary, forecast_as_of_date: date
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     """What the UI shows of a plan."""
     for check, missing, gap, what in (
@@ -136,7 +145,7 @@ def _report(
             metadata={"series": missing},
         )
     metadata: dict[str, dict[str, Any]] = {
-        "inventory_runs": {"run_id": run_id},
+        "inventory_runs": {"run_id": run_id, "forecast_as_of_date": forecast_as_of_date.isoformat()},
         "lead_time_demand": {"dagster/row_count": summary.lead_time_rows},
         "inventory_metrics": {
             "dagster/row_count": summary.series,

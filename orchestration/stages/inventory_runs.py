@@ -21,6 +21,7 @@ from forecasting_lib.inventory import Flag, InventoryPlan, InventoryPolicy, dema
 from forecasting_lib.panel import Forecast
 from orchestration.clients import Client
 from orchestration.reading.calibration import ForecastCalibration, read_calibration
+from orchestration.reading.good_forecasts import still_ahead
 from orchestration.reading.handed_on import taken_over
 from orchestration.reading.histories import SERIES_COLUMNS, read_forecast, read_history
 from orchestration.reading.odd_days import cleaned
@@ -57,7 +58,8 @@ class InventoryInputs:
 
     Attributes:
         champion: (run id, model) of the forecast it starts from.
-        forecast: that forecast.
+        forecast: that forecast, from the plan's as-of date on.
+        forecast_as_of_date: its own as-of date, before the plan's where a later forecast was held back.
         positions: one row per series: stock, supplier, lead time, constraints and demand statistics.
         receipts: one row per open purchase order line and approved order.
         decisions: which approvals are among them.
@@ -70,6 +72,7 @@ class InventoryInputs:
 
     champion: tuple[str, str]
     forecast: Forecast
+    forecast_as_of_date: date
     positions: pl.DataFrame
     receipts: pl.DataFrame
     decisions: DecisionsRead
@@ -94,16 +97,24 @@ class InventoryInputs:
         return digest.hexdigest()
 
 
-def read_inputs(warehouse: Warehouse, client: Client, champion: tuple[str, str]) -> InventoryInputs:
-    """Read what a plan needs, as of the forecast's date, but for what the forecast stage has read."""
+def read_inputs(
+    warehouse: Warehouse, client: Client, champion: tuple[str, str], as_of_date: date
+) -> InventoryInputs:
+    """Read what a plan as of a date needs, but for what the forecast stage has read.
+
+    A forecast as of an earlier date gives what it says of the days since the plan's.
+    """
     published = taken_over(champion)
     if published is None:
         forecast, keys = read_forecast(warehouse, client.client_id, *champion)
-        history = read_history(warehouse, client.client_id, forecast.as_of_date)
+        history = read_history(warehouse, client.client_id, as_of_date)
         history = cleaned(warehouse, client.client_id, history)
     else:
         forecast, history = published.forecast, published.history
         keys = history.keys
+    forecast_as_of_date = forecast.as_of_date
+    if forecast_as_of_date < as_of_date:
+        forecast, keys = still_ahead(forecast, keys, history.keys, as_of_date)
     supply = read_supply(warehouse, client, keys, forecast.as_of_date, forecast.grain)
     profile = (
         demand_profile(history.panel, forecast.horizon)
@@ -123,6 +134,7 @@ def read_inputs(warehouse: Warehouse, client: Client, champion: tuple[str, str])
     return InventoryInputs(
         champion,
         forecast,
+        forecast_as_of_date,
         positions,
         supply.receipts,
         supply.decisions,
@@ -196,6 +208,7 @@ def _insert_run(connection: psycopg.Connection[Any], run: InventoryRun) -> int:
             "forecast_run_id": forecast_run_id,
             "forecast_model": forecast_model,
             "backtest_run_id": run.inputs.calibration and run.inputs.calibration.backtest_run_id,
+            "forecast_as_of_date": run.inputs.forecast_as_of_date,
             "code_version": code_version(),
             "input_digest": run.input_digest,
             "config": Jsonb(asdict(run.inputs.policy)),

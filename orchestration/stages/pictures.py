@@ -14,7 +14,9 @@ from forecasting_lib.panel import QUANTILE_LEVELS, Forecast, Panel
 from orchestration.foreign_text import code_span, printable
 
 if TYPE_CHECKING:
+    import polars as pl
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 HISTORY_PERIODS: Mapping[Grain, int] = {Grain.DAY: 84, Grain.WEEK: 78, Grain.MONTH: 36}
 """Periods of demand shown before a forecast: twelve weeks, a year and a half, three years."""
@@ -77,9 +79,31 @@ def forecast_picture(panel: Panel, forecast: Forecast, titles: dict[str, str], *
         axes.spines[["top", "right"]].set_visible(False)
         if place == 1:
             axes.legend(fontsize=7, frameon=False, ncols=3, loc="upper left")
+    return _image("forecast", figure)
+
+
+def reliability_picture(levels: pl.DataFrame, preferred: str) -> str:
+    """Markdown with one image: the share of actuals below each quantile beside the level that it names.
+
+    Args:
+        levels: as :func:`draw_reliability` takes them.
+        preferred: the model whose quantiles are shown as they came.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.6, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    draw_reliability(axes, levels, preferred)
+    axes.tick_params(labelsize=7)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize=7, frameon=False, loc="upper left")
+    return _image("reliability", figure)
+
+
+def _image(name: str, figure: Figure) -> str:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=80)
-    return f"![forecast](data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()})"
+    return f"![{name}](data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()})"
 
 
 def drawable(text: str) -> str:
@@ -118,3 +142,33 @@ def draw_forecast(
     """
     axes.fill_between(days, *band, color=colours[1], linewidth=0, alpha=alpha, label=band_label)
     axes.plot(days, mean, color=colours[0], linewidth=1.5, label=label)
+
+
+def draw_reliability(axes: Axes, levels: pl.DataFrame, preferred: str) -> None:
+    """What quantiles held beside what they name; those of a true forecast lie on the diagonal.
+
+    Args:
+        axes: where to.
+        levels: ``level, published, raw``, ascending: shares of one; null where unknown.
+        preferred: the model that ``raw`` is of.
+    """
+    axes.plot([0, 1], [0, 1], color="#9ca3af", linewidth=1, linestyle="--", label="as named")
+    for column, colour, label in (
+        ("raw", "#c2410c", f"{preferred}, as it came"),
+        ("published", BLUE, "published"),
+    ):
+        if levels[column].null_count() < levels.height:
+            axes.plot(
+                *(levels["level"], levels[column]),
+                color=colour,
+                linewidth=1.4,
+                marker="o",
+                markersize=3,
+                label=label,
+            )
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    axes.set_xlabel("level of the quantile", fontsize=8)
+    axes.set_ylabel("share of actuals below it", fontsize=8)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(lambda value, _: f"{value:.0%}")

@@ -117,6 +117,16 @@ _ANSWER_GAPS: dict[Gap, GapMeaning] = {
         "Run the pipeline; where a run failed, its page in the UI says why.",
         _RUN,
     ),
+    Gap.FORECAST_HELD_BACK: GapMeaning(
+        _WARNING,
+        "orders",
+        "The forecast as of {day} was held back, since its bands did not hold at past days; orders rest on "
+        "the one as of {detail}.",
+        "Orders do not know what sold since then, and items that are new since have none.",
+        "Choose other models or wait for more history, and judge them again; to use the later forecast all "
+        "the same, publish it.",
+        "forecaster client update {client} --when-bands-fail publish",
+    ),
     Gap.FORECAST_BEHIND: GapMeaning(
         _WARNING,
         "forecast",
@@ -132,6 +142,15 @@ _ANSWER_GAPS: dict[Gap, GapMeaning] = {
         "The proposed orders are those of an earlier forecast.",
         "Run the inventory stage; where a run failed, its page in the UI says why.",
         "forecaster run --client {client} --job inventory_only",
+    ),
+    Gap.BANDS_DO_NOT_HOLD: GapMeaning(
+        _WARNING,
+        "orders",
+        "The bands of the forecast as of {day} do not hold what they name at past days: {detail}",
+        "Safety stocks are too small where a band held less than it names, and too large where it held more.",
+        "Choose other models or wait for more history, and judge them again; the page of accuracy shows what "
+        "each quantile held.",
+        "forecaster backtest --client {client}",
     ),
     Gap.MODEL_SKIPPED: GapMeaning(
         _WARNING,

@@ -93,7 +93,7 @@ def floor_of_inventory(warehouse: Warehouse, client_id: str, as_of: date) -> dic
     champion = current_champion(warehouse, client_id, as_of)
     if champion is None:
         raise RuntimeError(f"{client_id} has no forecast as of {as_of}")
-    inputs = read_inputs(warehouse, client, champion)
+    inputs = read_inputs(warehouse, client, champion, as_of)
     panel = read_history(warehouse, client_id, as_of).panel
 
     def computing() -> None:

@@ -161,6 +161,7 @@ EVERY_FIELD = {
     "currency": ("--currency", "EUR", "EUR"),
     "models": ("--model", "ma7", ["ma7"]),
     "champion": ("--champion", "first", "first"),
+    "when_bands_fail": ("--when-bands-fail", "keep_last_good", "keep_last_good"),
     "backtest_cron": ("--backtest-cron", "0 3 * * 0", "0 3 * * 0"),
     "column_map": ("--map", "sales.item_id=SKU", {"sales": {"item_id": "SKU"}}),
     "date_format": ("--date-format", "%d.%m.%Y", "%d.%m.%Y"),
@@ -437,6 +438,8 @@ def test_status_names_what_needs_a_look(new_client: NewClient) -> None:
     result = forecaster("status")
     assert result.exit_code == 0, result.output
     assert f"{client_id}: Nothing was delivered yet. Deliver `sales*.csv`" in result.stdout
+    record = f"{client_id}: How good the forecast is cannot be said yet, because there is no forecast yet."
+    assert record in result.stdout
 
 
 def test_psql_works_under_the_pipelines_role_and_a_client_sees_analytics_only(

@@ -29,6 +29,7 @@ REFUSED_BY_THE_DATABASE = {
     "negative_stock": "hope",
     "unmet_demand": "hope",
     "outlier_handling": "hope",
+    "when_bands_fail": "hope",
 }
 
 
@@ -51,7 +52,7 @@ def test_a_field_of_few_words_names_each_in_its_sentence() -> None:
     named = {name: words for name, words in few.items() if words}
     assert set(named) == {
         *("grain", "service_metric", "supplier_minimum", "returns_policy", "negative_stock", "unmet_demand"),
-        "outlier_handling",
+        *("outlier_handling", "when_bands_fail"),
     }
     for name, words in named.items():
         assert {word for word in words if word not in setting_of(Client, name).comment} == set()

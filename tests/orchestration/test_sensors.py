@@ -353,7 +353,7 @@ def test_partitions_that_are_right_are_left_alone(
     assert "all with a partition" in right.skipped
 
 
-@pytest.mark.parametrize("name", ["new_files", "client_registry", "late_clients"])
+@pytest.mark.parametrize("name", ["new_files", "client_registry", "early_backtests", "late_clients"])
 @pytest.mark.usefixtures("never_migrated")
 def test_without_tables_a_sensor_says_what_to_run_and_keeps_its_cursor(
     tick: Callable[..., Tick], name: str
@@ -394,6 +394,60 @@ def test_what_is_late_of_a_client_is_said_once_and_when_it_changes(
     later = tick("late_clients", first.cursor)
     assert later.answers(client) == [False]
     assert tick("late_clients", later.cursor).answers(client) == []
+
+
+# --- early_backtests ----------------------------------------------------------------------------------
+
+
+def test_models_are_judged_before_their_time_once_for_each_drift_of_demand_since_the_last(
+    warehouse: Warehouse, tick: Callable[..., Tick], with_partition: NewClient
+) -> None:
+    def drifts(client: Client, kind: str, part_of: str | None = None) -> str:
+        with warehouse.transaction() as connection:
+            row = connection.execute(
+                """
+                insert into analytics.drift_events (
+                    client_id, kind, grain, grain_key, first_date, detected_date, seen_date, is_current,
+                    sentence, dagster_run_id, part_of_event_id
+                ) values (%s, %s, 'client', 'all', now(), now(), now(), true, '', '', %s)
+                returning event_id::text
+                """,
+                (client.client_id, kind, part_of),
+            ).fetchone()
+        assert row is not None
+        return str(row[0])
+
+    def judged(client: Client, days_ago: int) -> None:
+        with warehouse.transaction() as connection:
+            connection.execute(
+                """
+                insert into analytics.backtest_runs (
+                    client_id, run_id, model, grain, status, is_current, reason, n_origins, stride_periods,
+                    horizon_periods, first_origin_date, last_origin_date, code_version, input_digest,
+                    dagster_run_id, published_at
+                ) values (
+                    %s, gen_random_uuid(), 'ma7', 'day', 'published', true, '', 6, 28, 28, now(), now(), '',
+                    '', '', now() - make_interval(days => %s)
+                )
+                """,
+                (client.client_id, days_ago),
+            )
+
+    drifted, faulty, unscheduled, never_judged, judged_since = (
+        with_partition(backtest_cron=cron) for cron in ("@weekly", "@weekly", None, "@weekly", "@weekly")
+    )
+    every = (drifted, faulty, unscheduled, never_judged, judged_since)
+    event = drifts(drifted, "demand_level")
+    drifts(drifted, "weekly_pattern", part_of=event)
+    drifts(faulty, "price_level")
+    for client in every[2:]:
+        drifts(client, "demand_level")
+    for client, days_ago in ((drifted, 3), (faulty, 3), (unscheduled, 3), (judged_since, -1)):
+        judged(client, days_ago)
+    found = tick("early_backtests")
+    assert found.clients(*every) == [drifted.client_id]
+    [run] = [run for run in found.runs if run.partition_key == drifted.client_id]
+    assert (run.run_key, run.tags["forecaster/drift_event"]) == (event, event)
 
 
 # --- run_failures -------------------------------------------------------------------------------------

@@ -114,10 +114,25 @@ models as (
         count(*) filter (where runs.status = 'skipped') as skipped,
         string_agg(runs.model || ': ' || runs.reason, ' ' order by runs.model)
         filter (where runs.status = 'skipped') as why_skipped,
-        max(runs.model) filter (where runs.is_champion) as champion
+        max(runs.model) filter (where runs.is_champion) as champion,
+        max(runs.bands_problem) filter (where runs.is_champion) as bands_problem
     from latest_runs as latest
     inner join {{ source('analytics', 'forecast_runs') }} as runs using (client_id, run_id)
     group by runs.client_id, runs.run_id, latest.as_of_date, latest.horizon_days
+
+),
+
+-- the latest run for which the one in use stands in
+held_back as (
+
+    select
+        models.client_id,
+        max(runs.as_of_date) as as_of_date
+    from models
+    inner join {{ source('analytics', 'forecast_runs') }} as runs
+        on models.client_id = runs.client_id and models.run_id = runs.stand_in_run_id
+    where runs.as_of_date >= models.as_of_date
+    group by models.client_id
 
 ),
 
@@ -204,6 +219,7 @@ found as (
     left join places using (client_id)
     left join promoted using (client_id)
     left join models using (client_id)
+    left join held_back using (client_id)
     left join judged using (client_id)
     left join plans using (client_id)
     left join planned using (client_id)
@@ -309,14 +325,26 @@ found as (
                 null, null, known.complete_through, freshness.last_demand_date::text
             ),
             (
-                'FORECAST_BEHIND', models.as_of_date < freshness.last_demand_date,
-                null, null, models.as_of_date, freshness.last_demand_date::text
+                'FORECAST_HELD_BACK', held_back.as_of_date is not null,
+                null, null, held_back.as_of_date, models.as_of_date::text
+            ),
+            (
+                'FORECAST_BEHIND',
+                greatest(models.as_of_date, held_back.as_of_date) < freshness.last_demand_date,
+                null,
+                null,
+                greatest(models.as_of_date, held_back.as_of_date),
+                freshness.last_demand_date::text
             ),
             (
                 'PLAN_BEHIND',
                 known.is_forecast and known.is_planned
                 and plans.as_of_date <= models.as_of_date and plans.forecast_run_id <> models.run_id,
                 null, null, plans.as_of_date, models.as_of_date::text
+            ),
+            (
+                'BANDS_DO_NOT_HOLD', models.bands_problem is not null,
+                null, null, models.as_of_date, models.bands_problem
             ),
             (
                 'MODEL_SKIPPED', known.is_forecast and models.skipped > 0,

@@ -6,7 +6,7 @@ Belongs here: what the page asks and hands to its template. Does not belong here
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -22,18 +22,27 @@ from orchestration.api.pages.service_plot import tradeoff
 from orchestration.api.pages.visits import Reads
 from orchestration.reading.accuracy import latest_accuracy
 from orchestration.reading.gaps import about, find_gaps
-from orchestration.reporting.accuracy_questions import unscored_runs, worst_items
-from orchestration.reporting.accuracy_words import better_models, in_words, meanings
-from orchestration.reporting.backtest_questions import model_comparison
+from orchestration.reporting.accuracy_questions import best_items, unscored_runs, value_added, worst_items
+from orchestration.reporting.accuracy_words import (
+    better_models,
+    how_good,
+    in_words,
+    leading_score,
+    meanings,
+)
+from orchestration.reporting.backtest_questions import Reliability, model_comparison
 from orchestration.reporting.catalogue import ACCURACY
 from orchestration.reporting.covariate_questions import covariate_worth, verdict_in_words
+from orchestration.reporting.drift_questions import drift_episodes, drift_sentence
 from orchestration.reporting.listings import Wish, read_page
 from orchestration.reporting.questions import latest_models
 from orchestration.reporting.service_questions import POLICY_NAMES, service_record
 
 _SCORES_READ = 1_000
 _WORST_SHOWN = 20
+_BEST_SHOWN = 10
 _UNSCORED_SHOWN = 20
+_EPISODES_SHOWN = 20
 
 router = APIRouter(prefix=f"{session.PATH}/{{client_id}}", include_in_schema=False)
 
@@ -50,14 +59,14 @@ def accuracy(request: Request, visit: Reads) -> Response:
         service = service_record(connection, visit.client_id)
         worth = covariate_worth(connection, visit.client_id)
         gaps = [] if scores else find_gaps(connection, visit.client_id)
-        lead = _leading(models, scores)
-        worst = (
-            worst_items(
-                connection, visit.client_id, lead["model"], lead["as_of_date"], _WORST_SHOWN
-            ).to_dicts()
-            if lead
-            else []
-        )
+        episodes = drift_episodes(connection, visit.client_id, _EPISODES_SHOWN)
+        lead = leading_score(models, scores)
+        worst, best, added = [], [], []
+        if lead is not None:
+            of_run = (connection, visit.client_id, lead["model"], lead["as_of_date"])
+            worst = worst_items(*of_run, _WORST_SHOWN).to_dicts()
+            best = best_items(*of_run, _BEST_SHOWN).to_dicts()
+            added = value_added(connection, visit.client_id, lead["model"]).to_dicts()
     grain = Grain(lead["grain"] if lead else models[0]["grain"] if models else Grain.DAY)
     of_now = over_time.filter(pl.col("grain") == grain)
     return page(
@@ -74,14 +83,20 @@ def accuracy(request: Request, visit: Reads) -> Response:
         worth=worth,
         verdicts=[verdict_in_words(row) for row in worth.covariates],
         lead=lead,
-        said=in_words(lead) if lead else [],
+        record=how_good(lead, scores) if lead else None,
+        said=in_words(lead)[1:] if lead else [],
         better=better_models(scores, lead) if lead else [],
         meanings=meanings(grain),
         over_time=of_now.to_dicts(),
         of_other_grains=over_time.height - of_now.height,
         is_cut=over_time.height == _SCORES_READ,
         wape_plot=wape_plot(of_now, lead["model"] if lead else None) if of_now.height else None,
+        reliability_plot=reliability_plot(judged.reliability) if judged.reliability else None,
+        episodes=episodes,
+        drift_said=drift_sentence(episodes),
+        added=[row for row in added if row["grain"] == grain],
         worst=worst,
+        best=best,
         unscored=unscored[:_UNSCORED_SHOWN],
         more_unscored=max(len(unscored) - _UNSCORED_SHOWN, 0),
         reasons=[*about(gaps, ("deliveries", "forecast", "accuracy")), *_not_scored(gaps)],
@@ -106,13 +121,21 @@ def wape_plot(scores: pl.DataFrame, leading: str | None) -> Plot:
     return Plot(x=days, x_label="as of", y_label="WAPE", lines=lines, is_share=True)
 
 
-def _leading(
-    models: Sequence[Mapping[str, Any]], scores: Sequence[Mapping[str, Any]]
-) -> Mapping[str, Any] | None:
-    """The scores of the model that leads now; else of the one that led when it was scored; else of any."""
-    leads = {row["model"] for row in models if row["is_champion"]}
-    ranked = sorted(scores, key=lambda row: (row["model"] not in leads, not row["is_champion"]))
-    return ranked[0] if ranked else None
+def reliability_plot(held: Reliability) -> Plot:
+    """What each quantile held beside what it names: of a forecast that is true, both are the same."""
+    levels = held.levels
+    lines = [
+        Line("as named", levels["level"].to_list(), "quiet"),
+        Line(f"{held.preferred}, as it came", levels["raw"].to_list(), "other", points=True),
+        Line("published", levels["published"].to_list(), "lead", points=True),
+    ]
+    return Plot(
+        x=levels["level"].to_list(),
+        x_label="level of the quantile",
+        y_label="actuals below it",
+        lines=[line for line in lines if line.is_there],
+        is_share=True,
+    )
 
 
 def _not_scored(gaps: Sequence[Any]) -> list[str]:

@@ -96,6 +96,9 @@ def test_a_leader_stays_until_another_has_won_twice() -> None:
     assert set(stays.reason) == {Reason.STAYS}
     goes = choose(now, ["s"] * 10, [SIMPLE, COMPLEX], before=before, scores_before=won)
     assert set(goes.model) == {1}
+    new = np.tile([1.0, np.nan], (10, 1))
+    waits = choose(now, ["s"] * 10, [SIMPLE, COMPLEX], before=before, scores_before=new)
+    assert set(waits.model) == {0}, "a model that is new in the policy has won once"
 
 
 @pytest.mark.parametrize("better", [0.995, 0.9])

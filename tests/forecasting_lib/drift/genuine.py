@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from forecasting_lib.drift.episodes import Place, turns
+from forecasting_lib.drift.episodes import Open, Place, turns
 from forecasting_lib.drift.errors import CUSUM_LIMIT, LEAST_SERIES, PART_LIMIT, baseline_of, error_drift
 from forecasting_lib.drift.findings import Drift, DriftKind, Finding
 from forecasting_lib.drift.look import look
@@ -147,16 +147,20 @@ def of_the_errors(
 
 
 def episodes(years: Years, first: int, last: int, step: int = 1) -> list[tuple[date, DriftKind, str]]:
-    """The episodes that a look every ``step`` days finds: the day each was told of, its kind and sentence."""
+    """The episodes that a look every ``step`` days tells of: the day, the kind and the sentence of each."""
     told: list[tuple[date, DriftKind, str]] = []
-    open_since: dict[Place, date] = {}
+    going_on: dict[Place, Open] = {}
     for day in range(first, last + 1, step):
         today = FIRST + timedelta(days=day)
-        becomes = turns(open_since, findings(years, day), today)
-        told += [(today, place[0], f"{place[2]}: {drift.sentence}") for place, drift in becomes.begun.items()]
-        open_since |= dict.fromkeys([*becomes.begun, *becomes.going_on], today)
+        becomes = turns(going_on, findings(years, day), today)
+        for place, episode in becomes.begun.items():
+            going_on[place] = Open(episode.drift.first_date, today)
+            if episode.part_of is None:
+                told.append((today, place[0], f"{place[2]}: {episode.drift.sentence}"))
+        for place in becomes.going_on:
+            going_on[place] = Open(going_on[place].first_date, today)
         for place in becomes.over:
-            del open_since[place]
+            del going_on[place]
     return told
 
 

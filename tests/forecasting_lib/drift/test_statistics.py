@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecasting_lib.drift.episodes import QUIET, turns
+from forecasting_lib.drift.episodes import QUIET, Begun, Open, Place, turns
 from forecasting_lib.drift.errors import (
     CUSUM_LIMIT,
     CUSUM_SLACK,
@@ -28,7 +28,7 @@ from forecasting_lib.drift.stability_index import PSI_LIMIT, limit_of, populatio
 from forecasting_lib.drift.window import WINDOW_DAYS, DemandWindow
 
 LAST = date(2026, 3, 31)
-ERROR = (DriftKind.FORECAST_ERROR, "client", "acme")
+ERROR: Place = (DriftKind.FORECAST_ERROR, "client", "acme")
 
 numbers = st.floats(-20, 20, allow_nan=False)
 samples = st.lists(numbers, min_size=2, max_size=200).map(np.array)
@@ -188,13 +188,52 @@ UNKNOWN = Unjudged(DriftKind.FORECAST_ERROR, "Nothing is known.")
 
 def test_an_episode_begins_once_and_goes_on() -> None:
     first = turns({}, {ERROR: DRIFT}, LAST)
-    assert first.begun == {ERROR: DRIFT}
-    again = turns({ERROR: LAST}, {ERROR: DRIFT}, LAST)
+    assert first.begun == {ERROR: Begun(DRIFT, None)}
+    again = turns({ERROR: Open(LAST, LAST)}, {ERROR: DRIFT}, LAST)
     assert (again.begun, again.going_on, again.over) == ({}, [ERROR], [])
 
 
 def test_an_episode_is_over_after_a_fortnight_that_was_judged_without_it() -> None:
-    assert turns({ERROR: LAST}, {ERROR: STEADY}, LAST + QUIET - timedelta(days=1)).over == []
-    assert turns({ERROR: LAST}, {ERROR: STEADY}, LAST + QUIET).over == [ERROR]
-    assert turns({ERROR: LAST}, {ERROR: UNKNOWN}, LAST + QUIET).over == []
-    assert turns({ERROR: LAST}, {}, LAST + QUIET).over == []
+    going_on = {ERROR: Open(LAST, LAST)}
+    assert turns(going_on, {ERROR: STEADY}, LAST + QUIET - timedelta(days=1)).over == []
+    assert turns(going_on, {ERROR: STEADY}, LAST + QUIET).over == [ERROR]
+    assert turns(going_on, {ERROR: UNKNOWN}, LAST + QUIET).over == []
+    assert turns(going_on, {}, LAST + QUIET).over == []
+
+
+def drift_of(kind: DriftKind, first: date) -> Drift:
+    return Drift(kind, first, "It drifts.", {})
+
+
+LUMPY: Place = (DriftKind.FORECAST_ERROR, "demand_class", "lumpy")
+PATTERN: Place = (DriftKind.WEEKLY_PATTERN, "client", "acme")
+FROZEN: Place = (DriftKind.FEED_FROZEN, "client", "acme")
+
+
+@pytest.mark.parametrize(
+    ("days", "part_of"), [(-14, ERROR), (0, ERROR), (14, ERROR), (15, None), (-15, None)]
+)
+def test_an_effect_of_the_same_fortnight_is_part_of_the_episode_that_goes_on(
+    days: int, part_of: Place | None
+) -> None:
+    found = {PATTERN: drift_of(PATTERN[0], LAST + timedelta(days=days))}
+    assert turns({ERROR: Open(LAST, LAST)}, found, LAST).begun[PATTERN].part_of == part_of
+
+
+def test_of_several_effects_of_one_day_the_first_is_told_and_a_faulty_delivery_before_them() -> None:
+    effects = {place: drift_of(place[0], LAST) for place in (ERROR, PATTERN)}
+    assert {place: one.part_of for place, one in turns({}, effects, LAST).begun.items()} == {
+        ERROR: None,
+        PATTERN: ERROR,
+    }
+    begun = turns({}, {**effects, FROZEN: drift_of(FROZEN[0], LAST)}, LAST).begun
+    assert {place: one.part_of for place, one in begun.items()} == {
+        FROZEN: None,
+        ERROR: FROZEN,
+        PATTERN: FROZEN,
+    }
+
+
+def test_a_faulty_delivery_is_told_whatever_goes_on() -> None:
+    going_on = {ERROR: Open(LAST, LAST), LUMPY: Open(LAST, LAST)}
+    assert turns(going_on, {FROZEN: drift_of(FROZEN[0], LAST)}, LAST).begun[FROZEN].part_of is None

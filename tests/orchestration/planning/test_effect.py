@@ -33,7 +33,7 @@ def open_receipts(desk: Desk, item: str, as_of: date = LAST_DAY) -> list[tuple[s
 def digest(desk: Desk) -> str:
     champion = current_champion(desk.warehouse, desk.client_id, LAST_DAY)
     assert champion is not None
-    return read_inputs(desk.warehouse, desk.client, champion).digest()
+    return read_inputs(desk.warehouse, desk.client, champion, LAST_DAY).digest()
 
 
 def open_orders(desk: Desk, item: str) -> list[date]:

@@ -68,6 +68,7 @@ class Situation:
     place: Mapping[str, Any] = field(default_factory=dict)
     run: Changes = field(default_factory=dict)
     skipped: bool = False
+    held_back: bool = False
     judged: Mapping[str, Any] = field(default_factory=dict)
     plan: Changes = field(default_factory=dict)
     metrics: Mapping[str, Any] = field(default_factory=dict)
@@ -164,6 +165,10 @@ class Situation:
         }
         leads = {"model": "ma7", "is_champion": True, "reason": "Leads.", **run}
         _insert(connection, "analytics.forecast_runs", shared | leads)
+        if self.held_back:
+            later = {"as_of_date": LAST_DAY, "run_id": str(uuid.uuid4()), "stand_in_run_id": run_id}
+            waits = {"model": "champion", "is_current": False, "reason": "Held back.", "bands_hold": False}
+            _insert(connection, "analytics.forecast_runs", shared | later | waits)
         if self.skipped:
             skipped = {"model": "chronos2", "status": "skipped", "is_current": False, "reason": "No weights."}
             _insert(connection, "analytics.forecast_runs", shared | skipped)

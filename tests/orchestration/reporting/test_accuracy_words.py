@@ -9,7 +9,16 @@ import pytest
 
 from forecasting_lib.grain import Grain
 from orchestration.reporting.accuracy_questions import why_not_scored
-from orchestration.reporting.accuracy_words import better_models, in_words, meanings
+from orchestration.reporting.accuracy_words import (
+    better_models,
+    how_good,
+    in_words,
+    leading_score,
+    meanings,
+)
+from orchestration.reporting.backtest_questions import ComparedModel
+from orchestration.reporting.drift_questions import Episode, drift_sentence
+from orchestration.reporting.track_record import not_scored
 
 SUNDAY = date(2026, 3, 29)
 
@@ -23,6 +32,9 @@ def score(**changes: Any) -> dict[str, Any]:
         "wape": 0.25,
         "bias": 0.05,
         "coverage_80": 0.8,
+        "is_champion": True,
+        "periods_known": 28,
+        "horizon": 28,
         **changes,
     }
 
@@ -101,3 +113,77 @@ def run(**changes: Any) -> dict[str, Any]:
 )
 def test_why_a_run_is_not_scored_to_its_end(changes: dict[str, Any], said: str) -> None:
     assert said in why_not_scored(run(**changes))
+
+
+ON_THE_28_DAYS = "On the 28 days after 2026-03-29 the errors of hist_q came to 25.0% of what was sold, "
+
+
+@pytest.mark.parametrize(
+    ("changes", "others", "said"),
+    [
+        (
+            {},
+            [score(model="seasonal_naive", wape=0.5), score(model="ma7", wape=0.2)],
+            ON_THE_28_DAYS
+            + "50.0% less than repeating the season before and 25.0% more than the mean of the "
+            "last seven days; the 80 % band held 80.0% of them.",
+        ),
+        (
+            {"coverage_80": None},
+            [score(model="seasonal_naive", wape=0.5, n_rows=99)],
+            ON_THE_28_DAYS + "with no simpler forecast scored on the same to hold it against.",
+        ),
+        (
+            {"periods_known": 1},
+            [],
+            "On the 1 day known of the 28 after 2026-03-29 the errors of hist_q came to 25.0% of what was",
+        ),
+        (
+            {"wape": None, "grain": "week", "horizon": 28},
+            [],
+            "On the 28 weeks after 2026-03-29 nothing was sold that could be scored, so how good the "
+            "forecast is cannot be said yet.",
+        ),
+    ],
+)
+def test_how_good_a_forecast_was_is_one_sentence_with_what_it_is_held_against(
+    changes: dict[str, Any], others: list[dict[str, Any]], said: str
+) -> None:
+    lead = score(**changes)
+    sentence = how_good(lead, [lead, *others])
+    assert sentence.startswith(said)
+    assert sentence.count(". ") == 0
+
+
+def test_the_model_that_leads_now_comes_before_the_one_that_led() -> None:
+    scores = [score(model="now", is_champion=False), score(model="then"), score(model="never")]
+    assert (leading_score([{"model": "now", "is_champion": True}], scores) or {})["model"] == "now"
+    assert (leading_score([{"model": "new", "is_champion": True}], scores) or {})["model"] == "then"
+    assert leading_score([], []) is None
+
+
+def test_what_is_not_scored_says_why_and_what_past_dates_say() -> None:
+    why = "Its first day ends on 2026-03-30, and no sales of it are known: deliver them."
+    assert not_scored(why, None) == (
+        "How good the forecast is cannot be said yet, because its first day ends on 2026-03-30, and no sales "
+        "of it are known: deliver them."
+    )
+    champion = ComparedModel(
+        "champion", leads_for=None, scaled_loss=0.5, wql=0.2, wape=0.3, bias=0.0, fva_naive=-0.1,
+        fva_ma7=None, coverage_80=0.8, coverage_90=0.9,
+    )  # fmt: skip
+    assert not_scored(why, champion).endswith(
+        "; at the past dates of its backtest its errors came to 30.0% of what was sold, 10.0% more than "
+        "repeating the season before."
+    )
+
+
+def test_no_episode_is_no_all_clear() -> None:
+    def episode(*, goes_on: bool) -> Episode:
+        return Episode("price_level", "location north", SUNDAY, SUNDAY, SUNDAY, goes_on, "Prices.")
+
+    assert "no all-clear" in drift_sentence([])
+    assert "no all-clear" in drift_sentence([episode(goes_on=False)])
+    assert drift_sentence([episode(goes_on=True)]) == "1 episode of drift goes on."
+    assert drift_sentence([episode(goes_on=True)] * 2) == "2 episodes of drift go on."
+    assert episode(goes_on=True).what == "price level of location north"

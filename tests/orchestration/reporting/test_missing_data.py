@@ -190,6 +190,17 @@ CASES = {
         Gap.FORECAST_BEHIND,
         f"The latest forecast is as of {LAST_DAY - timedelta(days=2)}, but demand is known until {LAST_DAY}",
     ),
+    "a later forecast held back": doubtful(
+        Situation(run={"as_of_date": LAST_DAY - timedelta(days=2)}, held_back=True),
+        Gap.FORECAST_HELD_BACK,
+        f"The forecast as of {LAST_DAY} was held back, since its bands did not hold at past days; orders "
+        f"rest on the one as of {LAST_DAY - timedelta(days=2)}",
+    ),
+    "bands that do not hold": doubtful(
+        Situation(run={"bands_hold": False, "bands_problem": "The 80 % band of smooth series held 60.0%."}),
+        Gap.BANDS_DO_NOT_HOLD,
+        "do not hold what they name at past days: The 80 % band of smooth series held 60.0%.",
+    ),
     "newer forecast than plan": doubtful(
         Situation(plan={"forecast_run_id": "00000000-0000-0000-0000-000000000001"}),
         Gap.PLAN_BEHIND,

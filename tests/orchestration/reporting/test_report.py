@@ -14,6 +14,8 @@ from rich.console import Console
 
 from forecasting_lib.grain import Grain
 from orchestration.clients import Client
+from orchestration.reading.accuracy import latest_accuracy
+from orchestration.reporting.accuracy_questions import best_items, value_added, worst_items
 from orchestration.reporting.questions import SERIES_SHOWN, latest_models, urgent_lines, volumes
 from orchestration.reporting.report import ReportError, series_pages, write_report
 from orchestration.reporting.states import client_states, state_warnings
@@ -162,6 +164,10 @@ def test_the_report_shows_models_accuracy_orders_and_a_page_for_each_series(page
     assert elements.names.count("svg") == 1 + 2 * len(ITEMS)
     assert "earlier forecast, mean and 80 % band" in text
     assert "reorder point" in text
+    assert "On the 28 days after 2026-03-03 the errors of ma7 came to" in text
+    assert "no backtest has been made yet" in text
+    for title in ("What ma7 was worth", "Largest errors", "Best forecast", "What has changed since"):
+        assert title in text
 
 
 def test_the_same_data_give_the_same_page(
@@ -207,6 +213,33 @@ def test_the_summary_says_models_accuracy_and_the_most_urgent_lines(
     assert "<script>" in text
     for word in ("3 series", "chronos2", "Skipped:", "WAPE", "28 of its 28 days known", "Most urgent", "1. "):
         assert word in text
+
+
+def test_what_a_forecast_is_worth_is_told_from_the_scores_of_the_same_run(
+    warehouse: Warehouse, client: Client
+) -> None:
+    scores = {row["model"]: row for row in latest_accuracy(warehouse, client.client_id).to_dicts()}
+    added = value_added(warehouse, client.client_id, "ma7")
+    whole = added.row(0, named=True)
+    assert (str(whole["month"]), whole["segment"], whole["n_runs"]) == ("2026-03-01", "client", 1)
+    assert whole["wape"] == pytest.approx(scores["ma7"]["wape"])
+    assert scores["seasonal_naive"]["wape"] == 0, "demand repeats itself, so the naive is never wrong"
+    assert whole["fva_naive"] is None
+    assert whole["fva_ma7"] == pytest.approx(0.0)
+    naive = value_added(warehouse, client.client_id, "seasonal_naive").row(0, named=True)
+    assert naive["fva_ma7"] == pytest.approx(1.0)
+    segments = set(added["segment"])
+    assert segments == {"client", "location"}, "no item has a category"
+
+
+def test_the_best_items_sold_no_less_than_the_mean_item(warehouse: Warehouse, client: Client) -> None:
+    of_run = (warehouse, client.client_id, "ma7", LAST_DAY - timedelta(days=28))
+    everything = worst_items(*of_run, 99)
+    best = best_items(*of_run, 99)
+    assert 0 < best.height < everything.height
+    assert best["wape"].is_sorted()
+    assert best["actual_qty"].min() >= everything["actual_qty"].mean()  # type: ignore[operator]
+    assert everything["error_share"].sum() == pytest.approx(1.0)
 
 
 def test_the_state_of_a_client_follows_its_tables(warehouse: Warehouse, client: Client) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import dagster as dg
 import numpy as np
@@ -18,16 +19,22 @@ from forecasting_lib.models.guards import Note
 from orchestration.api.pages.service_plot import tradeoff
 from orchestration.clients import Client, update_client
 from orchestration.reading.backtests import current_backtest
-from orchestration.reading.histories import read_history
+from orchestration.reading.gaps import find_gaps
+from orchestration.reading.histories import current_champion, read_history
 from orchestration.reading.relatives import read_kin, told_of
 from orchestration.reporting.backtest_intervals import champion_beside
 from orchestration.reporting.backtest_questions import ComparedModel, comparison_sentence, model_comparison
 from orchestration.reporting.covariate_questions import covariate_worth
 from orchestration.reporting.plots import tradeoff_plot
+from orchestration.reporting.questions import latest_models
 from orchestration.reporting.service_questions import POLICY_NAMES, service_record
+from orchestration.resources import Installation
 from orchestration.running.runs import RunOutcome, find_job, run_job
 from orchestration.settings import Settings
+from orchestration.stages import band_gate, forecasting
 from orchestration.stages.backtest_origins import TooLittleHistoryError, chosen_origins
+from orchestration.stages.forecasting import forecasts
+from orchestration.stages.inventory import inventory
 from orchestration.stages.simulation_days import replay_days
 from orchestration.warehouse.bulk import read_frame, render
 from orchestration.warehouse.server import Warehouse
@@ -276,6 +283,20 @@ def test_the_comparison_is_over_the_origins_that_nothing_was_chosen_on(
         """,
     )
     assert by_name["hist_q"].wql == pytest.approx(direct["wql"][0])
+    of_class = found.segments.filter(pl.col("demand_class") != "all", lag_bucket="all")
+    assert of_class.height > 1
+    assert of_class["n_rows"].sum() == found.segments.filter(demand_class="all")["n_rows"].sum()
+    assert set(found.segments["lag_bucket"]) == {"all", "1", "2-7", "8-14", "15-28"}
+    of_lag = found.segments.filter(demand_class="all")
+    assert of_lag["lag_bucket"].to_list() == ["1", "2-7", "8-14", "15-28"]
+    assert found.reliability is not None
+    levels = found.reliability.levels
+    assert levels["level"].is_sorted()
+    assert levels.height == 21
+    assert levels["raw"].null_count() == 0
+    band = {round(level, 2): held for level, held in levels.select("level", "published").iter_rows()}
+    assert band[0.9] - band[0.1] == pytest.approx(by_name["champion"].coverage_80)
+    assert f"Of {levels['n_actuals'][0]:,} actuals" in found.reliability.sentence
 
 
 def test_the_next_forecast_follows_the_backtest_and_says_so(
@@ -404,6 +425,115 @@ def test_each_covariate_is_judged_and_the_forecast_follows_and_says_so(
     assert f"Of {judged.height} covariates of models, {len(used)} made" in found.sentence
 
 
+def published(warehouse: Warehouse, as_of: date) -> list[dict[str, Any]]:
+    """The forecasts made of the leaders' own as of a date, the first one first."""
+    return rows(
+        warehouse,
+        f"""
+        select run_id::text as run_id, is_current, is_champion, bands_hold, stand_in_run_id::text as stand_in,
+            reason
+        from analytics.forecast_runs
+        where client_id = {{c}} and model = 'champion' and as_of_date = '{as_of}' order by published_at
+        """,
+    ).to_dicts()
+
+
+def test_a_forecast_whose_bands_fail_waits_behind_the_last_good_one_where_the_client_wants_it(
+    warehouse: Warehouse, instance: dg.DagsterInstance, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any class is judged, with a tolerance that no forecast misses or none that any forecast meets."""
+    monkeypatch.setattr(band_gate, "LEAST_SERIES", 1)
+    last, good = date(2026, 6, 30), date(2026, 6, 20)
+
+    def run(tolerance: float, as_of: date) -> dict[str, dg.AssetCheckEvaluation]:
+        monkeypatch.setattr(band_gate, "BAND_TOLERANCE", tolerance)
+        result = dg.materialize(
+            [forecasts, inventory],
+            partition_key=client.client_id,
+            resources={"installation": Installation()},
+            instance=instance,
+            run_config={
+                "ops": {name: {"config": {"as_of_date": str(as_of)}} for name in ("forecasts", "inventory")}
+            },
+        )
+        return {check.check_name: check for check in result.get_asset_check_evaluations()}
+
+    def gaps() -> dict[str, str]:
+        return {gap.gap: gap.sentence for gap in find_gaps(warehouse, client.client_id)}
+
+    try:
+        assert run(1.0, good)["bands_hold"].passed
+        [held] = published(warehouse, good)
+        assert (held["is_current"], held["bands_hold"]) == (True, True)
+
+        update_client(warehouse, client.client_id, when_bands_fail="keep_last_good")
+        checks = run(0.0, last)
+        assert not checks["bands_hold"].passed
+        assert "The forecast as of 2026-06-20 stays in use." in (checks["bands_hold"].description or "")
+        waits = published(warehouse, last)[-1]
+        assert (waits["is_current"], waits["is_champion"], waits["bands_hold"]) == (False, False, False)
+        assert waits["stand_in"] == held["run_id"]
+        assert "Held back: " in waits["reason"]
+        assert current_champion(warehouse, client.client_id, last) is None, "what led before is retired"
+        assert latest_models(warehouse, client.client_id)["run_id"][0] == held["run_id"]
+        [plan] = rows(
+            warehouse,
+            """
+            select
+                as_of_date, forecast_as_of_date, forecast_run_id::text as forecast_run_id,
+                run_id::text as run_id
+            from analytics.inventory_runs where client_id = {c} and is_current
+            order by as_of_date desc limit 1
+            """,
+        ).to_dicts()
+        assert (plan["as_of_date"], plan["forecast_as_of_date"]) == (last, good)
+        assert plan["forecast_run_id"] == held["run_id"]
+        ahead = rows(
+            warehouse,
+            f"""
+            select min(date) as first, max(date) as last, min(lag_days) as lag from analytics.stock_projection
+            where client_id = {{c}} and run_id = '{plan["run_id"]}'
+            """,
+        )
+        assert ahead.row(0) == (date(2026, 7, 1), date(2026, 7, 18), 1)
+        said = gaps()["FORECAST_HELD_BACK"]
+        assert "as of 2026-06-30 was held back" in said
+        assert "the one as of 2026-06-20" in said
+        assert "FORECAST_BEHIND" not in gaps()
+        assert not checks["nothing_else_is_missing"].passed
+        assert "as of 2026-06-20" in (checks["nothing_else_is_missing"].description or "")
+
+        before = published(warehouse, last)
+        run(0.0, last)
+        assert published(warehouse, last) == before, "the same inputs are not run again"
+
+        monkeypatch.setattr(forecasting, "LEAST_AHEAD", 0.9)
+        checks = run(0.0, last)
+        assert "since no earlier forecast whose bands held reaches 26 days ahead" in (
+            checks["bands_hold"].description or ""
+        )
+        assert published(warehouse, last)[-1]["is_current"], "published all the same, and it says so"
+        assert "BANDS_DO_NOT_HOLD" in gaps()
+        assert "FORECAST_HELD_BACK" not in gaps()
+    finally:
+        update_client(warehouse, client.client_id, when_bands_fail="publish")
+        with warehouse.transaction() as connection:
+            for table in ("forecast_results", "forecast_series", "forecast_runs"):
+                connection.execute(
+                    f"""
+                    delete from analytics.{table} where client_id = %s and run_id in (
+                        select run_id from analytics.forecast_runs
+                        where client_id = %s and (as_of_date = %s or stand_in_run_id is not null)
+                    )
+                    """.encode(),
+                    (client.client_id, client.client_id, good),
+                )
+            connection.execute(
+                "update analytics.forecast_runs set bands_problem = null where client_id = %s",
+                (client.client_id,),
+            )
+
+
 def test_the_same_inputs_are_not_judged_again(
     warehouse: Warehouse, instance: dg.DagsterInstance, client: Client
 ) -> None:
@@ -420,8 +550,8 @@ def test_bands_that_do_not_hold_are_said_again_where_the_backtest_stands(
     warehouse: Warehouse, instance: dg.DagsterInstance, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With no tolerance and for a class of any size, which no forecast meets to the last digit."""
-    monkeypatch.setattr("orchestration.stages.backtesting.BAND_TOLERANCE", 0.0)
-    monkeypatch.setattr("orchestration.stages.backtesting.LEAST_SERIES", 1)
+    monkeypatch.setattr("orchestration.stages.band_gate.BAND_TOLERANCE", 0.0)
+    monkeypatch.setattr("orchestration.stages.band_gate.LEAST_SERIES", 1)
     outcome = judge(warehouse, instance, origins=4)
     assert outcome.succeeded
     assert "band of" in " ".join(outcome.problems)

@@ -132,7 +132,8 @@ class Market:
             render(
                 """
                 select
-                    event_id::text as event_id, kind, grain, grain_key, first_date, detected_date, seen_date,
+                    event_id::text as event_id, part_of_event_id::text as part_of_event_id,
+                    kind, grain, grain_key, first_date, detected_date, seen_date,
                     is_current, sentence, evidence::text as evidence, told_at
                 from analytics.drift_events where client_id = {c} order by kind, grain, grain_key
                 """,
@@ -327,6 +328,28 @@ def test_the_webhook_is_told_of_each_event_once_signed_and_again_where_it_was_aw
         expected = hmac.new(b"known to two", body, hashlib.sha256).hexdigest()
         assert headers[SIGNATURE.lower()] == f"sha256={expected}"
     assert market.events()[0]["told_at"] is not None
+
+
+def test_what_one_cause_does_is_told_once_and_listed_whole(
+    market: Market, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of what is sold: the errors tell, and the level does, too."""
+    fault = market.after(CLEAN - timedelta(days=6))
+    market.demand[:, fault:] = np.floor(market.demand[:, fault:] / 2)
+    with webhook_that_answers(200, 200, 200) as webhook:
+        monkeypatch.setenv("FORECASTER_ALERT_WEBHOOK_URL", webhook.url)
+        for day in (CLEAN, CLEAN + timedelta(days=7)):
+            market.deliver(day)
+            result = look(market)
+    told = [event for event in market.events() if event["part_of_event_id"] is None]
+    parts = [event for event in market.events() if event["part_of_event_id"] is not None]
+    assert len(told) == 1
+    assert {"forecast_error", "demand_level"} <= {event["kind"] for event in market.events()}
+    assert {event["part_of_event_id"] for event in parts} == {told[0]["event_id"]}
+    assert [body["kind"] for body in webhook.bodies] == [told[0]["kind"]]
+    described = check(result, "no_drift").description or ""
+    assert "units were sold where" in described
+    assert "the median series sold" in described
 
 
 def test_without_a_forecast_its_errors_are_no_all_clear(

@@ -87,7 +87,7 @@ def test_the_summary_of_a_plan_is_that_of_its_rows(warehouse: Warehouse, replann
     assert as_of is not None
     champion = current_champion(warehouse, client_id, as_of)
     assert champion is not None
-    digest = read_inputs(warehouse, replanned, champion).digest()
+    digest = read_inputs(warehouse, replanned, champion, as_of).digest()
     run_id = standing_run(warehouse, analytics.inventory_runs, client_id, as_of, digest)
     assert run_id is not None
 

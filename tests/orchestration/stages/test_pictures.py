@@ -5,11 +5,17 @@ from __future__ import annotations
 from datetime import date
 
 import numpy as np
+import polars as pl
 import pytest
 
 from forecasting_lib.panel import QUANTILE_LEVELS, Forecast, Panel
 from orchestration.stages import pictures
-from orchestration.stages.pictures import drawable, forecast_picture, picture_or_why_not
+from orchestration.stages.pictures import (
+    drawable,
+    forecast_picture,
+    picture_or_why_not,
+    reliability_picture,
+)
 
 HOSTILE = [
     "GIFT_$10_$20",
@@ -51,3 +57,10 @@ def test_a_picture_that_fails_says_so_in_its_place(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(pictures, "draw_forecast", fail)
     shown = picture_or_why_not(*one_series(), {"s": "tea"})
     assert shown == "There is no picture, and nothing else is missing: `` ValueError: `no` <ink> ``"
+
+
+def test_whether_bands_are_true_is_drawn_with_and_without_what_came_of_the_first_model() -> None:
+    levels = pl.DataFrame({"level": [0.1, 0.5, 0.9], "published": [0.12, 0.5, 0.88], "raw": [0.0, 0.4, 1.0]})
+    both = reliability_picture(levels, "chronos2")
+    assert both.startswith("![reliability](data:image/png;base64,")
+    assert both != reliability_picture(levels.with_columns(raw=pl.lit(None, pl.Float64)), "chronos2")

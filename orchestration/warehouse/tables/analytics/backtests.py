@@ -196,7 +196,7 @@ backtest_reliability = Table(
         comment="With what the earlier origins said; the actuals are of the later ones, either way.",
     ),
     key("level", "Level of the quantile.", Double),
-    whole("n_series", "Series judged.", nullable=False),
+    whole("n_series", "Series judged, at the origin with most of them.", nullable=False),
     whole("n_actuals", "Actuals judged.", nullable=False),
     model("n_below", "Of these, below the quantile; those that equal it shared out.", nullable=False),
     only("demand_class", DemandClassOrNone),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Index, Table, text
+from sqlalchemy import UUID, Column, Index, Table, text
 
 from forecasting_lib.drift.findings import DriftKind
 from orchestration.warehouse.tables.columns import (
@@ -24,6 +24,11 @@ drift_events = Table(
     metadata,
     client_key(),
     made_up("event_id", "The episode."),
+    Column(
+        "part_of_event_id",
+        UUID(as_uuid=False),
+        comment="Episode of the same cause, which is told; NULL where this one is.",
+    ),
     one_of("kind", DriftKind, "{}: what changed.", nullable=False),
     one_of("grain", DriftGrain, "{}: what it changed of.", nullable=False),
     words("grain_key", "The location, the demand class, or the client.", nullable=False),

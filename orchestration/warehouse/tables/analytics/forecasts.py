@@ -68,6 +68,18 @@ forecast_runs = Table(
         UUID(as_uuid=False),
         comment="Backtest whose choices and calibration it follows; NULL of a model by itself.",
     ),
+    yes_no(
+        "bands_hold",
+        "Its calibrated 80 % and 90 % bands held what they name at past days; NULL where nobody can tell.",
+        nullable=True,
+        default=None,
+    ),
+    words("bands_problem", "Which bands did not, as sentences; NULL where none is known to fail."),
+    Column(
+        "stand_in_run_id",
+        UUID(as_uuid=False),
+        comment="Forecast run that is used in its place, since its bands did not hold; NULL of any other.",
+    ),
     document("settings", "Settings the model ran with."),
     whole("n_series", "Series with a forecast.", nullable=False, default=0),
     whole("n_replaced", "Series whose forecast a guard replaced.", nullable=False, default=0),

@@ -50,6 +50,11 @@ inventory_runs = Table(
         UUID(as_uuid=False),
         comment="Backtest that its safety stocks are calibrated on; NULL where a usual factor stood in.",
     ),
+    day(
+        "forecast_as_of_date",
+        "As-of date of that run, before the plan's where a later forecast was held back; NULL of plans from "
+        "before this was noted.",
+    ),
     words("code_version", "Version of this project that computed it.", nullable=False),
     words("input_digest", "SHA-256 of all it depends on; the same inputs are not run again.", nullable=False),
     document("config", "Policy settings it was computed with."),
