@@ -159,11 +159,12 @@ def backtest_of(client: Client, folder: Path, *verdicts: JudgedCovariate) -> Bac
     return BacktestRun(
         client,
         Asked([origin.date for origin in origins], 7, 7),
-        KnownOrigins(origins, keys, None),
+        KnownOrigins(origins, keys, None, [None] * len(origins)),
         [Replayed(plan)],
         gathered(origins, replays, {"hist_q": 0}, ["hist_q"], folder),
         "digest",
         "dagster run",
+        {},
     )
 
 
