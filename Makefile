@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 CODE := orchestration forecasting_lib tests setup.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test bars coverage lint format lock migration bench bench-full bench-check evaluate-model benchmark-m5 clean
+.PHONY: help setup demo up down test bars coverage lint format lock migration bench bench-full bench-check evaluate-model benchmark-m5 benchmark-service clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 16
@@ -100,6 +100,9 @@ evaluate-model: setup  ## the model beside its baselines on M5-format files: mak
 
 benchmark-m5: setup  ## the models by the measures of the M5 competitions: make benchmark-m5 M5_DIR=m5/
 	$(BIN)/forecaster model benchmark-m5 --data $(M5_DIR) $(OPTIONS)
+
+benchmark-service: setup  ## whether reorder points keep the service they promise: make benchmark-service M5_DIR=m5/
+	$(BIN)/forecaster model benchmark-service --data $(M5_DIR) $(OPTIONS)
 
 clean:  ## remove the environment and the caches; data and databases stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage build

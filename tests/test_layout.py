@@ -43,7 +43,7 @@ ORCHESTRATION = (
 LIBRARY = (
     {"grain", "ragged"},
     {"panel"},
-    {"accuracy", "covariates", "drift", "quantile_grid", "moment_law"},
+    {"accuracy", "covariates", "drift", "quantile_grid", "moment_law", "history_variance"},
     {"models", "inventory"},
     {"origins"},
     {"pretraining", "demo"},

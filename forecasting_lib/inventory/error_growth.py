@@ -25,16 +25,19 @@ NO_DEMAND = "none"
 
 _LEVELS = np.array([0.0, *QUANTILE_LEVELS, 1.0])
 
-DEFAULT_KAPPA: Mapping[str, tuple[float, ...]] = {
-    "smooth": (1.0, 1.0, 1.0),
-    "erratic": (1.0, 1.0, 1.0),
-    "intermittent": (1.0, 1.0, 1.0),
-    "lumpy": (1.0, 1.0, 1.0),
-    NO_DEMAND: (1.0, 1.0, 1.0),
-}
-"""Kappa of a day and of ``DEFAULT_DAYS`` where no backtest says: docs/service.md#without-a-backtest."""
+DEFAULT_DAYS = (1.0, 7.0, 14.0, 28.0)
 
-DEFAULT_DAYS = (1.0, 7.0, 28.0)
+DEFAULT_KAPPA: Mapping[str, tuple[float, ...]] = {
+    "smooth": (1.0, 1.1, 1.8, 3.6),
+    "erratic": (1.0, 1.0, 1.7, 3.1),
+    "intermittent": (1.4, 1.5, 1.9, 3.0),
+    "lumpy": (1.0, 1.5, 2.1, 3.1),
+    NO_DEMAND: (1.0, 1.3, 1.9, 3.1),
+}
+"""By demand class, over so many ``DEFAULT_DAYS`` of daily forecasts, where no backtest says.
+
+Of held-out synthetic demand: ``docs/service.md#without-a-backtest``.
+"""
 
 
 class Inflation(Protocol):
@@ -85,7 +88,7 @@ class ErrorGrowth:
         days = np.array([periods * grain.days_per_period for periods in lengths] or DEFAULT_DAYS)
         names = list(dict.fromkeys(segments))
         number = {name: place for place, name in enumerate(names)}
-        kappa = np.array([_kappa(whole.get(name), lengths, days, name[1]) for name in names])
+        kappa = np.array([_kappa(whole.get(name), lengths, days, name[1], grain) for name in names])
         read_at = np.array([_read_at(whole.get(name), lengths, len(days)) for name in names])
         return cls(
             days,
@@ -165,12 +168,17 @@ class ErrorGrowth:
 
 
 def _kappa(
-    found: Mapping[int, Inflation] | None, lengths: Sequence[int], days: FloatArray, name: str
+    found: Mapping[int, Inflation] | None, lengths: Sequence[int], days: FloatArray, name: str, grain: Grain
 ) -> FloatArray:
     if found is not None:
         return np.array([found[periods].kappa for periods in lengths])
-    usual = DEFAULT_KAPPA.get(name, DEFAULT_KAPPA[NO_DEMAND])
-    return np.exp(np.interp(np.log(days), np.log(DEFAULT_DAYS), np.log(usual)))
+    logs = np.log(DEFAULT_KAPPA.get(name, DEFAULT_KAPPA[NO_DEMAND]))
+    usual = np.interp(np.log(days), np.log(DEFAULT_DAYS), logs)
+    # a week's variance has what its days have in common
+    of_period = (
+        0.0 if grain is Grain.DAY else np.interp(np.log(grain.days_per_period), np.log(DEFAULT_DAYS), logs)
+    )
+    return np.asarray(np.exp(np.maximum(usual - of_period, 0.0)))
 
 
 def _read_at(found: Mapping[int, Inflation] | None, lengths: Sequence[int], count: int) -> FloatArray:

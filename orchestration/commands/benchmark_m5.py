@@ -65,7 +65,7 @@ def benchmark_m5(
     from forecasting_lib.benchmark.m5_scope import scope
     from forecasting_lib.benchmark.m5_scores import HORIZON, M5Window
 
-    wanted = _wanted(models or [], skip or [])
+    wanted = wanted_models(models or [], skip or [])
     try:
         sales = read_sales(data, max_series)
         judged = [M5Window.of(sales, data, days_left_off=HORIZON * number) for number in range(windows)]
@@ -77,7 +77,7 @@ def benchmark_m5(
 
     scores: dict[str, dict[str, M5Scores]] = {}
     seconds: dict[str, float] = {}
-    for name, made in _runnable(wanted):
+    for name, made in runnable(wanted):
         begun = perf_counter()
         scores[name] = _judge(name, made, judged)
         seconds[name] = round(perf_counter() - begun, 1)
@@ -94,7 +94,7 @@ def benchmark_m5(
         err.print(f"All figures: {escape(str(json_file))}")
 
 
-def _wanted(models: Sequence[str], skip: Sequence[str]) -> list[str]:
+def wanted_models(models: Sequence[str], skip: Sequence[str]) -> list[str]:
     """Names of the models to judge, the simplest first."""
     from forecasting_lib.models.registry import available_models, model_entry
 
@@ -109,7 +109,7 @@ def _wanted(models: Sequence[str], skip: Sequence[str]) -> list[str]:
     ]
 
 
-def _runnable(names: Sequence[str]) -> Iterator[tuple[str, Callable[[Progress], Forecaster]]]:
+def runnable(names: Sequence[str]) -> Iterator[tuple[str, Callable[[Progress], Forecaster]]]:
     """Each model that can run here, with what makes it; a sentence for each that cannot."""
     from forecasting_lib.models.registry import create_model, missing_package, model_entry
     from forecasting_lib.models.weights import WeightsUnavailable

@@ -1,6 +1,6 @@
 """The commands for the model itself: ``forecaster model`` evaluate, train, card and finetune.
 
-``benchmark-m5``, ``benchmark-replay`` and ``benchmark-vn2`` are in modules of their own.
+``benchmark-m5``, ``benchmark-replay``, ``benchmark-service`` and ``benchmark-vn2`` are in modules of their own.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from rich.table import Table
 
 from orchestration.commands.benchmark_m5 import benchmark_m5
 from orchestration.commands.benchmark_replay import benchmark_replay
+from orchestration.commands.benchmark_service import benchmark_service
 from orchestration.commands.benchmark_vn2 import benchmark_vn2
 from orchestration.commands.terminal import ClientOption, counting, err, open_warehouse, out, waiting
 from orchestration.foreign_text import escape
@@ -35,6 +36,9 @@ TABLE_WIDTH = 120
 
 app.command("benchmark-m5", epilog="Example: forecaster model benchmark-m5 --data m5/ --skip auto_ets")(
     benchmark_m5
+)
+app.command("benchmark-service", epilog="Example: forecaster model benchmark-service --data m5/ --origins 8")(
+    benchmark_service
 )
 app.command(
     "benchmark-replay", epilog="Example: forecaster model benchmark-replay --data m5/ --max-series 300"
