@@ -1,6 +1,6 @@
 """The commands for the model itself: ``forecaster model`` evaluate, train, card and finetune.
 
-``benchmark-m5``, ``benchmark-replay``, ``benchmark-service`` and ``benchmark-vn2`` are in modules of their own.
+Its benchmarks are in modules of their own.
 """
 
 from __future__ import annotations
