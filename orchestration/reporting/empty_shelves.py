@@ -49,7 +49,7 @@ class EmptyShelves:
         share = percent(self.lost_qty / (self.lost_qty + self.sold_qty)) if self.lost_qty else "none"
         rest = f" Of {self.unknown:,} the loss is not known." if self.unknown else ""
         return (
-            f"{self.periods:,} times in the last year a shelf was empty in the evening. An estimated"
+            f"{self.periods:,} times in the last year a shelf was found empty. An estimated"
             f" {self.lost_qty:,.0f} units were wanted and not there ({share} of demand){value}.{rest}"
         )
 

@@ -114,6 +114,7 @@ def _publish(warehouse: Warehouse, client_id: str) -> None:
                 demand_qty=demand,
                 unit_price=2,
                 is_masked=masked,
+                is_stocked_out=masked,
             )
         _insert(connection, "dim_item", client_id=client_id, item_id="tea", name="Green tea")
         _insert(connection, "dim_location", client_id=client_id, location_id="north", name="North")

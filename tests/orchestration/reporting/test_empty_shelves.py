@@ -17,7 +17,7 @@ def test_no_known_empty_shelf_is_no_all_clear() -> None:
 def test_the_cost_is_said_in_units_and_money_and_what_is_not_known_beside_it() -> None:
     said = EmptyShelves(periods=1_200, unknown=3, lost_qty=500.0, lost_value=1_234.6, sold_qty=9_500.0)
     assert said.sentence("EUR") == (
-        "1,200 times in the last year a shelf was empty in the evening. An estimated 500 units were wanted "
+        "1,200 times in the last year a shelf was found empty. An estimated 500 units were wanted "
         "and not there (5.0% of demand), 1,235 EUR at selling prices. Of 3 the loss is not known."
     )
     unpriced = EmptyShelves(periods=2, unknown=0, lost_qty=0.0, lost_value=None, sold_qty=0.0).sentence(None)

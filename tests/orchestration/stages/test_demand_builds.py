@@ -12,10 +12,12 @@ from orchestration.clients import Client, validated
 from orchestration.landing.withdrawal import withdraw
 from orchestration.stages.demand_builds import (
     Basis,
+    Build,
     Change,
     begin_build,
     record_build,
     standing_until,
+    stood_until,
 )
 from orchestration.stages.ingestion import ingest_files
 from orchestration.warehouse.server import Warehouse
@@ -51,6 +53,22 @@ def test_nothing_stands_where_any_day_may_have_changed(
     last: Basis | None, now: Basis, changes: list[Change], client: Client
 ) -> None:
     assert standing_until(last, now, changes, client) is None
+
+
+@pytest.mark.parametrize(
+    ("standing", "followed", "stood"),
+    [
+        (date(2024, 1, 31), [], date(2024, 1, 31)),
+        (date(2024, 1, 31), [Change(1, date(2024, 2, 1))], date(2024, 1, 31)),
+        (date(2024, 1, 31), [Change(1, date(2024, 1, 9)), Change(2, date(2024, 1, 20))], date(2024, 1, 8)),
+        (date(2024, 1, 31), [Change(1, date(2024, 1, 9)), Change(2, None)], None),
+        (None, [Change(1, date(2024, 1, 9))], None),
+    ],
+)
+def test_what_a_build_found_on_its_way_moved_back_what_stood(
+    standing: date | None, followed: list[Change], stood: date | None
+) -> None:
+    assert stood_until(Build("shop", "it", NOW, standing, []), followed) == stood
 
 
 def _loaded(warehouse: Warehouse, client: Client, path: Path, text: str) -> None:
