@@ -14,7 +14,7 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 
-from forecasting_lib.backtesting.inflation import Inflation
+from forecasting_lib.backtesting.inflation import LEAST_TOTALS, Inflation
 from forecasting_lib.grain import Grain
 from forecasting_lib.inventory import Calibrated, ErrorGrowth
 from forecasting_lib.inventory.error_growth import NO_DEMAND
@@ -48,7 +48,7 @@ def read_calibration(
 ) -> ForecastCalibration | None:
     """The calibration of a forecast; None where no backtest can say anything of it.
 
-    It is that of the backtest which the forecast itself follows, else of the current one, unless that has
+    A segment of too few totals counts as one that was not judged. It is that of the backtest which the forecast itself follows, else of the current one, unless that has
     judged days after the forecast's as-of date.
 
     Args:
@@ -79,6 +79,8 @@ def read_calibration(
     )
     inflations: dict[tuple[str, str], dict[int, Inflation]] = defaultdict(dict)
     for model, of_class, periods, kappa, read_at, error, totals in rows.iter_rows():
+        if error is None and totals < LEAST_TOTALS:
+            continue
         inflations[model, of_class][periods] = Inflation(kappa, np.array(read_at), error, totals)
     makers = read_frame(warehouse, render(_MAKERS, **values))
     segments = (
