@@ -149,7 +149,7 @@ def plan_inventory(
                 demand,
                 schedule,
                 policy.excess_horizon_days,
-                transfers.through(lines.receipt_day - 1.0, lines.row),
+                transfers.through(lines.receipt_day.astype(np.float64) - 1.0, lines.row),
             ),
             undecided_frame(known, rule.orderable),
             surplus_order_frame(
