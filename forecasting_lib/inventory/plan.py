@@ -117,7 +117,8 @@ def plan_inventory(
     known = Supply.from_frame(supply, forecast.series_ids, policy, forecast.grain)
     periods = PeriodDays.of(forecast)
     mean = np.maximum(forecast.mean, 0.0)
-    demand = cumulative_demand(forecast, known, policy, calibration and calibration.growth)
+    growth = None if calibration is None else calibration.growth
+    demand = cumulative_demand(forecast, known, policy, growth)
     levels = levels_of(known, demand, policy)
     schedule = ReceiptSchedule.from_frame(receipts, forecast.series_ids, forecast.as_of_date, known.lead_time)
     projection = project_stock(known.net_stock, schedule.by_day(demand.horizon), demand)

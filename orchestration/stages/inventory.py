@@ -98,7 +98,7 @@ def inventory(
             inputs.positions,
             inputs.receipts,
             inputs.policy,
-            calibration and calibration.calibrated,
+            None if calibration is None else calibration.calibrated,
         )
         run = InventoryRun(client, plan, inputs, digest, context.run.run_id)
         publish(warehouse, run)

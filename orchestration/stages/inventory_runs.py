@@ -72,10 +72,8 @@ class InventoryInputs:
 
     def digest(self) -> str:
         """SHA-256 of the inputs and the code; the same inputs are not planned again."""
-        backtest = self.calibration and [
-            self.calibration.backtest_run_id,
-            self.calibration.calibrated.is_stale,
-        ]
+        found = self.calibration
+        backtest = None if found is None else [found.backtest_run_id, found.calibrated.is_stale]
         choices = [*self.champion, asdict(self.policy), backtest, code_version()]
         digest = hashlib.sha256(json.dumps(choices).encode())
         digest.update(self.positions.write_csv().encode())
@@ -174,6 +172,7 @@ def _insert_run(connection: psycopg.Connection[Any], run: InventoryRun) -> int:
     """Write a run and the tables of its plan; returns the series planned."""
     plan, as_of_date = run.plan, run.inputs.forecast.as_of_date
     forecast_run_id, forecast_model = run.inputs.champion
+    calibration = run.inputs.calibration
     insert_row(
         connection,
         analytics.inventory_runs,
@@ -183,7 +182,7 @@ def _insert_run(connection: psycopg.Connection[Any], run: InventoryRun) -> int:
             "as_of_date": as_of_date,
             "forecast_run_id": forecast_run_id,
             "forecast_model": forecast_model,
-            "backtest_run_id": run.inputs.calibration and run.inputs.calibration.backtest_run_id,
+            "backtest_run_id": None if calibration is None else calibration.backtest_run_id,
             "code_version": code_version(),
             "input_digest": run.input_digest,
             "config": Jsonb(asdict(run.inputs.policy)),

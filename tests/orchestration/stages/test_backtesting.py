@@ -204,10 +204,25 @@ def test_the_next_forecast_follows_the_backtest_and_says_so(
         assert choice.startswith(f"{made_by} leads")
     plan = rows(
         warehouse,
-        "select forecast_model from analytics.inventory_runs where client_id = {c} and is_current "
-        "order by as_of_date desc limit 1",
+        """
+        select run_id::text as run_id, forecast_model, backtest_run_id::text as backtest_run_id
+        from analytics.inventory_runs where client_id = {c} and is_current
+        order by as_of_date desc limit 1
+        """,
     )
-    assert plan["forecast_model"].to_list() == ["champion"]
+    assert plan.drop("run_id").rows() == [("champion", backtest.run_id)]
+    promised = rows(
+        warehouse,
+        """
+        select run_id::text as run_id, ltd_method, error_inflation, service_nominal, flags
+        from analytics.inventory_metrics where client_id = {c} and reorder_point_qty > 0
+        """,
+    ).filter(pl.col("run_id") == plan["run_id"][0])
+    assert set(promised["ltd_method"]) <= {"nb_moments", "gamma_moments"}
+    measured = promised.filter(~pl.col("flags").list.contains("NOT_CALIBRATED"))
+    assert measured.height > 0.9 * promised.height > 0
+    assert (measured["error_inflation"] != 1.0).any()
+    assert (measured["service_nominal"] != 0.95).any()
 
 
 def test_a_policy_that_names_one_model_for_everything_has_it_lead(
