@@ -13,15 +13,14 @@ import pytest
 from forecasting_lib.backtesting import covariate_worth
 from forecasting_lib.backtesting.covariate_worth import (
     SAMPLE,
-    Losses,
     Window,
     covariate_worths,
     deciding_windows,
     judged,
-    mean_gain,
     sampled_origins,
     shown_only,
 )
+from forecasting_lib.backtesting.gains import Losses, mean_gain
 from forecasting_lib.covariates import Use
 from forecasting_lib.origins import Origin
 from forecasting_lib.panel import QUANTILE_LEVELS, FloatArray, Forecast, Panel
