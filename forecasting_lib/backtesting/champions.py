@@ -17,6 +17,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
+from forecasting_lib.backtesting.gains import Losses, mean_gain
 from forecasting_lib.panel import FloatArray
 
 IntArray = npt.NDArray[np.int64]
@@ -36,7 +37,7 @@ class Reason(StrEnum):
     SIMPLER = "SIMPLER"
     """Its loss is within the tie of the lowest, and it is simpler."""
     HEDGE = "HEDGE"
-    """It is the average of the models, and none of them is better by more than the tie."""
+    """It is the average of the models, and none of them is clearly better."""
     STAYS = "STAYS"
     """It led before, and no other has won by the margin on two successive backtests."""
     SEGMENT = "SEGMENT"
@@ -118,7 +119,8 @@ def choose(
         segments: of each series.
         simplicity: of each model; the lowest is the simplest.
         hedge: position of an average of the others. It leads where none of them is better by more than the
-            tie: windows that models were compared on resemble each other more than the next one will them.
+            tie and, in its segment, by more than chance: windows that models were compared on resemble each
+            other more than the next one will them.
         before: (n,) position of the model that led until now, -1 where none did.
         scores_before: (n, m) scores of the backtest before; NaN where it did not judge a model.
 
@@ -134,7 +136,8 @@ def choose(
     leader = simplest.copy()
     reasons = np.where(simplest == best, Reason.BEST, Reason.SIMPLER).astype(object)
     if hedge is not None:
-        safe = within[:, hedge]
+        clear = _clearly_better(losses, segments, hedge)
+        safe = within[:, hedge] | ~clear[np.arange(len(leader)), simplest]
         leader[safe] = hedge
         reasons[safe] = Reason.HEDGE
     if before is not None:
@@ -157,6 +160,22 @@ def choose(
         own_weight=own_weight,
         origins=origins.astype(np.int64),
     )
+
+
+def _clearly_better(losses: FloatArray, segments: Sequence[str], hedge: int) -> npt.NDArray[np.bool_]:
+    """(n, m): whether a model's gain over the average is clear in the segment of each series."""
+    names = np.array(segments, dtype=object)
+    judged = np.asarray(~np.isnan(losses).any(axis=1))
+    clear = np.zeros(losses.shape[:2], dtype=np.bool_)
+    for segment in dict.fromkeys(segments):
+        rows = np.flatnonzero(names == segment)
+        windows = [(rows[judged[rows, k]], k) for k in range(losses.shape[2])]
+        for model in range(losses.shape[1]):
+            found = mean_gain(
+                [Losses(losses[own, model, k], losses[own, hedge, k], 0.0, len(own)) for own, k in windows]
+            )
+            clear[rows, model] = found is not None and found.is_clear
+    return clear
 
 
 def _own_weights(

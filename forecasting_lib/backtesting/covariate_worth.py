@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from forecasting_lib.accuracy.metrics import DECILES, quantile_loss
 from forecasting_lib.backtesting.evidence import JUDGED
+from forecasting_lib.backtesting.gains import LEAST_WINDOWS, Gain, Losses, mean_gain
 from forecasting_lib.covariates import COVARIATES, Use
 from forecasting_lib.models.interface import Forecaster
 from forecasting_lib.origins import Origin, forecast_origins
@@ -27,57 +28,10 @@ from forecasting_lib.panel import FloatArray
 SAMPLE = 300
 """Series that are asked about. Of a store of 3,000 a tenth, which bounds what judging costs."""
 
-LEAST_WINDOWS = 3
-"""Windows without which nothing is said of a covariate."""
-
-STANDARD_ERRORS = 2.0
-"""By so many a gain has to be above zero. A covariate costs time with every forecast, and one of no use wins
-by chance in every second window."""
-
 LEAST_OWN_ACTUALS = 100
 """Actuals on a covariate's own days, over all windows, without which they are not judged by themselves."""
 
 _SEED = 20261201
-
-
-@dataclass(frozen=True)
-class Losses:
-    """A quantile loss in one window: with the covariate, without, and the demand that it is of.
-
-    Attributes:
-        with_qty: (n,) units of each series of the sample.
-        without_qty: (n,) the same.
-        actual_qty: units.
-        n_actuals: known actuals.
-    """
-
-    with_qty: FloatArray
-    without_qty: FloatArray
-    actual_qty: float
-    n_actuals: int
-
-    @property
-    def wql_with(self) -> float | None:
-        return float(self.with_qty.sum()) / self.actual_qty if self.actual_qty > 0.0 else None
-
-    @property
-    def wql_without(self) -> float | None:
-        return float(self.without_qty.sum()) / self.actual_qty if self.actual_qty > 0.0 else None
-
-    @property
-    def gain(self) -> float | None:
-        """Share by which the loss is smaller with the covariate; None where there is none without."""
-        without = float(self.without_qty.sum())
-        return 1.0 - float(self.with_qty.sum()) / without if without > 0.0 else None
-
-    @property
-    def variance(self) -> float:
-        """Of the gain, were other series drawn."""
-        without, n = float(self.without_qty.sum()), len(self.without_qty)
-        if without == 0.0 or n < 2:
-            return 0.0
-        apart = self.with_qty - self.with_qty.sum() / without * self.without_qty
-        return float(np.square(apart).sum()) / without**2 * n / (n - 1)
 
 
 @dataclass(frozen=True)
@@ -95,31 +49,6 @@ class Window:
     all_days: Losses
     own_days: Losses | None
     decides: bool
-
-
-@dataclass(frozen=True)
-class Gain:
-    """The mean gain of the windows that decide.
-
-    Attributes:
-        share: by which the loss is smaller; negative where it is greater.
-        standard_error: of ``share``; the greater one of that from other windows and that from other series.
-        n_windows: windows it rests on.
-    """
-
-    share: float
-    standard_error: float
-    n_windows: int
-
-    @property
-    def is_clear(self) -> bool:
-        """Above zero by more than chance."""
-        return self.n_windows >= LEAST_WINDOWS and self.share > STANDARD_ERRORS * self.standard_error
-
-    @property
-    def is_clear_loss(self) -> bool:
-        """Below zero by more than chance."""
-        return self.n_windows >= LEAST_WINDOWS and -self.share > STANDARD_ERRORS * self.standard_error
 
 
 @dataclass(frozen=True)
@@ -141,21 +70,6 @@ class Worth:
     own_gain: Gain | None
     n_series: int
     windows: tuple[Window, ...]
-
-
-def mean_gain(losses: Sequence[Losses]) -> Gain | None:
-    """The mean over windows, each weighing alike: a window in which much is sold is still one window.
-
-    Of few windows that happen to agree the spread says little, so the error is at least what drawing other
-    series would make it.
-    """
-    told = [(found.gain, found.variance) for found in losses if found.gain is not None]
-    if not told:
-        return None
-    gains = np.array([gain for gain, _ in told])
-    of_series = float(np.mean([variance for _, variance in told]))
-    of_windows = float(gains.var(ddof=1)) if len(gains) > 1 else 0.0
-    return Gain(float(gains.mean()), float(np.sqrt(max(of_series, of_windows) / len(gains))), len(gains))
 
 
 def judged(covariate: str, windows: Sequence[Window], n_series: int) -> Worth:

@@ -108,7 +108,7 @@ def sentence(reason: Reason, leader: str, preferred: str, gain: float | None) ->
     if reason is Reason.SIMPLER:
         return f"{leader} leads: no model was better by more than 1 % at past days, and it is the simplest."
     if reason is Reason.HEDGE:
-        return f"{leader} leads: no single model was better than their average by more than 1 % at past days."
+        return f"{leader} leads: no single model was clearly better than their average at past days."
     if reason is Reason.STAYS:
         return f"{leader} leads as before: no other model won by 1 % in two backtests in a row."
     if reason is Reason.SEGMENT:

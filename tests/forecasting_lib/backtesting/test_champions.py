@@ -87,6 +87,17 @@ def test_the_average_leads_unless_one_model_is_clearly_better() -> None:
     assert set(choose(losses(apart), ["s"] * 30, [0, 1, 2], hedge=2).model) == {0}
 
 
+def test_a_model_that_was_lucky_in_one_window_does_not_take_the_place_of_the_average() -> None:
+    """Better by 3 % in the mean of four windows, and by nothing in three of them."""
+    lucky = np.stack([np.tile([1.0, 1.0], (30, 1))] * 3 + [np.tile([0.88, 1.0], (30, 1))], axis=2)
+    verdict = choose(lucky, ["s"] * 30, [0, 1], hedge=1)
+    assert set(verdict.model) == {1}
+    assert set(verdict.reason) == {Reason.HEDGE}
+    steady = np.stack([np.tile([0.97, 1.0], (30, 1))] * 4, axis=2)
+    assert set(choose(steady, ["s"] * 30, [0, 1], hedge=1).model) == {0}
+    assert set(choose(steady[:, :, :2], ["s"] * 30, [0, 1], hedge=1).model) == {1}, "two windows are too few"
+
+
 def test_a_leader_stays_until_another_has_won_twice() -> None:
     now = losses(np.tile([1.0, 0.95], (10, 1)))
     before = np.zeros(10, dtype=np.int64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -13,20 +14,23 @@ import pytest
 from forecasting_lib.backtesting import covariate_worth
 from forecasting_lib.backtesting.covariate_worth import (
     SAMPLE,
-    Losses,
     Window,
     covariate_worths,
     deciding_windows,
     judged,
-    mean_gain,
     sampled_origins,
     shown_only,
 )
+from forecasting_lib.backtesting.gains import Losses, mean_gain
+from forecasting_lib.benchmark.promotions import retailer_as_of
 from forecasting_lib.covariates import Use
+from forecasting_lib.demo import RetailerConfig, generate_retailer
+from forecasting_lib.models.chronos2 import Chronos2
 from forecasting_lib.origins import Origin
 from forecasting_lib.panel import QUANTILE_LEVELS, FloatArray, Forecast, Panel
 from forecasting_lib.quantile_grid import demand_grid
 
+BUNDLED = Path(__file__).parents[3] / "data" / "models" / "chronos-2-small-demand"
 HORIZON = 28
 ORIGINS = 6
 LAST = date(2026, 6, 30)
@@ -208,3 +212,40 @@ def test_a_covariate_that_an_origin_did_not_know_is_judged_at_the_others() -> No
     assert promotion.gain is not None
     assert promotion.gain.n_windows == 3
     assert promotion.verdict is Use.USED
+
+
+def retailer_origins(config: RetailerConfig) -> list[Origin]:
+    """The demo retailer at six origins, told of a calendar of SNAP days too that means nothing."""
+    data = generate_retailer(config)
+    last = retailer_as_of(data, config.end_date, HORIZON).panel
+    later = dict(zip(last.series_ids, last.history, strict=True))
+    said = (np.random.default_rng(config.seed).random(2 * config.days) < 0.3).astype(float)
+    found = []
+    for back in range(ORIGINS * HORIZON, 0, -HORIZON):
+        panel = retailer_as_of(data, config.end_date - timedelta(days=back), HORIZON).panel
+        actual = np.full((len(panel), HORIZON), np.nan)
+        for row, series_id in zip(actual, panel.series_ids, strict=True):
+            if len(later.get(series_id, ())) >= back:
+                row[:] = later[series_id][len(later[series_id]) - back :][:HORIZON]
+        now = len(said) - back
+        past = {"snap": tuple(said[now - len(h) : now] for h in panel.history)}
+        ahead = {"snap": (said[now : now + HORIZON],) * len(panel)}
+        told = replace(
+            panel,
+            past_covariates={**panel.past_covariates, **past},
+            future_covariates={**panel.future_covariates, **ahead},
+        )
+        found.append(Origin(told, actual))
+    return found
+
+
+@pytest.mark.slow
+def test_the_bundled_model_is_told_of_promotions_and_not_of_noise() -> None:
+    config = RetailerConfig(end_date=LAST, days=600, n_items=40, n_locations=3, seed=7)
+    worths = covariate_worths(Chronos2(BUNDLED), retailer_origins(config), HORIZON)
+    verdicts = {worth.covariate: worth.verdict for worth in worths}
+    assert verdicts["promotion"] is Use.USED
+    assert verdicts["snap"] is verdicts["price"] is Use.NOT_USED
+    promotion = worths[0]
+    assert promotion.own_gain is not None
+    assert promotion.own_gain.share > 0.1
