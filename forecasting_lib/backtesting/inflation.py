@@ -98,7 +98,8 @@ def held(low: FloatArray, high: FloatArray, level: float) -> float:
 
 def _share(low: FloatArray, high: FloatArray, level: float) -> FloatArray:
     width = high - low
-    inside = np.clip((level - low) / np.where(width > 0.0, width, 1.0), 0.0, 1.0)
+    with np.errstate(over="ignore"):  # of a width next to nothing the quotient is beyond one either way
+        inside = np.clip((level - low) / np.where(width > 0.0, width, 1.0), 0.0, 1.0)
     return np.where(width > 0.0, inside, low <= level)
 
 
