@@ -48,9 +48,8 @@ def read_calibration(
 ) -> ForecastCalibration | None:
     """The calibration of a forecast; None where no backtest can say anything of it.
 
-    A segment of too few totals counts as one that was not judged. It is that of the backtest which the
-    forecast itself follows, else of the current one, unless that has judged days after the forecast's as-of
-    date.
+    It is that of the backtest which the forecast itself follows, else of the current one, unless that has
+    judged days after the forecast's as-of date. A segment of too few totals counts as not judged.
 
     Args:
         warehouse: where to read.
