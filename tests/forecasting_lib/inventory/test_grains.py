@@ -13,6 +13,7 @@ from polars.testing import assert_frame_equal
 
 from forecasting_lib.grain import Grain
 from forecasting_lib.inventory.classification import demand_profile
+from forecasting_lib.inventory.error_growth import DEFAULT_DAYS, DEFAULT_KAPPA, NO_DEMAND
 from forecasting_lib.inventory.plan import InventoryPlan, plan_inventory
 from forecasting_lib.inventory.policies import InventoryPolicy
 from forecasting_lib.panel import FloatArray, Forecast, Panel
@@ -57,7 +58,8 @@ def test_weeks_plan_what_their_days_at_a_level_rate_do(lead_time: float, stock: 
     days = forecast_of(list(np.repeat(weekly, 7) / 7), 9.0 / np.sqrt(7), Grain.DAY, SUNDAY)
     order = {"po_id": "p", "expected_date": day(9), "open_qty": 50.0}
     supply: dict[str, Any] = {"on_hand_qty": stock, "lead_time_days": lead_time, "review_days": 7.0}
-    of_weeks, of_days = (plan_of(f, order, **supply) for f in (weeks, days))
+    independent = replace(POLICY, demand_law="normal")
+    of_weeks, of_days = (plan_of(f, order, policy=independent, **supply) for f in (weeks, days))
     for table in ("metrics", "lead_time_demand", "replenishment"):
         found, expected = getattr(of_weeks, table), getattr(of_days, table)
         assert_frame_equal(found, expected, rel_tol=1e-9, abs_tol=1e-9)
@@ -67,6 +69,21 @@ def test_weeks_plan_what_their_days_at_a_level_rate_do(lead_time: float, stock: 
     assert of_weeks.projection["date"].to_list() == [day(1 + 7 * i) for i in range(6)]
     for flow in ("demand_mean_qty", "confirmed_receipts_qty", "planned_receipts_qty"):
         assert of_weeks.projection[flow].sum() == pytest.approx(of_days.projection[flow].sum())
+
+
+@pytest.mark.parametrize("demand_class", list(DEFAULT_KAPPA))
+def test_what_days_have_in_common_is_in_the_variance_of_their_week(demand_class: str) -> None:
+    of_a_week = DEFAULT_KAPPA[demand_class][DEFAULT_DAYS.index(7.0)]
+    weeks = forecast_of([70.0] * 8, 9.0, Grain.WEEK, SUNDAY)
+    days = forecast_of([10.0] * 56, 9.0 / np.sqrt(7 * of_a_week), Grain.DAY, SUNDAY)
+    supply: dict[str, Any] = {
+        **{"on_hand_qty": 0.0, "lead_time_days": 14.0, "lead_time_sd_days": 0.0, "review_days": 7.0},
+        "demand_class": None if demand_class == NO_DEMAND else demand_class,
+    }
+    of_weeks, of_days = (plan_of(f, **supply).metrics for f in (weeks, days))
+    for figure in ("ltd_sd_qty", "safety_stock_qty", "reorder_point_qty", "service_predicted"):
+        assert of_weeks[figure].item() == pytest.approx(of_days[figure].item(), rel=1e-6)
+    assert of_days["error_inflation"].item() == pytest.approx(of_weeks["error_inflation"].item() * of_a_week)
 
 
 def test_goods_of_the_third_week_are_fourteen_days_away() -> None:
