@@ -63,6 +63,7 @@ def read_origins(
     *,
     covariates: bool,
     only: pl.DataFrame | None = None,
+    whole_horizon: bool = False,
 ) -> KnownOrigins:
     """Read what was known on each of some days, and the demand of the periods after it.
 
@@ -74,6 +75,7 @@ def read_origins(
         last: last day of demand.
         covariates: whether promotions, prices and holidays are read, too.
         only: ``item_id, location_id`` of the series to keep; None keeps all.
+        whole_horizon: whether every origin has the whole horizon, its periods after ``last`` as NaN.
     """
     later = _Later(warehouse, client_id, dates[0], last)
     restated = _Restated(warehouse, client_id)
@@ -81,7 +83,11 @@ def read_origins(
     with warehouse.transaction() as connection:
         input_watermark = newest_delivery(connection, client_id)
     read = [
-        _read_origin(warehouse, client_id, day, horizon, later, restated, covariates=covariates)
+        _read_origin(
+            *(warehouse, client_id, day, horizon, later, restated),
+            covariates=covariates,
+            whole_horizon=whole_horizon,
+        )
         for day in dates
     ]
     return KnownOrigins(
@@ -101,6 +107,7 @@ def _read_origin(
     restated: _Restated,
     *,
     covariates: bool,
+    whole_horizon: bool,
 ) -> tuple[Origin, Kin | None]:
     seen = read_history(warehouse, client_id, day, prices=covariates)
     seen = cleaned(warehouse, client_id, restated.taken_back(seen))
@@ -110,6 +117,9 @@ def _read_origin(
     )
     series_ids = named["series_id"].to_list()
     actual = later.demand(series_ids, day, horizon)
+    if whole_horizon:
+        unknown = ((0, 0), (0, horizon - actual.shape[1]))
+        actual = np.pad(actual, unknown, constant_values=np.nan)
     origin = Origin(
         replace(seen.panel, series_ids=tuple(series_ids)),
         actual,
@@ -156,11 +166,13 @@ class _Later:
         self._place = {series_id: row for row, series_id in enumerate(self.keys["series_id"])}
 
     def demand(self, series_ids: Sequence[str], day: date, horizon: int) -> FloatArray:
-        """(n, horizon) of the periods after a day; NaN where masked, not known yet, or the item had left."""
+        """(n, h) of the periods after a day, at most ``horizon``.
+
+        NaN where a period is masked, or the item had left.
+        """
         start = self._grain.periods_between(self._first, day)
         rows = [self._place[series_id] for series_id in series_ids]
-        known = self._demand[rows, start : start + horizon]
-        return np.pad(known, ((0, 0), (0, horizon - known.shape[1])), constant_values=np.nan)
+        return self._demand[rows, start : start + horizon]
 
 
 _LISTED = """

@@ -230,7 +230,7 @@ LEAD_TIMES = f"""
         and placed.order_date <= {{as_of}}::date
         and placed.order_date > {{as_of}}::date - {LEAD_TIME_DAYS}
         and (
-            placed.received_date <= {{as_of}}::date
+            placed.received_date is not null
             or coalesce(lower(placed.status), 'open') not in
             ('cancelled', 'canceled', 'closed', 'received', 'delivered', 'completed')
         )

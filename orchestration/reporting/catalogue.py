@@ -1,8 +1,8 @@
 """Every listing of a client's rows that programs and pages read.
 
 Belongs here: what may be asked of which relation, as data; what the accuracy of forecasts rests on is in
-``evidence_listings``. Does not belong here: the query (``listings``) and
-the questions whose answer is no page of rows (``questions``).
+``evidence_listings``, what to buy and from whom in ``supply_listings``. Does not belong here: the query
+(``listings``) and the questions whose answer is no page of rows (``questions``).
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from forecasting_lib.panel import QUANTILE_COLUMNS
 from orchestration.reporting.decided import DECIDED, ORDERED
 from orchestration.reporting.evidence_listings import DRIFT, MODELS_JUDGED, VALUE_ADDED
 from orchestration.reporting.listings import Listing, Worker, fields
-from orchestration.reporting.questions import latest_plan, latest_run, latest_worklist
+from orchestration.reporting.questions import latest_run, latest_worklist
+from orchestration.reporting.supply_listings import PURCHASES, SUPPLIERS, of_latest_plan
 
 _LATEST_FORECAST: LiteralString = f"""(
     select
@@ -22,13 +23,6 @@ _LATEST_FORECAST: LiteralString = f"""(
     inner join analytics.forecast_results as results using (client_id, run_id, model)
     where runs.client_id = {{client}} and runs.run_id = ({latest_run("{client}")})
 )"""
-
-
-def _of_latest_plan(table: LiteralString) -> LiteralString:
-    return f"""(
-        select listed.*, runs.as_of_date from ({latest_plan("{client}")}) as runs
-        inner join analytics.{table} as listed using (client_id, run_id)
-    )"""
 
 
 _ITEM_QUALITY: LiteralString = """(
@@ -118,7 +112,7 @@ PROJECTION = Listing(
 LEAD_TIME_DEMAND = Listing(
     name="lead-time-demand",
     sentence="One item at one location: the distribution of demand over lead time and review period.",
-    relation=_of_latest_plan("lead_time_demand"),
+    relation=of_latest_plan("lead_time_demand"),
     fields=fields(
         "item_id location_id protection_days:number ltd_mean_qty:number ltd_sd_qty:number ltd_method "
         "q50_qty:number q80_qty:number q90_qty:number q95_qty:number q98_qty:number q99_qty:number "
@@ -127,34 +121,6 @@ LEAD_TIME_DEMAND = Listing(
     key=_OF_SERIES,
     filters=_OF_SERIES,
     concerns=("deliveries", "forecast", "orders"),
-)
-
-PURCHASES = Listing(
-    name="purchases",
-    sentence="One lot of one item at one location to buy where money is short, the best first.",
-    relation=_of_latest_plan("purchase_priorities"),
-    fields=fields(
-        "priority_rank:whole item_id location_id supplier_id lot_no:whole order_qty:number "
-        "order_value:number benefit_value:number benefit_per_money:number spent_value:number "
-        "as_of_date:day run_id:uuid"
-    ),
-    key=("priority_rank",),
-    filters=(*_OF_SERIES, "supplier_id"),
-    concerns=("deliveries", "forecast", "orders"),
-)
-
-SUPPLIERS = Listing(
-    name="suppliers",
-    sentence="One supplier: its stated lead time against its receipts, lateness and overdue orders.",
-    relation=_of_latest_plan("supplier_lead_times"),
-    fields=fields(
-        "supplier_id stated_days:number stated_sd_days:number n_receipts:whole mean_days:number "
-        "median_days:number sd_days:number n_promised:whole late_share:number mean_days_late:number "
-        "n_open:whole n_overdue:whole longest_overdue_days:whole n_faulty:whole n_forgotten:whole "
-        "expected_days:number expected_sd_days:number as_of_date:day run_id:uuid"
-    ),
-    key=("supplier_id",),
-    concerns=("deliveries", "orders"),
 )
 
 DEMAND = Listing(

@@ -54,8 +54,8 @@ class EmptyShelves:
         )
 
 
-def empty_shelves(place: Place, client_id: str, last_day: date) -> EmptyShelves:
-    """The year up to a client's last day of demand."""
+def empty_shelves(place: Place, client_id: str, last_day: date | None) -> EmptyShelves:
+    """The year up to a client's last day of demand; None where it has no demand yet."""
     frame = read_frame(
         place,
         render(
@@ -70,10 +70,10 @@ def empty_shelves(place: Place, client_id: str, last_day: date) -> EmptyShelves:
                     where client_id = {c}
                 ) as sold_qty
             from analytics.lost_sales
-            where client_id = {c} and date > {since}::date
+            where client_id = {c} and coalesce(date > {since}::date, true)
             """,
             c=client_id,
-            since=last_day - timedelta(days=DAYS),
+            since=last_day and last_day - timedelta(days=DAYS),
         ),
     )
     return EmptyShelves(**frame.row(0, named=True))

@@ -277,6 +277,8 @@ def _series_rows(run: BacktestRun) -> pl.DataFrame:
 
 
 def _newcomer_rows(run: BacktestRun) -> pl.DataFrame:
+    if not run.newcomers:
+        return pl.DataFrame()
     days = pl.DataFrame({"origin": range(len(run.asked.dates)), "origin_date": run.asked.dates})
     return (
         pl.concat(sums.with_columns(pl.lit(model).alias("model")) for model, sums in run.newcomers.items())

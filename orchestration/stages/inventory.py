@@ -18,11 +18,11 @@ from orchestration.reading.histories import ThinnedError, current_champion
 from orchestration.resources import DATABASE_RETRIES, Installation
 from orchestration.stages.as_of import AsOf, chosen_as_of
 from orchestration.stages.gap_checks import gap_check
+from orchestration.stages.inventory_inputs import read_inputs
 from orchestration.stages.inventory_runs import (
     InventoryRun,
     PlanSummary,
     publish,
-    read_inputs,
     read_summary,
 )
 from orchestration.stages.publishing import standing_run

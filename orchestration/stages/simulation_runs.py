@@ -39,7 +39,7 @@ from orchestration.reading.received_lead_times import drawn_lead_times
 from orchestration.reading.supply import read_supply
 from orchestration.stages.backtest_origins import Asked
 from orchestration.stages.backtest_runs import digest_of_origins
-from orchestration.stages.inventory_runs import policy_of
+from orchestration.stages.inventory_inputs import policy_of
 from orchestration.stages.model_plans import PlannedModel, panel_for
 from orchestration.stages.provenance import code_version
 from orchestration.stages.publishing import claimed, insert_row, supersede
@@ -114,6 +114,7 @@ def read_replay(
         last,
         covariates=plan.uses_covariates,
         only=drawn,
+        whole_horizon=True,
     )
     at_first = known.keys.filter(pl.col("series_id").is_in(list(known.origins[0].panel.series_ids)))
     eve = days.dates[days.judged_from]

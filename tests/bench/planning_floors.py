@@ -28,7 +28,7 @@ from orchestration.clients import get_client
 from orchestration.reading.histories import current_champion, demand_grain, read_history
 from orchestration.reading.known_facts import history_as_known
 from orchestration.settings import load_settings
-from orchestration.stages.inventory_runs import policy_of, read_inputs
+from orchestration.stages.inventory_inputs import policy_of, read_inputs
 from orchestration.stages.model_plans import plan_models
 from orchestration.warehouse.bulk import render
 from orchestration.warehouse.server import Warehouse, locate_warehouse

@@ -19,6 +19,7 @@ MAY_IMPORT = {
     "moment_law": {"panel"},
     "history_variance": {"grain", "panel"},
     "drift": {"panel"},
+    "outliers": {"panel"},
     "models": {"grain", "ragged", "panel", "quantile_grid"},
     "new_items": {"grain", "ragged", "panel", "quantile_grid", "moment_law", "models"},
     "inventory": {"grain", "panel", "quantile_grid", "moment_law", "history_variance", "models"},

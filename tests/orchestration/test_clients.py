@@ -25,7 +25,7 @@ from orchestration.resources import Installation
 from orchestration.running.instance import follow_registry
 from orchestration.sensors import client_registry
 from orchestration.settings import Settings
-from orchestration.stages.inventory_runs import policy_of
+from orchestration.stages.inventory_inputs import policy_of
 from orchestration.warehouse import migrate
 from orchestration.warehouse.server import Warehouse, WarehouseError
 from orchestration.warehouse.tables.analytics import PARTITIONED

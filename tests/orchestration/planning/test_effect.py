@@ -15,7 +15,7 @@ from orchestration.reading.histories import current_champion
 from orchestration.reading.supply import read_supply
 from orchestration.stages.forecasting import forecasts
 from orchestration.stages.inventory import inventory
-from orchestration.stages.inventory_runs import read_inputs
+from orchestration.stages.inventory_inputs import read_inputs
 from orchestration.warehouse.server import Warehouse
 from tests.orchestration.api.shops import LAST_DAY, materialize
 from tests.orchestration.planning.conftest import WEEK_BEFORE, Desk, open_desk

@@ -198,7 +198,7 @@ def test_new_items_are_a_segment_of_their_own_and_their_forecasts_say_so(
     both = told.filter("is_profiled").join(
         judged, on=["model", "origin_date"], suffix="_judged", maintain_order="left"
     )
-    assert both.height == 2 * 4
+    assert both.height == 2 * 5
     for name in ("n_series", "n_actuals", *sums):
         assert ((both[name] - both[f"{name}_judged"]).abs() < 1e-6 * (1 + both[name])).all(), name
     without = told.filter(~pl.col("is_profiled"))

@@ -18,7 +18,8 @@ from orchestration.settings import Settings
 from orchestration.stages import inventory as stage
 from orchestration.stages import inventory_runs
 from orchestration.stages.forecasting import forecasts
-from orchestration.stages.inventory_runs import read_inputs, read_summary
+from orchestration.stages.inventory_inputs import read_inputs
+from orchestration.stages.inventory_runs import read_summary
 from orchestration.stages.plan_changes import changed_lines
 from orchestration.stages.publishing import standing_run
 from orchestration.warehouse.bulk import read_frame, render

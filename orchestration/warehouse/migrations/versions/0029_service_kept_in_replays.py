@@ -62,7 +62,8 @@ def upgrade() -> None:
             name=op.f("ck_service_backtest_segment"),
         ),
         sa.CheckConstraint(
-            "achieved between 0 and 1 and achieved_low between 0 and 1 and achieved_high between 0 and 1",
+            "achieved >= 0 and achieved <= 1 and achieved_low >= 0 and achieved_low <= 1 "
+            "and achieved_high >= 0 and achieved_high <= 1",
             name=op.f("ck_service_backtest_shares"),
         ),
         sa.PrimaryKeyConstraint("client_id", "run_id", "line_no", name=op.f("pk_service_backtest")),

@@ -113,7 +113,7 @@ service_backtest = Table(
     only("metric", ServiceMetric),
     non_negative("cover_days", "on_hand_qty", "stock_value", "orders_per_year", "unserved_qty"),
     CheckConstraint(
-        " and ".join(f"{name} between 0 and 1" for name in ("achieved", "achieved_low", "achieved_high")),
+        " and ".join(f"achieved{end} >= 0 and achieved{end} <= 1" for end in ("", "_low", "_high")),
         name="shares",
     ),
     CheckConstraint(finite("unserved_margin"), name="margin"),
