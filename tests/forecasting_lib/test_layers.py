@@ -32,8 +32,8 @@ MAY_IMPORT = {
     "pretraining": {"panel", "accuracy"},
     "demo": set[str](),
     "benchmark": {
-        "grain", "panel", "quantile_grid", "covariates", "accuracy", "moment_law", "models", "origins",
-        "pretraining", "demo", "history_variance", "inventory", "backtesting",
+        "grain", "ragged", "panel", "quantile_grid", "covariates", "accuracy", "moment_law", "models",
+        "origins", "pretraining", "demo", "history_variance", "inventory", "backtesting",
     },
 }  # fmt: skip
 """Part -> the parts it may import, each of which stands before it."""

@@ -23,7 +23,7 @@ select
         'dagster_run_id', runs.dagster_run_id,
         'policy', runs.config
     ) as inventory_run,
-    (to_jsonb(metrics) || coalesce(to_jsonb(demand), '{}'))
+    (coalesce(to_jsonb(demand), '{}') || to_jsonb(metrics))
     - array['client_id', 'run_id', 'item_id', 'location_id']
     || jsonb_build_object(
         'net_need_qty', plan.net_need_qty,

@@ -16,7 +16,7 @@ from orchestration.resources import Installation
 from orchestration.running.runs import find_job, run_job
 from orchestration.settings import Settings
 from orchestration.stages import inventory as stage
-from orchestration.stages import inventory_runs
+from orchestration.stages import inventory_inputs
 from orchestration.stages.forecasting import forecasts
 from orchestration.stages.inventory_inputs import read_inputs
 from orchestration.stages.inventory_runs import read_summary
@@ -130,8 +130,8 @@ def test_a_plan_after_its_forecast_in_one_run_is_the_same_without_reading_the_hi
 
     read_again = planned_anew([stage.inventory])
     with pytest.MonkeyPatch.context() as patch:
-        patch.delattr(inventory_runs, "read_history")
-        patch.delattr(inventory_runs, "read_forecast")
+        patch.delattr(inventory_inputs, "read_history")
+        patch.delattr(inventory_inputs, "read_forecast")
         handed_on = planned_anew([forecasts, stage.inventory])
     assert handed_on == read_again
 
