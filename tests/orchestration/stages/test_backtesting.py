@@ -686,7 +686,14 @@ def test_a_replay_tells_what_each_policy_kept_beside_what_was_promised(
     assert run["fitted_from"] is not None
     assert 0 < run["n_series"] <= 20 < run["n_series_of"]
     assert run["model"] == "hist_q"
-    told = rows(warehouse, "select * from analytics.service_backtest where client_id = {c}")
+    told = rows(
+        warehouse,
+        """
+        select one.* from analytics.service_backtest as one
+        inner join analytics.service_backtest_runs using (client_id, run_id)
+        where client_id = {c} and is_current
+        """,
+    )
     assert set(told["policy"]) == {"forecast", "textbook_normal", "ma7_factor"}
     assert {"as_set", "fitted", "sweep"} <= set(told["basis"])
     everything = told.filter(segment="all", metric="fill_rate", basis="sweep", policy="forecast")
@@ -702,11 +709,18 @@ def test_a_replay_tells_what_each_policy_kept_beside_what_was_promised(
 def test_a_replay_of_the_same_inputs_stands(
     warehouse: Warehouse, instance: dg.DagsterInstance, replayed: Client
 ) -> None:
-    before = rows(warehouse, "select run_id::text from analytics.service_backtest_runs where client_id = {c}")
-    again = run_job(warehouse, instance, find_job("simulate"), "judged", chosen={"days": 28, "series": 20})
-    assert again.succeeded
-    after = rows(warehouse, "select run_id::text from analytics.service_backtest_runs where client_id = {c}")
-    assert before.equals(after)
+    def replays() -> list[str]:
+        # other tests may have judged models since: the first of two has what is known by now
+        outcome = run_job(
+            warehouse, instance, find_job("simulate"), "judged", chosen={"days": 28, "series": 20}
+        )
+        assert outcome.succeeded, outcome.problems
+        found = rows(
+            warehouse, "select run_id::text from analytics.service_backtest_runs where client_id = {c}"
+        )
+        return sorted(found["run_id"])
+
+    assert replays() == replays()
 
 
 def test_the_service_kept_is_told_in_a_sentence(warehouse: Warehouse, replayed: Client) -> None:
