@@ -104,16 +104,14 @@ def status() -> None:
     with waiting("Looking"):
         from orchestration.clients import read_registry
         from orchestration.reporting.states import client_states, state_warnings
-        from orchestration.reporting.track_record import track_record
+        from orchestration.reporting.track_record import track_records
         from orchestration.running.instance import open_instance
         from orchestration.running.runs import started_runs, waiting_runs
         from orchestration.running.service import running_service
 
         registry = read_registry(warehouse)
         states = client_states(warehouse)
-        records = {
-            state.client_id: track_record(warehouse, state.client_id) for state in states if state.is_active
-        }
+        records = track_records(warehouse, states)
         with open_instance(settings, warehouse) as instance:
             unfinished = [
                 (run.run_id, run.job_name, run.tags.get("client", ""), run.status.value)

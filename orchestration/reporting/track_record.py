@@ -6,6 +6,8 @@ Belongs here: which of the answers the sentence is made of. Does not belong here
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from forecasting_lib.backtesting.composition import COMPOSED
 from orchestration.reading.accuracy import latest_accuracy
 from orchestration.reporting.accuracy_questions import unscored_runs
@@ -13,7 +15,13 @@ from orchestration.reporting.accuracy_words import how_good, leading_score
 from orchestration.reporting.backtest_questions import ComparedModel, model_comparison
 from orchestration.reporting.numbers import percent
 from orchestration.reporting.questions import latest_models
+from orchestration.reporting.states import ClientState
 from orchestration.warehouse.asking import Place
+
+NO_FORECAST = "There is no forecast yet."
+
+MOST_ASKED = 20
+"""Clients whose forecasts are looked at for one answer; each takes several queries."""
 
 
 def track_record(place: Place, client_id: str) -> str:
@@ -24,9 +32,24 @@ def track_record(place: Place, client_id: str) -> str:
     if lead is not None:
         return how_good(lead, scores)
     waiting = unscored_runs(place, client_id)
-    why = waiting[0]["why"] if waiting else "There is no forecast yet."
+    why = waiting[0]["why"] if waiting else NO_FORECAST
     champion = next((m for m in model_comparison(place, client_id).models if m.model == COMPOSED), None)
     return not_scored(why, champion)
+
+
+def track_records(place: Place, states: Sequence[ClientState]) -> dict[str, str]:
+    """The sentence of each active client; of many with forecasts the first ones', and where others stand."""
+    active = [state for state in states if state.is_active]
+    asked = {state.client_id for state in active if state.forecast_as_of is not None}
+    shown = set(sorted(asked)[:MOST_ASKED])
+    return {
+        state.client_id: track_record(place, state.client_id)
+        if state.client_id in shown
+        else f"'forecaster report --client {state.client_id}' says how good its forecast has been."
+        if state.client_id in asked
+        else not_scored(NO_FORECAST, None)
+        for state in active
+    }
 
 
 def not_scored(why: str, champion: ComparedModel | None) -> str:
