@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from forecasting_lib.grain import Grain
 from forecasting_lib.inventory.days import PeriodDays
 from forecasting_lib.inventory.demand_law import DemandLaw
 from forecasting_lib.inventory.error_growth import ErrorGrowth
@@ -97,6 +98,25 @@ def cumulative_demand(
     periods = PeriodDays.of(forecast)
     mean = periods.daily(np.maximum(forecast.mean, 0.0))
     variance = periods.daily(grid_variance(forecast.quantiles))
+    return demand_of(mean, variance, supply, policy, forecast.grain, growth)
+
+
+def demand_of(
+    mean: FloatArray,
+    variance: FloatArray,
+    supply: Supply,
+    policy: InventoryPolicy,
+    grain: Grain,
+    growth: ErrorGrowth | None,
+) -> CumulativeDemand:
+    """Daily moments cumulated, to be read by the policy's law.
+
+    Args:
+        mean: (n, h) units a day.
+        variance: (n, h) units squared, errors of different days taken as independent.
+        supply, policy, growth: as of :func:`cumulative_demand`.
+        grain: of the forecast that they are from.
+    """
     if policy.demand_law == "normal":
         return CumulativeDemand.from_daily(mean, variance, supply.last_season_mean)
     return CumulativeDemand.from_daily(
@@ -104,7 +124,7 @@ def cumulative_demand(
         variance,
         supply.last_season_mean,
         history_variance=supply.history_variance,
-        growth=growth or ErrorGrowth.unmeasured(supply.demand_classes, forecast.grain),
+        growth=growth or ErrorGrowth.unmeasured(supply.demand_classes, grain),
         counted=supply.is_counted,
     )
 

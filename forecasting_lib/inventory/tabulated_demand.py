@@ -145,8 +145,7 @@ def undershoot_of_tabulated_demand(review: TabulatedDemand) -> TabulatedDemand:
     """
     if (review.mean <= 0.0).any():
         raise ValueError("without demand nothing is ordered, and there is no undershoot")
-    tail = np.cumsum(review.probabilities[:, ::-1], axis=1)[:, ::-1] - review.probabilities
-    tail = np.maximum(tail, 0.0)
+    tail = review._beyond[:, 1:]
     return TabulatedDemand(tail / tail.sum(axis=1, keepdims=True))
 
 

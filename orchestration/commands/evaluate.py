@@ -147,8 +147,8 @@ def _bars(scores: Mapping[str, SeriesScores]) -> Bars:
 
     bars = judge(scores, (RAW, WHOLE))
     if TOLD in scores:
-        [*worth] = judge(scores, (TOLD,), (FLAGS,))[FLAGS.name].values()
-        bars[FLAGS.name] = dict(zip((WHOLE,), worth, strict=False))
+        worth = judge(scores, (TOLD,), (FLAGS,))[FLAGS.name]
+        bars[FLAGS.name] = {WHOLE: worth[TOLD]} if TOLD in worth else {}
     return bars
 
 

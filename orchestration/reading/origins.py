@@ -84,7 +84,12 @@ def read_origins(
         input_watermark = newest_delivery(connection, client_id)
     read = [
         _read_origin(
-            *(warehouse, client_id, day, horizon, later, restated),
+            warehouse,
+            client_id,
+            day,
+            horizon,
+            later,
+            restated,
             covariates=covariates,
             whole_horizon=whole_horizon,
         )

@@ -22,7 +22,7 @@ from orchestration.foreign_text import printable
 from orchestration.reading.accuracy import latest_accuracy
 from orchestration.reading.gaps import of_severity
 from orchestration.reporting.accuracy_questions import best_items, value_added, worst_items
-from orchestration.reporting.accuracy_words import leading_score
+from orchestration.reporting.accuracy_words import how_good, leading_score
 from orchestration.reporting.backtest_questions import model_comparison
 from orchestration.reporting.checklist import Checklist, read_checklist
 from orchestration.reporting.covariate_questions import covariate_worth, verdict_in_words
@@ -134,11 +134,12 @@ def _evidence(
 ) -> dict[str, Any]:
     """What the report says of how good forecasts were, are likely to be, and what has changed since."""
     judged = model_comparison(warehouse, client_id)
-    lead = leading_score(models.to_dicts(), accuracy.to_dicts())
+    scores = accuracy.to_dicts()
+    lead = leading_score(models.to_dicts(), scores)
     of_run = () if lead is None else (warehouse, client_id, lead["model"], lead["as_of_date"], ITEMS_SHOWN)
     episodes = drift_episodes(warehouse, client_id, EPISODES_SHOWN)
     return {
-        "record": track_record(warehouse, client_id),
+        "record": how_good(lead, scores) if lead else track_record(warehouse, client_id),
         "judged": judged,
         "reliability_plot": reliability_plot(judged.reliability.levels, judged.reliability.preferred)
         if judged.reliability

@@ -111,20 +111,6 @@ def digest_of_origins(
     return digest.hexdigest()
 
 
-def standing_backtest(warehouse: Warehouse, client_id: str, digest: str) -> str | None:
-    """Id of the current backtest where it was made from these inputs; None where it was not."""
-    with warehouse.transaction() as connection:
-        row = connection.execute(
-            """
-            select run_id::text from analytics.backtest_runs
-            where client_id = %s and input_digest = %s and is_current
-            limit 1
-            """,
-            (client_id, digest),
-        ).fetchone()
-    return None if row is None else str(row[0])
-
-
 def publish(warehouse: Warehouse, run: BacktestRun) -> None:
     """Write a backtest in one transaction and make it the one that forecasts rest on."""
     with claimed(warehouse, Purpose.BACKTEST, run.client.client_id) as connection:
@@ -277,8 +263,6 @@ def _series_rows(run: BacktestRun) -> pl.DataFrame:
 
 
 def _newcomer_rows(run: BacktestRun) -> pl.DataFrame:
-    if not run.newcomers:
-        return pl.DataFrame()
     days = pl.DataFrame({"origin": range(len(run.asked.dates)), "origin_date": run.asked.dates})
     return (
         pl.concat(sums.with_columns(pl.lit(model).alias("model")) for model, sums in run.newcomers.items())

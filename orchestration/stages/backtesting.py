@@ -36,7 +36,6 @@ from orchestration.stages.backtest_runs import (
     Replayed,
     digest_of_origins,
     publish,
-    standing_backtest,
 )
 from orchestration.stages.band_gate import BAND_TOLERANCE, LEAST_SERIES, judge_bands
 from orchestration.stages.covariate_use import judged_plans, said_of_covariates, told_by_worth
@@ -44,6 +43,7 @@ from orchestration.stages.demand import DEMAND_KEYS
 from orchestration.stages.model_plans import PlannedModel, panel_for, plan_models
 from orchestration.stages.model_turns import model_turn
 from orchestration.stages.pictures import reliability_picture
+from orchestration.stages.publishing import standing_judgement
 from orchestration.table_assets import table_key, table_spec
 from orchestration.warehouse.server import Warehouse
 from orchestration.warehouse.tables import analytics
@@ -129,7 +129,7 @@ def backtests(
         covariates=any(plan.uses_covariates for plan in plans),
     )
     digest = digest_of_origins(client, asked, known, plans, judge_covariates=config.judge_covariates)
-    standing = standing_backtest(warehouse, client.client_id, digest)
+    standing = standing_judgement(warehouse, analytics.backtest_runs, client.client_id, digest)
     if standing is not None:
         context.log.info(f"Backtest {standing} was made from the same inputs; it stands.")
         yield from _report_standing(warehouse, client.client_id, standing)

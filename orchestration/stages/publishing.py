@@ -103,6 +103,16 @@ def insert_row(connection: psycopg.Connection[Any], table: Table, row: Mapping[s
     )
 
 
+def standing_judgement(warehouse: Warehouse, table: Table, client_id: str, digest: str) -> str | None:
+    """Id of a client's current judgement where it was made from these inputs; None where it was not."""
+    query = sql.SQL(
+        "select run_id::text from {} where client_id = %s and input_digest = %s and is_current limit 1"
+    ).format(sql.Identifier(str(table.schema), table.name))
+    with warehouse.transaction() as connection:
+        row = connection.execute(query, (client_id, digest)).fetchone()
+    return None if row is None else str(row[0])
+
+
 def standing_run(
     warehouse: Warehouse, table: Table, client_id: str, as_of_date: date, digest: str
 ) -> str | None:

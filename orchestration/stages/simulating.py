@@ -20,13 +20,13 @@ from orchestration.stages.demand import DEMAND_KEYS
 from orchestration.stages.inventory import SUPPLY_KEYS
 from orchestration.stages.model_plans import PlannedModel, plan_models
 from orchestration.stages.model_turns import model_turn
+from orchestration.stages.publishing import standing_judgement
 from orchestration.stages.simulation_days import ReplayDays, replay_days
 from orchestration.stages.simulation_runs import (
     SimulationRun,
     played,
     publish,
     read_replay,
-    standing_simulation,
 )
 from orchestration.table_assets import table_key, table_spec
 from orchestration.warehouse.server import Warehouse
@@ -69,7 +69,7 @@ def service_backtest(
     if inputs.positions.is_empty():
         raise dg.Failure(_nothing_to_replay(client, inputs.without_lead_time), allow_retries=False)
     digest = inputs.digest(client, plan, client.horizon(Grain.DAY))
-    standing = standing_simulation(warehouse, client.client_id, digest)
+    standing = standing_judgement(warehouse, analytics.service_backtest_runs, client.client_id, digest)
     if standing is not None:
         context.log.info(f"Replay {standing} was made from the same inputs; it stands.")
         for table in TABLES:

@@ -228,19 +228,6 @@ class SimulationRun:
     run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
-def standing_simulation(warehouse: Warehouse, client_id: str, digest: str) -> str | None:
-    """Id of the current replay where it was made from these inputs; None where it was not."""
-    with warehouse.transaction() as connection:
-        row = connection.execute(
-            """
-            select run_id::text from analytics.service_backtest_runs
-            where client_id = %s and input_digest = %s and is_current
-            """,
-            (client_id, digest),
-        ).fetchone()
-    return None if row is None else str(row[0])
-
-
 def publish(warehouse: Warehouse, run: SimulationRun) -> None:
     """Write a replay in one transaction and make it the one that reports tell of."""
     with claimed(warehouse, Purpose.SIMULATION, run.client.client_id) as connection:

@@ -13,8 +13,7 @@ import numpy as np
 
 from forecasting_lib.grain import Grain
 from forecasting_lib.inventory.error_growth import ErrorGrowth
-from forecasting_lib.inventory.lead_time_demand import CumulativeDemand
-from forecasting_lib.inventory.levels import levels_of
+from forecasting_lib.inventory.levels import demand_of, levels_of
 from forecasting_lib.inventory.policies import InventoryPolicy
 from forecasting_lib.inventory.simulation.sweep import LevelSweep
 from forecasting_lib.inventory.supply import Supply
@@ -67,7 +66,8 @@ def rolled_levels(
     for number, (known, supply) in enumerate(zip(moments, supplies, strict=True)):
         for ahead in range(stride):
             day = number * stride + ahead
-            demand = _rolled(known, ahead, supply, policy, growth)
+            rolled = known.mean[:, ahead:], known.variance[:, ahead:]
+            demand = demand_of(*rolled, supply, policy, Grain.DAY, growth)
             for row, of_level in enumerate(policies):
                 levels = levels_of(supply, demand, of_level)
                 points[row, :, day] = levels.reorder_point
@@ -80,21 +80,4 @@ def rolled_levels(
         reorder_point=np.maximum.accumulate(points, axis=0),
         lot=lot,
         predicted=promised.mean(axis=2),
-    )
-
-
-def _rolled(
-    known: DailyMoments, ahead: int, supply: Supply, policy: InventoryPolicy, growth: ErrorGrowth | None
-) -> CumulativeDemand:
-    """A forecast as it stands so many days later, as ``levels.cumulative_demand`` makes it of a new one."""
-    mean, variance = known.mean[:, ahead:], known.variance[:, ahead:]
-    if policy.demand_law == "normal":
-        return CumulativeDemand.from_daily(mean, variance, supply.last_season_mean)
-    return CumulativeDemand.from_daily(
-        mean,
-        variance,
-        supply.last_season_mean,
-        history_variance=supply.history_variance,
-        growth=growth or ErrorGrowth.unmeasured(supply.demand_classes, Grain.DAY),
-        counted=supply.is_counted,
     )

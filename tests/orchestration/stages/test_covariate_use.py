@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from forecasting_lib.backtesting.evidence import gathered
+from forecasting_lib.backtesting.newcomers import NO_NEWCOMERS
 from forecasting_lib.backtesting.replay import replay
 from forecasting_lib.covariates import Use
 from forecasting_lib.models.weights import ResolvedWeights, WeightsSource
@@ -164,7 +165,7 @@ def backtest_of(client: Client, folder: Path, *verdicts: JudgedCovariate) -> Bac
         gathered(origins, replays, {"hist_q": 0}, ["hist_q"], folder),
         "digest",
         "dagster run",
-        {},
+        {"hist_q": NO_NEWCOMERS},
     )
 
 
